@@ -1,0 +1,74 @@
+# Two commands: `make run` shows a character, `make test` proves the program. Each makes the venv it needs, once.
+#   make run PYTHON=python3.12     another interpreter (3.11 to 3.13)
+#   make run HEADLESS=1            a video instead of a window
+
+PYTHON ?= python3
+VENV ?= .venv
+TORCH ?= torch==2.13.0
+CONTROLLER ?= exported/steering.onnx
+HEADLESS ?=
+DURATION ?= 8
+GOALS ?= 0:speed=1,dir=0;3:speed=2,dir=60;6:speed=3,dir=60
+
+BIN = $(VENV)/bin
+INSTALL = $(BIN)/python -m pip install -qq --disable-pip-version-check
+# not empty where a window can be opened
+WINDOW := $(if $(HEADLESS),,$(DISPLAY)$(filter Darwin,$(shell uname)))
+
+.PHONY: help run test check format wheel-check graphics
+help:
+	@sed -n 's/^\([a-z-]*\):.*## /make \1 -- /p' Makefile
+
+run: $(VENV)/for-run ## Steer a shipped character; where there is no display, render it to out/run.mp4
+	@test -f "$(CONTROLLER)" || { echo "make run: no controller file $(CONTROLLER); name one with CONTROLLER=PATH" >&2; exit 1; }
+ifdef WINDOW
+	@$(BIN)/python -m viewer --controller "$(CONTROLLER)"
+else
+	@mkdir -p out
+	@$(BIN)/python -m viewer --controller "$(CONTROLLER)" --headless --seconds $(DURATION) --goals "$(GOALS)" \
+		--video out/run.mp4 --strip out/run.png
+	@echo "No window here: $(DURATION) s of it are in out/run.mp4, a film strip in out/run.png"
+endif
+
+test: graphics check wheel-check ## The checks, the wheel and every test
+	OMP_NUM_THREADS=2 OMP_WAIT_POLICY=passive $(BIN)/python -m pytest --durations=15 --timeout=600
+
+check: $(VENV)/for-test ## Lint, formatting and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright --pythonpath $(BIN)/python
+
+format: $(VENV)/for-test ## Format the code and sort its imports
+	$(BIN)/ruff check --quiet --select I --fix .
+	$(BIN)/ruff format .
+
+wheel-check: $(VENV)/made ## Build the wheel and import it alone with its declared dependencies
+	@rm -rf build/wheel && mkdir -p build/wheel
+	$(BIN)/python -m pip wheel -qq --disable-pip-version-check --no-deps --wheel-dir build/wheel .
+	$(BIN)/python -m venv build/wheel/venv
+	build/wheel/venv/bin/python -m pip install -qq --disable-pip-version-check build/wheel/*.whl
+	build/wheel/venv/bin/python -I tests/wheel_smoke.py
+
+# one picture without a screen: where OpenGL is missing, the viewer says what to install
+graphics: $(VENV)/for-run
+	@mkdir -p build
+	@$(BIN)/python -m viewer --headless --seconds 0.1 --strip-poses 1 --strip build/graphics.png >build/graphics.log
+
+$(VENV)/made:
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || { echo "$(PYTHON) is not \
+	Python 3.11, 3.12 or 3.13; name one that is with PYTHON=PATH" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "$(PYTHON) cannot make virtual environments; on Debian \
+	or Ubuntu: apt-get update && apt-get install -y python3-venv" >&2; exit 1; }
+	@test -x $(BIN)/pip || $(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(VENV)/for-run: $(VENV)/made pyproject.toml
+	@echo "Installing the runtime and the viewer into $(VENV) (once)"
+	@$(INSTALL) --editable ".[viewer]"
+	@touch $@
+
+$(VENV)/for-test: $(VENV)/for-run
+	@echo "Installing $(TORCH), then training and its tools into $(VENV) (once)"
+	@$(INSTALL) "$(TORCH)"
+	@$(INSTALL) --editable ".[viewer,train,dev]"
+	@touch $@

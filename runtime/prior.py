@@ -1,0 +1,200 @@
+"""A motion prior: one ONNX file that tells how natural a short window of motion is.
+
+The graph takes a window of raw states (the fields of `State` with a time axis, the current state last, one per
+control step) and noise. It adds the noise to the window at K fixed levels, lets a denoiser that was trained on motion
+capture guess it, and gives the mean error of that guess per level and the reward that policies are trained on. All
+maths is in the graph; here are only its checks and its calling.
+
+    load ── _onnx.open_file ── check_metadata ── _check_graph ── _check_run
+    naturalness ── score
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import mujoco
+import numpy as np
+import onnxruntime
+
+from runtime import _onnx
+from runtime.character import (
+    CONTROL_HZ,
+    DEFAULT_HEIGHT,
+    DEFAULT_POSE,
+    STATE_SHAPES,
+    State,
+    find_slots,
+    model,
+    read_state,
+)
+from runtime.contract import PriorError, Problem, check_character
+
+METADATA_KEY = "prior"
+SCHEMA_VERSION = 1
+NOISE = "noise"
+
+_REEXPORT = "export the prior again with this version of the program"
+_RETRAIN = "train the prior for this character and control rate"
+
+
+@dataclass(frozen=True)
+class PriorScore:
+    """What a prior says of B windows."""
+
+    error: np.ndarray
+    """[B, K] float32: mean squared error of the guessed noise per level, in the order of `Prior.levels`."""
+    reward: np.ndarray
+    """[B] float32: the style reward, 1 at best."""
+
+
+class Prior:
+    """A loaded prior. Made by `load`."""
+
+    path: Path
+    """The file it was loaded from."""
+    metadata: dict[str, Any]
+    """The file's metadata."""
+    window: int
+    """States in a window, one per control step."""
+    levels: tuple[int, ...]
+    """The K noise levels, steps of the diffusion schedule."""
+    reference_error: np.ndarray
+    """[K] median error per level on held-out real motion."""
+    noise_shape: tuple[int, ...]
+    """Shape of the noise for one window: levels, states, channels."""
+
+    def __init__(self, path: Path, metadata: dict[str, Any], session: onnxruntime.InferenceSession) -> None:
+        """Wrap a session whose contract has been checked: call `load` instead."""
+        self.path = path
+        self.metadata = metadata
+        self.window = metadata["window"]
+        self.levels = tuple(metadata["levels"])
+        self.reference_error = np.array(metadata["reference_error"], dtype=np.float64)
+        self._session = session
+        self.noise_shape = _noise_shape(session)
+
+    @classmethod
+    def load(cls, path: Path | str, providers: Sequence[str] = _onnx.CPU) -> Self:
+        """Load and check a prior file.
+
+        Args:
+            path: the ONNX file.
+            providers: ONNX Runtime execution providers, best first.
+
+        Raises:
+            PriorError: listing everything that is wrong with the file.
+        """
+        path = Path(path)
+        session, metadata = _onnx.open_file(path, METADATA_KEY, providers, PriorError)
+        problems = check_metadata(metadata) or _check_graph(session, metadata)
+        if problems:
+            raise PriorError(path, problems)
+        return cls(path, metadata, session)
+
+    def score(self, states: State, noise: np.ndarray | None = None, seed: int = 0) -> PriorScore:
+        """Score B windows of motion.
+
+        Args:
+            states: leading axes [B, window], oldest first, one state per control step.
+            noise: [B, K, window, C] standard normal, C channels, `noise_shape` for each window; None draws it.
+            seed: of the noise drawn. A window's noise depends on the seed and its place in the batch alone.
+
+        Raises:
+            ValueError: a shape is wrong.
+        """
+        batch = len(states.root_position)
+        if noise is None:
+            noise = np.random.default_rng(seed).standard_normal((batch, *self.noise_shape), dtype=np.float32)
+        inputs = {name: np.asarray(getattr(states, name), dtype=np.float32) for name in STATE_SHAPES}
+        inputs[NOISE] = np.asarray(noise, dtype=np.float32)
+        for name, shape in _input_shapes(self.window, self.noise_shape).items():
+            if inputs[name].shape != (batch, *shape):
+                raise ValueError(f"{name}: expected shape {(batch, *shape)}, found {inputs[name].shape}")
+        error, reward = self._session.run(["error", "reward"], inputs)
+        return PriorScore(np.asarray(error), np.asarray(reward))
+
+    def naturalness(self, states: State, noise: np.ndarray | None = None, seed: int = 0) -> np.ndarray:
+        """Return the mean over the levels of error over reference error: [B]; 1 is as natural as held-out real motion.
+
+        Above 1 the prior knows the motion less well; far below 1 the motion is calmer than real motion, not better.
+        Arguments and errors as for `score`.
+        """
+        return (self.score(states, noise, seed).error / self.reference_error).mean(axis=1)
+
+    def __repr__(self) -> str:
+        """Name the file."""
+        return f"Prior({str(self.path)!r})"
+
+
+def check_metadata(metadata: Mapping[str, Any]) -> list[Problem]:
+    """Check a prior's parsed metadata: the keys that the runtime needs; a prior's exporter may add others."""
+    version = metadata.get("schema_version")
+    if version != SCHEMA_VERSION:
+        return [Problem("metadata.schema_version", str(SCHEMA_VERSION), repr(version), _REEXPORT)]
+    record = metadata.get("character")
+    problems = list(check_character(record if isinstance(record, dict) else {}))
+    if metadata.get("control_hz") != CONTROL_HZ:
+        problems.append(Problem("metadata.control_hz", str(CONTROL_HZ), repr(metadata.get("control_hz")), _RETRAIN))
+    window, levels, reference = (metadata.get(key) for key in ("window", "levels", "reference_error"))
+    if not (isinstance(window, int) and 1 <= window <= 1000):
+        problems.append(Problem("metadata.window", "a number of states, 1 to 1000", repr(window), _REEXPORT))
+    if not (isinstance(levels, list) and levels and all(isinstance(level, int) for level in levels)):
+        problems.append(Problem("metadata.levels", "a list of whole numbers", repr(levels), _REEXPORT))
+    elif not (
+        isinstance(reference, list)
+        and len(reference) == len(levels)
+        and all(isinstance(value, int | float) and 0.0 < value < float("inf") for value in reference)
+    ):
+        expected = f"{len(levels)} positive numbers, one per level"
+        problems.append(Problem("metadata.reference_error", expected, repr(reference), _REEXPORT))
+    return problems
+
+
+def _input_shapes(window: int, noise: tuple[int, ...]) -> dict[str, tuple[int, ...]]:
+    """Return the trailing shapes of the graph's inputs, in order."""
+    return {**{name: (window, *shape) for name, shape in STATE_SHAPES.items()}, NOISE: noise}
+
+
+def _noise_shape(session: onnxruntime.InferenceSession) -> tuple[int, ...]:
+    return next(tuple(tensor.shape[1:]) for tensor in session.get_inputs() if tensor.name == NOISE)
+
+
+def _check_graph(session: onnxruntime.InferenceSession, metadata: Mapping[str, Any]) -> list[Problem]:
+    """Check inputs and outputs and, where those fit, that the graph runs."""
+    window, levels = metadata["window"], len(metadata["levels"])
+    inputs = _input_shapes(window, (levels, window, -1))
+    problems = _onnx.check_tensors("input", session.get_inputs(), inputs)
+    outputs = {"error": (levels,), "reward": ()}
+    problems += _onnx.check_tensors("output", session.get_outputs(), outputs, ordered=False)
+    return problems or _check_run(session, window, levels)
+
+
+def _check_run(session: onnxruntime.InferenceSession, window: int, levels: int) -> list[Problem]:
+    """Score two windows of standing still: finite numbers in the right shapes must come out."""
+    inputs = {}
+    for name, value in vars(_standing()).items():
+        inputs[name] = np.broadcast_to(value, (2, window, *value.shape)).astype(np.float32)
+    inputs[NOISE] = np.zeros((2, *_noise_shape(session)), dtype=np.float32)
+    outputs, problems = _onnx.run(session, inputs)
+    for name, shape in {"error": (2, levels), "reward": (2,)}.items():
+        if problems:
+            break
+        if outputs[name].shape != shape or not np.isfinite(outputs[name]).all():
+            found = f"shape {outputs[name].shape}" if outputs[name].shape != shape else "NaN or infinity"
+            problems = [Problem(f"graph output {name}", f"finite numbers of shape {shape}", found, _REEXPORT)]
+    return problems
+
+
+def _standing() -> State:
+    """Return the state of a character that stands in the default pose, no leading axes."""
+    scene = model()
+    data = mujoco.MjData(scene)
+    slots = find_slots(scene)
+    data.qpos[slots.qpos + 2] = DEFAULT_HEIGHT
+    data.qpos[slots.qpos + 7 :] = DEFAULT_POSE
+    mujoco.mj_kinematics(scene, data)
+    return read_state(data.qpos, data.qvel, data.xpos, data.xquat, slots)

@@ -1,0 +1,189 @@
+"""Cleaning, the dataset and the command that makes it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from runtime.character import DEFAULT_HEIGHT, DEFAULT_POSE, JOINT_NAMES
+from runtime.recording import Motion
+from tests.training.motions import standing, stepping
+from training.motion import (
+    cleaning,
+    dataset,
+    figures,
+    ground,
+    similarity,
+    soles,
+)
+from training.motion.clips import motion_states
+from training.motion.edit import cut, lift, mirror
+
+ROOT = Path(__file__).parents[2]
+SHARED = ROOT.parent / "shared" / "data"
+
+
+def test_floor_is_found_and_swaying_is_kept():
+    """Real standing 10 cm above the ground is kept whole and put on it."""
+    found = cleaning.clean(lift(standing(90, name="s"), 0.1), flat=True)
+    assert len(found.pieces) == 1 and len(found.pieces[0]) == 90
+    assert found.pieces[0].root_position[:, 2] == pytest.approx(DEFAULT_HEIGHT, abs=1e-3)
+
+
+def test_root_jump_cuts_the_clip():
+    """A jump of a metre between two frames makes two clips."""
+    motion = standing(120, name="s")
+    position = motion.root_position.copy()
+    position[50:, 0] += 1.0
+    jumped = Motion(30.0, position, motion.root_rotation, motion.joint_position, name="s")
+    found = cleaning.clean(jumped, flat=True)
+    assert [len(piece) for piece in found.pieces] == [50, 70]
+    assert any("a jump in root speed" in remark for remark in found.remarks)
+
+
+def test_frozen_end_is_trimmed_to_half_a_second():
+    """Two seconds of one held pose at the end leave half a second of it."""
+    motion = standing(60)
+    hold = [np.concatenate((a, np.repeat(a[-1:], 60, axis=0))) for a in
+            (motion.root_position, motion.root_rotation, motion.joint_position)]  # fmt: skip
+    found = cleaning.clean(Motion(30.0, *hold, name="s"), flat=True)
+    assert len(found.pieces[0]) == 60 + 15
+    assert any("1.50 s of frozen ends" in remark for remark in found.remarks)
+
+
+def test_floors_are_told_apart():
+    """Two seconds on the ground, a jump up, two seconds on a platform of 0.6 m: two clips, both on the ground."""
+    low, rise, high = standing(60), np.linspace(0, 0.6, 8)[1:-1], standing(60)
+    up = standing(66)
+    position = np.concatenate((low.root_position, up.root_position[:6] + rise[:, None] * [0, 0, 1],
+                               high.root_position + [0, 0, 0.6]))  # fmt: skip
+    joints = np.tile(low.joint_position[:42], (3, 1))[:126]
+    motion = Motion(
+        30.0, position, np.tile([1.0, 0, 0, 0], (126, 1)), np.tile(DEFAULT_POSE, (126, 1)) + 0 * joints, name="p"
+    )
+    found = cleaning.clean(motion, flat=False)
+    assert len(found.pieces) == 2
+    for piece in found.pieces:
+        assert piece.seconds > 1.5
+        np.testing.assert_allclose(soles.heights(motion_states(piece)), 0.0, atol=2e-3)
+    assert cleaning.clean(motion, flat=True).pieces == []
+
+
+def test_toes_are_raised_out_of_the_ground():
+    """A foot pitched 30° down with its heel at standing height stabs 6 cm deep; the ankle takes it back."""
+    motion = standing(30)
+    joints = motion.joint_position.copy()
+    joints[10:20, JOINT_NAMES.index("right_ankle_y")] = 0.5
+    stabbing = Motion(30.0, motion.root_position, motion.root_rotation, joints)
+    assert soles.heights(motion_states(stabbing)).min() < -0.05
+    raised, turn = ground.raise_toes(stabbing)
+    assert soles.heights(motion_states(raised)).min() > -0.012
+    assert 0.3 < turn < 0.7
+    assert ground.raise_toes(motion)[1] == 0.0
+
+
+def test_copies_and_takes_are_found():
+    """An exact mirror image is a copy; an overlapping cut with noise shares the group; another motion does not."""
+    rng = np.random.default_rng(4)
+    first, other = stepping(1), stepping(2)
+    overlap = cut(first, 45, 90)
+    noisy = Motion(30.0, overlap.root_position, overlap.root_rotation,
+                   overlap.joint_position + 0.055 * rng.normal(size=(45, 28)))  # fmt: skip
+    motions = [first, other, mirror(cut(first, 10, 60)), noisy]
+    assert similarity.copies(motions) == {2: 0}
+    assert similarity.groups(motions) == [0, 1, 0, 0]
+
+
+def test_split_is_by_group_and_deterministic():
+    """No group is on both sides, about the asked share is held out, and twice gives the same."""
+    clips = [dataset.Clip(stepping(i), "walk", "train", f"g{i // 2}", 1.0) for i in range(40)]
+    found = dataset.split_groups(clips, 0.2, seed=0)
+    sides = {}
+    for clip in found:
+        assert sides.setdefault(clip.group, clip.split) == clip.split
+    held = sum(clip.split == "held_out" for clip in found)
+    assert 6 <= held <= 10
+    assert [c.split for c in dataset.split_groups(clips, 0.2, seed=0)] == [c.split for c in found]
+    assert [c.split for c in dataset.split_groups(clips, 0.2, seed=1)] != [c.split for c in found]
+
+
+def test_dataset_round_trip_with_mirrors(tmp_path):
+    """What is saved is loaded; mirror images follow their clips on the same side; old clips are removed."""
+    clip = dataset.Clip(stepping(1), "walk", "held_out", "g", 1.25, ("turn",))
+    dataset.save(tmp_path / "d", [dataset.Clip(stepping(2), "run", "train", "g2", 3.0)])
+    dataset.save(tmp_path / "d", [clip])
+    (loaded,) = dataset.load(tmp_path / "d")
+    assert (loaded.category, loaded.split, loaded.group, loaded.speed, loaded.tags) == (
+        "walk",
+        "held_out",
+        "g",
+        1.25,
+        ("turn",),
+    )
+    np.testing.assert_allclose(loaded.motion.joint_position, clip.motion.joint_position, atol=1e-6)
+    plain, image = dataset.load(tmp_path / "d", mirrored=True)
+    assert image.split == plain.split and image.group == plain.group
+    np.testing.assert_array_equal(image.motion.joint_position, mirror(plain.motion).joint_position)
+    with pytest.raises(FileNotFoundError, match=r"python -m training\.prepare"):
+        dataset.load(tmp_path / "nothing")
+
+
+def test_figures_by_hand():
+    """Three seconds at 1 m/s: a walk, 0.05 minutes in the bin .8-1.3; standing, then walking, is a start."""
+    figure = figures.measure(stepping(1, frames=90))
+    assert figures.category(figure) == "walk"
+    np.testing.assert_allclose(figure.speed, 1.0)
+    minutes = figures.minutes_by_bin(figure.speed, figures.SPEED_EDGES, figures.SPEED_BINS)
+    assert minutes == {"0-.3": 0, ".3-.8": 0, ".8-1.3": 0.05, "1.3-2": 0, "2-3": 0, "3-4": 0, "4+": 0}
+    motion = stepping(1, frames=120)
+    position = motion.root_position.copy()
+    position[:60, 0], position[60:, 0] = 0.0, 2.0 * np.arange(60) / 30
+    started = Motion(30.0, position, motion.root_rotation, motion.joint_position)
+    assert figures.tags(figures.measure(started)) == ("start", "stand")
+
+
+def write_sources(folder: Path) -> None:
+    """A little capture: one npz that stands and sways, for a recipe of one source."""
+    (folder / "mimickit").mkdir(parents=True)
+    t = np.arange(90)
+    frames = np.zeros((90, 34))
+    frames[:, 0], frames[:, 2] = 0.02 * t, DEFAULT_HEIGHT
+    frames[:, 12], frames[:, 16] = np.pi / 2, -np.pi / 2
+    frames[:, 10] = 0.1 * np.sin(t / 7)
+    np.savez(folder / "mimickit" / "walk.npz", fps=30.0, loop=False, frames=frames)
+
+
+def prepare(*arguments: str) -> subprocess.CompletedProcess:
+    """Run the command line in a fresh process."""
+    return subprocess.run(
+        [sys.executable, "-m", "training.prepare", *arguments], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+
+
+def test_prepare_writes_clips_and_report(tmp_path):
+    """The command reads a source, writes its clip, the index and the report, and leaves no other files behind."""
+    write_sources(tmp_path / "data")
+    source = "[{format: mimickit, folder: mimickit, files: [walk.npz], flat: true}]"
+    before = set(ROOT.iterdir())
+    done = prepare(f"data={tmp_path / 'data'}", f"output={tmp_path / 'out'}", f"dataset.sources={source}")
+    assert done.returncode == 0, done.stderr
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"clips.json", "report.json", "mimickit_walk.motion"}
+    (clip,) = dataset.load(tmp_path / "out")
+    assert clip.category == "walk" and clip.speed == pytest.approx(0.6, abs=1e-3) and len(clip.motion) == 90
+    report = json.loads((tmp_path / "out" / "report.json").read_text())
+    assert report["minutes"] == pytest.approx(90 / 30 / 60) and report["minutes_by_speed"]["all"][".3-.8"] == 0.05
+    assert {p for p in set(ROOT.iterdir()) - before if p.suffix == ".log"} == set()
+
+
+def test_prepare_names_what_is_missing(tmp_path):
+    """Without data=, or with a folder that has not the sources, the command says what it expects, and fails."""
+    without = prepare()
+    assert without.returncode == 2 and "data= is missing" in without.stderr and "deepmimic/" in without.stderr
+    empty = prepare(f"data={tmp_path}")
+    assert empty.returncode == 2 and "needs the folders" in empty.stderr and "walk.npz" in empty.stderr
+    assert "Traceback" not in without.stderr + empty.stderr

@@ -1,0 +1,150 @@
+import math
+
+import numpy as np
+import pytest
+
+from tests.viewer.poses import changed, posed
+from viewer.camera import Camera
+from viewer.scene import Marker, Scene
+
+NOBODY = Scene(np.zeros((0, 15, 3)), np.zeros((0, 15, 4)))
+WIDTH, HEIGHT = 480, 270
+
+
+@pytest.fixture(scope="module")
+def renderer(gl_window):
+    """A renderer of small pictures."""
+    from viewer.renderer import Renderer
+
+    return Renderer(WIDTH, HEIGHT)
+
+
+def picture(renderer, scene, camera=None) -> np.ndarray:
+    """A picture [H, W, 3] of a scene; by default from behind, where the light is, and a little from above."""
+    renderer.draw(scene, camera or Camera(yaw=0.0, pitch=0.15, distance=4.5))
+    return renderer.target.read()
+
+
+def test_the_character_is_seen_in_the_middle_as_tall_as_it_is(renderer):
+    """1.61 m at 4.5 m with 38 degrees of view are 140 of 270 pixels; its feet are below the middle, its head above."""
+    empty, shown = picture(renderer, NOBODY), picture(renderer, posed())
+    bright = (shown.min(axis=2) > 200) & (np.abs(shown.astype(int) - empty).max(axis=2) > 40)
+    assert bright.sum() > 1000
+    columns, rows = np.flatnonzero(bright.any(axis=0)), np.flatnonzero(bright.any(axis=1))
+    assert abs(columns.mean() - WIDTH / 2) < 4
+    assert 30 < np.ptp(columns) < 60  # 0.5 m across the shoulders
+    feet = np.flatnonzero((shown[..., 0] > shown[..., 2].astype(int) + 60).any(axis=1))[-1]
+    assert 130 < feet - rows[0] < 150
+    assert rows[0] < HEIGHT / 2 - 55 < HEIGHT / 2 + 55 < feet
+
+
+def test_the_skin_has_two_tones_and_the_character_its_colour(renderer):
+    """Light shell, dark joints, and orange that the empty scene does not have."""
+    empty, shown = picture(renderer, NOBODY).astype(int), picture(renderer, posed()).astype(int)
+    figure = shown[60:220, 210:270]
+    assert (figure.min(axis=2) > 200).sum() > 1000
+    assert (figure.max(axis=2) < 70).sum() > 300
+    assert (shown[..., 0] > shown[..., 2] + 60).sum() > 100
+    assert (empty[..., 0] > empty[..., 2] + 60).sum() == 0
+
+
+def test_the_shadow_lies_away_from_the_light(renderer):
+    """Seen from above: ground 0.7 m down the light's direction is darker, as far on the other side it is not."""
+    camera = Camera(yaw=0.0, pitch=math.radians(85), distance=8.0, focus=np.zeros(3))
+    empty, shown = (picture(renderer, scene, camera).astype(int) for scene in (NOBODY, posed()))
+    change = (shown - empty).sum(axis=2)
+    pixels = HEIGHT / (2.0 * 8.0 * math.tan(camera.field_of_view / 2))  # per metre; up is x, left is y
+    for sign, darker in ((1.0, True), (-1.0, False)):
+        x, y = sign * 0.7 * np.array([0.42, 0.55]) / math.hypot(0.42, 0.55)
+        row, column = round(HEIGHT / 2 - x * pixels), round(WIDTH / 2 - y * pixels)
+        patch = change[row - 3 : row + 4, column - 3 : column + 4]
+        assert (patch < -60).mean() == (1.0 if darker else 0.0), sign
+
+
+def test_a_foot_on_the_ground_darkens_it_and_a_lifted_one_does_not(renderer):
+    """Contact shade tells standing from floating: 6 cm beside the right sole, on the side without a shadow."""
+    camera = Camera(yaw=math.pi / 2, pitch=0.7, distance=2.0, focus=np.array([0.05, -0.19, 0.0]))
+    empty, standing, floating = (picture(renderer, s, camera).astype(int) for s in (NOBODY, posed(), posed(height=0.6)))
+    spot = slice(HEIGHT // 2 - 3, HEIGHT // 2 + 3), slice(WIDTH // 2 - 3, WIDTH // 2 + 3)
+    assert (standing[spot] - empty[spot]).mean() < -4.0
+    assert (floating[spot] - empty[spot]).mean() > -1.0
+
+
+def test_what_is_below_the_ground_is_hidden(renderer):
+    """A character sunk to its pelvis shows its upper half only; one sunk by 2 m nothing."""
+    empty = picture(renderer, NOBODY)
+    _, whole = changed(empty, picture(renderer, posed()))
+    _, half = changed(empty, picture(renderer, posed(height=-0.88)))
+    assert 0.3 < (half[3] - half[1]) / (whole[3] - whole[1]) < 0.6
+    sunk = picture(renderer, posed(height=-2.0)).astype(int)
+    assert np.abs(sunk - empty).max() < 40
+
+
+def test_the_ground_fades_into_the_sky(renderer):
+    """At the horizon there is no edge, near the camera there are lines."""
+    camera = Camera(yaw=0.3, pitch=math.radians(8), distance=4.0)
+    column = picture(renderer, NOBODY, camera).astype(int)[:, WIDTH // 3]
+    step = np.abs(np.diff(column, axis=0)).max(axis=1)
+    horizon = round(HEIGHT / 2 - HEIGHT / 2 * math.tan(math.radians(8)) / math.tan(camera.field_of_view / 2))
+    assert step[horizon - 12 : horizon + 6].max() <= 6
+    assert step[horizon + 40 :].max() > 25
+
+
+def test_edges_of_the_character_are_smooth(renderer):
+    """Between shell and sky there are pixels of neither: a quarter of the outline's at least."""
+    shown = picture(renderer, posed(), Camera(yaw=math.pi, pitch=0.05, distance=4.5)).astype(int)
+    empty = picture(renderer, NOBODY, Camera(yaw=math.pi, pitch=0.05, distance=4.5)).astype(int)
+    head = slice(50, 75), slice(WIDTH // 2 - 20, WIDTH // 2 + 20)
+    change = np.abs(shown[head] - empty[head]).max(axis=2)
+    outline = (change > 3).sum() - (change[1:-1, 1:-1] > 3).sum()
+    partial = np.count_nonzero((change > 3) & (change < 0.7 * change.max()))
+    assert change.max() > 25
+    assert outline >= 0
+    assert partial > 8
+
+
+@pytest.mark.parametrize(("direction", "side"), [(0.0, "below"), (math.pi / 2, "right"), (-math.pi / 2, "left")])
+def test_the_arrow_points_where_the_goal_leads(renderer, direction, side):
+    """From the front, +x is towards the viewer and +y to the right; 2 m/s make an arrow of 1.65 m."""
+    camera = Camera(yaw=math.pi, pitch=0.9, distance=6.0, focus=np.zeros(3))
+    scene = posed()
+    aimed = Scene(scene.position, scene.rotation, [Marker(np.zeros(2), 2.0, direction, direction)])
+    resting = Scene(scene.position, scene.rotation, [Marker(np.zeros(2), 0.0, direction, direction)])
+    mask, box = changed(picture(renderer, resting, camera), picture(renderer, aimed, camera))
+    assert mask.sum() > 60
+    middle = (box[0] + box[2]) / 2 - WIDTH / 2, (box[1] + box[3]) / 2 - HEIGHT / 2
+    towards = {"below": middle[1], "right": middle[0], "left": -middle[0]}[side]
+    across = middle[0] if side == "below" else middle[1]
+    assert towards > 25
+    assert abs(across) < 8
+
+
+def test_a_hundred_characters_are_drawn_each_in_its_place(renderer):
+    """Ten by ten, two metres apart, seen from straight above: their heads' pixels are all bright."""
+    one = posed()
+    offset = np.array([[2.0 * (k % 10) - 9.0, 2.0 * (k // 10) - 9.0, 0.0] for k in range(100)])
+    many = Scene(one.position + offset[:, None], np.repeat(one.rotation, 100, axis=0))
+    camera = Camera(yaw=0.0, pitch=math.radians(85), distance=40.0, focus=np.zeros(3))
+    shown = picture(renderer, many, camera).astype(int)
+    clip = camera.view_projection(WIDTH / HEIGHT) @ np.column_stack([offset + [0, 0, 1.5], np.ones(100)]).T
+    columns = ((0.5 + 0.5 * clip[0] / clip[3]) * WIDTH).astype(int)
+    rows = ((0.5 - 0.5 * clip[1] / clip[3]) * HEIGHT).astype(int)
+    near = [shown[r - 2 : r + 3, c - 2 : c + 3].min(axis=2).max() for r, c in zip(rows, columns, strict=True)]
+    assert min(near) > 140
+
+
+def test_resizing_gives_pictures_of_the_new_size(renderer):
+    """And the character is still in the middle."""
+    renderer.resize(200, 300)
+    empty, shown = picture(renderer, NOBODY), picture(renderer, posed())
+    assert shown.shape == (300, 200, 3)
+    bright = shown.min(axis=2) > np.minimum(empty.min(axis=2) + 40, 215)
+    assert abs(np.flatnonzero(bright.any(axis=0)).mean() - 100) < 8
+    renderer.resize(WIDTH, HEIGHT)
+
+
+def test_the_same_scene_gives_the_same_pixels(renderer):
+    """Also after other scenes were drawn in between."""
+    first = picture(renderer, posed(right_knee=0.7))
+    picture(renderer, posed(x=1.0))
+    np.testing.assert_array_equal(first, picture(renderer, posed(right_knee=0.7)))

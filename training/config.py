@@ -1,0 +1,222 @@
+"""Every setting of every training command: frozen dataclasses with a docstring under each field.
+
+The YAML under `conf/` only chooses values. `resolve` turns what Hydra composed into these types, so an unknown key, a
+wrong type or a missing value is an error that names the key before any work starts.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from hydra.core.config_store import ConfigStore
+from omegaconf import MISSING, DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+T = TypeVar("T")
+
+
+class ConfigError(ValueError):
+    """A configuration that cannot be used; the message names the key and what was expected."""
+
+
+@dataclass(frozen=True)
+class DenoiserConfig:
+    """The network of a prior."""
+
+    kind: str = "principal"
+    """`principal`, `mlp` or `transformer`, see training/prior/denoiser.py."""
+    options: dict[str, float] = field(default_factory=dict)
+    """Sizes that the kind takes: width, blocks, components, dropout, heads."""
+
+
+@dataclass(frozen=True)
+class RewardConfig:
+    """How a prior's errors become its reward; the terms are explained in training/prior/score.py."""
+
+    groups: bool = True
+    """Judge body groups apart instead of all channels as one."""
+    by_speed: bool = True
+    """Compare with real motion of the same speed and turning rate instead of all real motion."""
+    calm_weight: float = 0.5
+    """Weight of errors that are too low; 0 never punishes calm motion."""
+    tolerance_quantile: float = 0.5
+    """Share of real windows whose deviation costs nothing, per group and level."""
+    sharpness: float = 2.0
+    """w_s: how steeply the reward falls with the mean excess log error."""
+
+
+@dataclass(frozen=True)
+class PriorConfig:
+    """A motion prior to be trained."""
+
+    name: str = MISSING
+    """Name in the file and of the file."""
+    denoiser: DenoiserConfig = field(default_factory=DenoiserConfig)
+    """The network."""
+    reward: RewardConfig = field(default_factory=RewardConfig)
+    """The reward made of its errors."""
+    play_speeds: tuple[float, ...] = (0.88, 0.94, 1.0, 1.06, 1.13)
+    """Factors at which every training clip is played (time-warp augmentation)."""
+    balance: float = 0.35
+    """Exponent that lifts rare root speeds and short performances; 0 leaves the data as they are."""
+    iterations: int = 4_000
+    """Most optimiser steps; training ends earlier when held-out error stops falling."""
+    patience: int = 1_500
+    """Steps without a better held-out error before training ends."""
+    batch: int = 512
+    """Windows a step."""
+    learning_rate: float = 1e-3
+    """AdamW's rate at the start; it falls to a tenth along a cosine."""
+    weight_decay: float = 1e-3
+    """AdamW's decay."""
+    ema: float = 0.995
+    """Decay a step of the averaged weights that are kept."""
+
+
+@dataclass(frozen=True)
+class PretrainConfig:
+    """`python -m training.pretrain`."""
+
+    prior: PriorConfig = field(default_factory=PriorConfig)
+    """What to train."""
+    data: str = MISSING
+    """Folder that `training.prepare` wrote."""
+    output: str = MISSING
+    """ONNX file to write."""
+    seed: int = 0
+    """Seeds initialisation, batches and noise."""
+
+
+@dataclass(frozen=True)
+class EnvironmentConfig:
+    """Settings that do not depend on the task."""
+
+    episode_seconds: float = 20.0
+    """Episodes end as time-outs after this long."""
+    task_weight: float = 0.5
+    """w_g."""
+    style_weight: float = 0.5
+    """w_smp."""
+    composition: str = "additive"
+    """`additive`: w_g·r_g + w_smp·r_smp; `product`: r_g·r_smp."""
+    prior_interval: int = 2
+    """Control steps from one judgement of an environment to the next."""
+    start_pool: int = 4096
+    """Start windows kept; a quarter is replaced every `start_refresh` control steps."""
+    start_refresh: int = 1000
+    """Control steps between replacements."""
+    action_std: float = 2.0
+    """Action scale: this many standard deviations of the prior's joint angles …"""
+    action_floor: float = 0.2
+    """… plus this many rad."""
+
+
+@dataclass(frozen=True)
+class LearnerConfig:
+    """PPO (rsl_rl) and what surrounds it. The defaults are for a CPU."""
+
+    envs: int = 1024
+    """Environments, over all processes."""
+    horizon: int = 16
+    """Control steps an environment runs between updates."""
+    processes: int = 0
+    """Worker processes of one thread each; 0: one for every core this process may use. Ignored under torchrun."""
+    samples: int = 20_000_000
+    """Control steps to train for, over all environments."""
+    minutes: float = 0.0
+    """Wall-clock minutes after which training ends anyway; 0: no limit."""
+    hidden: tuple[int, ...] = (384, 192)
+    """Widths of actor and critic."""
+    activation: str = "elu"
+    """Activation of both nets."""
+    std: tuple[float, float] = (0.15, 0.10)
+    """Action deviation at the start and at the end, in units of the action scale; falls linearly."""
+    learning_rate: float = 3e-4
+    """Adam's rate at the start; the KL rule changes it."""
+    desired_kl: float = 0.016
+    """KL divergence a step that the rate is steered to."""
+    gamma: float = 0.97
+    """Discount per control step."""
+    lam: float = 0.95
+    """GAE's λ."""
+    clip: float = 0.2
+    """PPO's ratio clip."""
+    epochs: int = 3
+    """Passes over a rollout."""
+    minibatches: int = 4
+    """Minibatches a pass."""
+    symmetry: str = "augment"
+    """`none`, `augment` (mirrored copies in every minibatch) or `loss` (mirror loss)."""
+    checkpoint_minutes: float = 2.0
+    """Wall-clock minutes between checkpoints."""
+
+
+@dataclass(frozen=True)
+class TaskConfig:
+    """A task and its settings."""
+
+    name: str = MISSING
+    """Task to train, see training/tasks."""
+    prior: str = MISSING
+    """Prior file."""
+    options: dict[str, Any] = field(default_factory=dict)
+    """Settings of the task's own configuration class."""
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """`python -m training.run`."""
+
+    task: TaskConfig = field(default_factory=TaskConfig)
+    """What to learn."""
+    learner: LearnerConfig = field(default_factory=LearnerConfig)
+    """How to learn it."""
+    environment: EnvironmentConfig = field(default_factory=EnvironmentConfig)
+    """Episodes and reward."""
+    physics: str = "mujoco"
+    """Engine, see training/physics."""
+    seed: int = 0
+    """Seeds everything random."""
+    resume: str = ""
+    """Run folder to go on with; its own configuration applies, but for learner.samples and learner.minutes."""
+    init: str = ""
+    """Checkpoint whose policy, critic, normaliser and optimiser a new run starts from."""
+    output: str = ""
+    """Controller file to export to at the end; empty: only into the run folder."""
+    folder: str = ""
+    """Run folder; set by Hydra."""
+
+
+def resolve(kind: type[T], config: DictConfig) -> T:
+    """Turn a composed Hydra configuration into `kind`; raises ConfigError naming the key that is wrong."""
+    try:
+        merged = OmegaConf.merge(_writable(OmegaConf.structured(kind)), config)
+        return OmegaConf.to_object(merged)  # type: ignore[return-value]
+    except OmegaConfBaseException as error:
+        raise ConfigError(f"configuration: {str(error).splitlines()[0]} (key {getattr(error, 'full_key', '?')})") from None
+
+
+def _writable(node: DictConfig) -> DictConfig:
+    """Lift the read-only flag that OmegaConf puts on every frozen dataclass, so that values can be merged in."""
+    OmegaConf.set_readonly(node, None)
+    for key in node:
+        if not OmegaConf.is_missing(node, key) and isinstance(node[key], DictConfig):
+            _writable(node[key])
+    return node
+
+
+def as_plain(config: Any) -> dict[str, Any]:  # noqa: ANN401 - any dataclass
+    """Plain JSON-ready dict of a configuration dataclass, as written into run folders and ONNX metadata."""
+    return OmegaConf.to_container(OmegaConf.structured(config), resolve=True)  # type: ignore[return-value]
+
+
+def register() -> None:
+    """Give Hydra the defaults of every group as `GROUP/base`, so that any field can be set on the command line.
+
+    They are stored as plain values: types are checked by `resolve`, once everything is composed.
+    """
+    store = ConfigStore.instance()
+    for group, kind in (("prior", PriorConfig), ("learner", LearnerConfig), ("environment", EnvironmentConfig)):
+        plain = OmegaConf.to_container(OmegaConf.structured(kind))
+        store.store(group=group, name="base", node=plain)

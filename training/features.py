@@ -1,0 +1,151 @@
+"""State to features: what a policy observes and what a prior judges. The only place, traced into both ONNX files.
+
+Both live in the heading frame (the root's yaw removed, `rotation.heading`), so they do not change when the world is
+translated or turned about the vertical.
+
+A policy sees one instant, `observation`: 84 numbers, no history. A prior sees a motion window of ten frames at 30 Hz
+ending now, `window`: 52 numbers a frame in the frame of the LAST root, no velocities; whatever a window says about
+speed it says by differences of its frames, so a clip and a simulation are seen the same way (method.md §3).
+
+Joint rotations enter as the 28 hinge angles: they are bounded, never wrap, and are a third of the 84 numbers that six
+per joint would take.
+
+`OBSERVATION_MIRROR`, `WINDOW_MIRROR` and `JOINT_MIRROR` are the left-right reflection as index and sign.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from runtime import character
+from training import rotation
+
+WINDOW = 10
+"""Frames of a motion window."""
+
+KEY_BODY_INDEX = tuple(character.BODIES.index(name) for name in character.KEY_BODIES)
+
+_AXES3, _KEYS = ("x", "y", "z"), character.KEY_BODIES
+_ROOT_6D = ("root_xx", "root_xy", "root_xz", "root_yx", "root_yy", "root_yz")  # column, then component
+_KEY_NAMES = tuple(f"{body}_{axis}" for body in _KEYS for axis in _AXES3)
+
+OBSERVATION_NAMES = (
+    "root_height", *_ROOT_6D,
+    *(f"velocity_{a}" for a in _AXES3), *(f"spin_{a}" for a in _AXES3),
+    *character.JOINT_NAMES, *(f"{name}_velocity" for name in character.JOINT_NAMES), *_KEY_NAMES,
+)  # fmt: skip
+WINDOW_NAMES = ("root_x", "root_y", "root_height", *_ROOT_6D, *character.JOINT_NAMES, *_KEY_NAMES)
+
+
+def _groups() -> dict[str, list[int]]:
+    """Body groups of the window channels (method.md §10), each a list of channel indices."""
+    rules = {
+        "root_travel": lambda n: n in ("root_x", "root_y"),
+        "root_height": lambda n: n == "root_height",
+        "root_rotation": lambda n: n in _ROOT_6D,
+        "trunk": lambda n: n.startswith(("abdomen", "neck")),
+        "arms": lambda n: "shoulder" in n or "elbow" in n,
+        "legs": lambda n: "hip" in n or "knee" in n or "ankle" in n,
+        "head": lambda n: n.startswith("head_"),
+        "hands": lambda n: "hand_" in n,
+        "feet": lambda n: "foot_" in n,
+    }
+    groups = {group: [i for i, n in enumerate(WINDOW_NAMES) if rule(n)] for group, rule in rules.items()}
+    assert sorted(sum(groups.values(), [])) == list(range(len(WINDOW_NAMES)))
+    return groups
+
+
+GROUPS = _groups()
+
+
+def observation(
+    root_position: Tensor, root_rotation: Tensor, root_linear_velocity: Tensor, root_angular_velocity: Tensor,
+    joint_position: Tensor, joint_velocity: Tensor, body_position: Tensor,
+) -> Tensor:  # fmt: skip
+    """What a policy observes of its own body, [B, 84], from raw world-frame state (see `runtime.character.State`).
+
+    In order: root height 1 (m), root rotation 6, linear velocity 3 (m/s), angular velocity 3 (rad/s), joint angles 28
+    (rad), joint velocities 28 (rad/s), key bodies relative to the root 15 (m); all in the heading frame.
+    """
+    cos, sin = rotation.heading(root_rotation)
+    keys = body_position[:, KEY_BODY_INDEX] - root_position.unsqueeze(1)
+    return torch.cat(
+        (
+            root_position[:, 2:3],
+            _heading_6d(cos, sin, root_rotation),
+            rotation.unyaw(cos, sin, root_linear_velocity),
+            rotation.unyaw(cos, sin, root_angular_velocity),
+            joint_position,
+            joint_velocity,
+            rotation.unyaw(cos.unsqueeze(1), sin.unsqueeze(1), keys).flatten(1),
+        ),
+        dim=1,
+    )
+
+
+def window(root_position: Tensor, root_rotation: Tensor, joint_position: Tensor, key_position: Tensor) -> Tensor:
+    """Motion windows [B, 10, 52] from world-frame frames [B, 10, ...]; `key_position` [B, 10, 5, 3] m.
+
+    Each frame: root x and y relative to the last frame's root, root height (m), root rotation 6, joint angles 28
+    (rad), key bodies relative to that frame's root 15 (m); directions in the last frame's heading frame.
+    """
+    cos, sin = rotation.heading(root_rotation[:, -1])
+    cos, sin = cos.unsqueeze(1), sin.unsqueeze(1)  # [B, 1]
+    travel = rotation.unyaw(cos, sin, root_position - root_position[:, -1:])
+    keys = key_position - root_position.unsqueeze(2)
+    return torch.cat(
+        (
+            travel[..., :2],
+            root_position[..., 2:],
+            _heading_6d(cos, sin, root_rotation),
+            joint_position,
+            rotation.unyaw(cos.unsqueeze(2), sin.unsqueeze(2), keys).flatten(2),
+        ),
+        dim=2,
+    )
+
+
+def _heading_6d(cos: Tensor, sin: Tensor, q: Tensor) -> Tensor:
+    """The rotation's two columns [..., 6] seen in the heading frame."""
+    columns = rotation.to_6d(q)
+    x, y = rotation.unyaw(cos, sin, columns[..., :3]), rotation.unyaw(cos, sin, columns[..., 3:])
+    return torch.cat((x, y), dim=-1)
+
+
+def unpack_window(windows: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Root position [B, 10, 3], root rotation [B, 10, 4] wxyz and joint angles [B, 10, 28] of windows [B, 10, 52].
+
+    The inverse of `window` up to the world's translation and heading; key bodies follow by forward kinematics.
+    """
+    return windows[..., :3], rotation.from_6d(windows[..., 3:9]), windows[..., 9:37]
+
+
+def _mirror(names: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray]:
+    """Index and sign with mirrored[i] = sign[i] · original[index[i]], by the channels' names.
+
+    A reflection in the x-z plane: positions and velocities lose the sign of y, rotations and spins keep that of y.
+    """
+    swap = {"right": "left", "left": "right"}
+
+    def source(name: str) -> int:
+        side, _, rest = name.partition("_")
+        return names.index(f"{swap[side]}_{rest}" if side in swap else name)
+
+    def negative(name: str) -> bool:
+        if name in _ROOT_6D:  # columns x (xx, xy, xz) and y (yx, yy, yz): M R M negates entries with one y
+            return (name[-2] == "y") != (name[-1] == "y")
+        name = name.removesuffix("_velocity")
+        if name in character.JOINT_NAMES:
+            return name.endswith(("_x", "_z", "elbow"))
+        if name.startswith("spin"):
+            return not name.endswith("_y")
+        return name.endswith("_y")
+
+    return np.array([source(n) for n in names]), np.array([-1.0 if negative(n) else 1.0 for n in names], np.float32)
+
+
+OBSERVATION_MIRROR = _mirror(OBSERVATION_NAMES)
+WINDOW_MIRROR = _mirror(WINDOW_NAMES)
+JOINT_MIRROR = _mirror(character.JOINT_NAMES)

@@ -1,0 +1,190 @@
+"""The vector environment: N humanoids, one task, one frozen prior.
+
+`step` in order, all at the control clock (30 Hz):
+
+1. actions become servo targets, held while physics runs its four steps;
+2. the new state is read and pushed into the history of the last ten;
+3. the task rewards it against the goal the policy saw when it acted;
+4. the prior judges the window that ends in it; with `prior_interval` k each environment is judged every k-th step
+   (a different k-th of them each step) and keeps its last style reward in between;
+5. failed episodes (fallen, blown up) end without a value to bootstrap from, long ones end as time-outs with one;
+6. goals whose time is up are redrawn, ended episodes restart from the prior's own samples (starts.py);
+7. the observation is made of what is there now.
+"""
+
+from __future__ import annotations
+
+import torch
+from tensordict import TensorDict
+from torch import Tensor
+
+from runtime import character
+from training import features, rotation
+from training.config import EnvironmentConfig
+from training.learning.starts import Starts
+from training.physics import Engine
+from training.prior import schedule
+from training.prior.score import Score
+from training.tasks import Body, Task
+
+
+class ActionTransform(torch.nn.Module):
+    """Actions [B, 28] to joint targets [B, 28] rad: centre + scale · a, clipped to the allowed range."""
+
+    def __init__(self, joint_mean: Tensor, joint_std: Tensor, config: EnvironmentConfig) -> None:
+        """Scale by the joint statistics [28] (rad) of the motion the prior knows."""
+        super().__init__()
+        low, high = zip(*(joint.target_range for joint in character.JOINTS), strict=True)
+        self.register_buffer("centre", joint_mean.clone())
+        self.register_buffer("scale", config.action_std * joint_std + config.action_floor)
+        self.register_buffer("low", torch.tensor(low))
+        self.register_buffer("high", torch.tensor(high))
+
+    def forward(self, action: Tensor) -> Tensor:
+        """Give the targets."""
+        return (self.centre + self.scale * action).clamp(self.low, self.high)
+
+
+class History:
+    """The last ten frames of N environments, as the prior's window wants them; a ring, nothing is shifted."""
+
+    def __init__(self, envs: int) -> None:
+        """Make an empty history; `fill` every environment before `windows`."""
+        n = features.WINDOW
+        self._frames = [torch.zeros(n, envs, *shape) for shape in ((3,), (4,), (28,), (5, 3))]
+        self._next = 0
+
+    def push(self, body: Body) -> None:
+        """Append the current state as the newest frame."""
+        keys = body.body_position[:, features.KEY_BODY_INDEX]
+        for ring, value in zip(
+            self._frames, (body.root_position, body.root_rotation, body.joint_position, keys), strict=True
+        ):
+            ring[self._next] = value
+        self._next = (self._next + 1) % features.WINDOW
+
+    def fill(self, ids: Tensor, start: dict[str, Tensor]) -> None:
+        """Replace the whole history of `ids` [n] by start windows (see `Starts`)."""
+        order = self._order()
+        names = ("root_position", "root_rotation", "joint_position", "key_position")
+        for ring, name in zip(self._frames, names, strict=True):
+            ring[order.unsqueeze(1), ids.unsqueeze(0)] = start[name].movedim(1, 0)
+
+    def windows(self, ids: slice) -> Tensor:
+        """Raw motion windows [n, 10, 52] of environments `ids`, oldest frame first."""
+        order = self._order()
+        frames = [ring[order][:, ids].movedim(0, 1) for ring in self._frames]
+        return features.window(*frames)
+
+    def _order(self) -> Tensor:
+        return (torch.arange(features.WINDOW) + self._next) % features.WINDOW
+
+
+class Environment:
+    """N episodes of one task under one prior; observations are TensorDicts with the one group "policy"."""
+
+    num_actions = len(character.JOINTS)
+
+    def __init__(
+        self, config: EnvironmentConfig, engine: Engine, task: Task, score: Score, action: ActionTransform,
+        generator: torch.Generator,
+    ) -> None:  # fmt: skip
+        """Start every episode at a random age, so that time-outs do not come all at once."""
+        self.config, self.engine, self.task, self.score = config, engine, task, score
+        self.action = action
+        self.num_envs = engine.envs
+        self.starts = Starts(score, config.start_pool, generator)
+        self.history = History(engine.envs)
+        self._generator = generator
+        self._limit = round(config.episode_seconds * character.CONTROL_HZ)
+        self._age = torch.randint(self._limit, (engine.envs,), generator=generator)
+        self._style = torch.zeros(engine.envs)
+        self._errors = torch.zeros(engine.envs, len(schedule.LEVELS))
+        self._deviation = torch.zeros(engine.envs, len(score.groups))
+        self._steps = 0
+        self._restart(torch.arange(engine.envs))
+
+    def observe(self) -> TensorDict:
+        """Return the observation of the current state and goal: {"policy": [N, 84 + g]} float32."""
+        body = self.body
+        own = features.observation(
+            body.root_position, body.root_rotation, body.root_linear_velocity, body.root_angular_velocity,
+            body.joint_position, body.joint_velocity, body.body_position,
+        )  # fmt: skip
+        goal = self.task.observe(body.root_rotation, body.root_position, self.task.goal)
+        return TensorDict({"policy": torch.cat((own, goal), 1)}, batch_size=[self.num_envs])
+
+    def step(self, action: Tensor) -> tuple[TensorDict, Tensor, Tensor, dict[str, Tensor], dict[str, Tensor]]:
+        """Advance one control step, see the module.
+
+        Returns the observation, rewards [N], dones [N] (int64), {"time_outs": [N]} and figures to log, each [N].
+        """
+        return self.step_targets(self.action(action))
+
+    def step_targets(
+        self, joint_target: Tensor
+    ) -> tuple[TensorDict, Tensor, Tensor, dict[str, Tensor], dict[str, Tensor]]:
+        """`step` with joint targets [N, 28] rad in place of actions."""
+        blown = self.engine.step(joint_target)
+        self.body = self._read()
+        self.history.push(self.body)
+        task_reward = self.task.reward(self.body)
+        self._judge()
+        reward = self._compose(task_reward)
+        failed = self.task.failed(self.body) | blown
+        self._age += 1
+        late = (self._age >= self._limit) & ~failed
+        figures = self._figures(task_reward, failed)
+        self.task.advance(self.body)
+        done = failed | late
+        self._restart(done.nonzero().flatten())
+        self._steps += 1
+        if self._steps % self.config.start_refresh == 0:
+            self.starts.refresh()
+        return self.observe(), reward, done.long(), {"time_outs": late.float()}, figures
+
+    def _judge(self) -> None:
+        """Refresh the style reward of this step's share of the environments."""
+        share = slice(self._steps % self.config.prior_interval, None, self.config.prior_interval)
+        windows = self.history.windows(share)
+        noise = torch.randn((len(windows), len(schedule.LEVELS), *windows.shape[1:]), generator=self._generator)
+        error, group_error = self.score.errors(windows, noise)
+        deviation = self.score.deviation(windows, group_error)
+        self._errors[share] = error
+        self._deviation[share] = deviation.mean(1)
+        self._style[share] = torch.exp(-self.score.sharpness * self.score.penalty(deviation))
+
+    def _compose(self, task_reward: Tensor) -> Tensor:
+        c = self.config
+        if c.composition == "product":
+            return task_reward * self._style
+        return c.task_weight * task_reward + c.style_weight * self._style
+
+    def _figures(self, task_reward: Tensor, failed: Tensor) -> dict[str, Tensor]:
+        figures = {"task_reward": task_reward, "style_reward": self._style, "failed": failed.float()}
+        figures |= self.task.figures(self.body)
+        figures |= {f"error_t{t}": self._errors[:, k] for k, t in enumerate(schedule.LEVELS)}
+        return figures | {f"excess_{name}": self._deviation[:, g] for g, name in enumerate(self.score.groups)}
+
+    def _restart(self, ids: Tensor) -> None:
+        """Start new episodes in `ids` [n]."""
+        if len(ids):
+            start = self.starts.draw(len(ids))
+            self.engine.reset(ids, start["qpos"], start["qvel"])
+            self.history.fill(ids, start)
+            if self._steps > 0:
+                self._age[ids] = 0
+        self.body = self._read()
+        self.task.reset(ids, self.body)
+
+    def _read(self) -> Body:
+        qpos, qvel = self.engine.qpos.float(), self.engine.qvel.float()
+        return Body(
+            root_position=qpos[:, :3],
+            root_rotation=qpos[:, 3:7],
+            root_linear_velocity=qvel[:, :3],
+            root_angular_velocity=rotation.rotate(qpos[:, 3:7], qvel[:, 3:6]),
+            joint_position=qpos[:, 7:],
+            joint_velocity=qvel[:, 6:],
+            body_position=self.engine.body_position.float(),
+        )

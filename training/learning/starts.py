@@ -1,0 +1,116 @@
+"""Generative state initialisation: episodes start in states the prior has dreamt up (SMP §GSI), not in clips.
+
+The prior samples whole motion windows. A window's last frame is the start state, its ten frames fill the history, so
+the style reward means something from the first step; velocities are backward differences over a control step. A sample
+is made valid or thrown away: joint angles are clamped into their limits, a window whose feet go under the ground is
+lifted, and what needs more than a small repair is rejected (`Starts.rejected` counts them).
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from runtime import character
+from training import features, rotation
+from training.kinematics import Kinematics
+from training.prior import sampling
+from training.prior.score import Score
+
+LARGEST_LIFT = 0.05  # m
+LARGEST_CLAMP = 0.2  # rad
+LOWEST_ROOT, LOWEST_HEAD = 0.6, 1.05  # m, a little above what counts as fallen
+
+_LOW = torch.tensor([joint.range[0] for joint in character.JOINTS])
+_HIGH = torch.tensor([joint.range[1] for joint in character.JOINTS])
+_FOOT_INDEX = [character.BODIES.index(name) for name in character.FEET]
+_SOLE = torch.tensor([[0.045 + x, y, -0.05] for x in (-0.0885, 0.0885) for y in (-0.045, 0.045)])  # foot frame, m
+
+
+class Starts:
+    """A pool of valid start windows of one prior.
+
+    root_position [P, 10, 3] m (last frame at x = y = 0, heading 0), root_rotation [P, 10, 4] wxyz, joint_position
+    [P, 10, 28] rad, key_position [P, 10, 5, 3] m; qpos [P, 35] and qvel [P, 34] of the last frame.
+    """
+
+    def __init__(self, score: Score, size: int, generator: torch.Generator) -> None:
+        """Fill a pool of `size` windows."""
+        self.size = size
+        self.sampled = 0
+        self.rejected = 0
+        self._score = score
+        self._generator = generator
+        self._kinematics = Kinematics()
+        self._pool = self._valid(size)
+
+    def refresh(self, share: float = 0.25) -> None:
+        """Replace that share of the pool, oldest first."""
+        count = max(1, int(self.size * share))
+        fresh = self._valid(count)
+        self._pool = {key: torch.cat((value[count:], fresh[key])) for key, value in self._pool.items()}
+
+    def draw(self, count: int) -> dict[str, Tensor]:
+        """Return `count` random start windows, each field as described at the class."""
+        picks = torch.randint(self.size, (count,), generator=self._generator)
+        return {key: value[picks] for key, value in self._pool.items()}
+
+    def _valid(self, count: int) -> dict[str, Tensor]:
+        """Sample until `count` windows are valid; raises RuntimeError when the prior hardly makes any."""
+        batches, have = [], 0
+        for _ in range(20):
+            batch = self._repair(self._sample(max(256, count - have)))
+            batches.append(batch)
+            have += len(batch["qpos"])
+            if have >= count:
+                return {key: torch.cat([b[key] for b in batches])[:count] for key in batches[0]}
+        raise RuntimeError(f"the prior makes too few valid start states: {have} of {self.sampled} samples were usable")
+
+    def _sample(self, count: int) -> Tensor:
+        """Raw windows [count, 10, 52]."""
+        size = features.WINDOW * len(features.WINDOW_NAMES)
+        flat = sampling.ddpm(self._score.denoiser, (count, size), self._generator)
+        return self._score.denormalise(flat)
+
+    def _repair(self, windows: Tensor) -> dict[str, Tensor]:
+        """Turn raw windows into the valid ones among them."""
+        self.sampled += len(windows)
+        position, orientation, joints = features.unpack_window(windows)
+        position = torch.cat((position[..., :2] - position[:, -1:, :2], position[..., 2:]), -1)
+        clamped = joints.clamp(_LOW, _HIGH)
+        bodies, rotations = self._kinematics(position, orientation, clamped)
+        sole = rotation.rotate(rotations[..., _FOOT_INDEX, None, :].expand(*rotations.shape[:2], 2, 4, 4), _SOLE)
+        lowest = (bodies[..., _FOOT_INDEX, None, 2] + sole[..., 2]).flatten(1).amin(1)
+        lift = (-lowest).clamp_min(0).view(-1, 1, 1) * torch.tensor([0.0, 0.0, 1.0])
+        position, bodies = position + lift, bodies + lift.unsqueeze(1)
+        good = (
+            (lowest > -LARGEST_LIFT)
+            & ((clamped - joints).abs().flatten(1).amax(1) < LARGEST_CLAMP)
+            & (position[:, -1, 2] > LOWEST_ROOT)
+            & (bodies[:, -1, character.BODIES.index("head"), 2] > LOWEST_HEAD)
+        )
+        self.rejected += int((~good).sum())
+        position, orientation, clamped, bodies = position[good], orientation[good], clamped[good], bodies[good]
+        return {
+            "root_position": position,
+            "root_rotation": orientation,
+            "joint_position": clamped,
+            "key_position": bodies[..., features.KEY_BODY_INDEX, :],
+            "qpos": torch.cat((position[:, -1], orientation[:, -1], clamped[:, -1]), 1),
+            "qvel": _velocity(position, orientation, clamped),
+        }
+
+
+def _velocity(position: Tensor, orientation: Tensor, joints: Tensor) -> Tensor:
+    """MuJoCo qvel [B, 34] at the last frame by backward differences over a control step."""
+    now, before = orientation[:, -1], orientation[:, -2]
+    spin = rotation.rotation_vector(rotation.multiply(now, rotation.conjugate(before)))  # rad a step, world
+    difference = torch.cat(
+        (
+            position[:, -1] - position[:, -2],
+            rotation.rotate(rotation.conjugate(now), spin),  # qvel's angular part is in the body frame
+            joints[:, -1] - joints[:, -2],
+        ),
+        dim=1,
+    )
+    return difference * character.CONTROL_HZ

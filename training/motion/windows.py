@@ -1,0 +1,96 @@
+"""Clips to motion windows: every ten-frame window of every clip, at several playing speeds, in memory at once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from runtime.character import CONTROL_HZ
+from training import features
+from training.motion.clips import motion_states
+from training.motion.dataset import Clip
+
+SPEED_EDGES = (0.3, 0.8, 1.3, 2.0, 2.7, 3.4, 4.2)  # m/s, bins by which windows are weighted and figures given
+
+
+@dataclass(frozen=True)
+class Windows:
+    """Raw windows [N, 10, 52] (see `training.features.window`) with what is known of each."""
+
+    values: Tensor
+    """[N, 10, 52] float32."""
+    clip: Tensor
+    """[N] int64, index of the clip a window is from."""
+    joint_velocity: Tensor
+    """[N, 28] rad/s at the last frame, by backward difference."""
+
+    def __len__(self) -> int:
+        """Return the number of windows."""
+        return len(self.values)
+
+    @property
+    def speed(self) -> Tensor:
+        """Net horizontal speed of the root over each window [N], m/s."""
+        return self.values[:, 0, :2].norm(dim=1) * CONTROL_HZ / (features.WINDOW - 1)
+
+    def take(self, mask: Tensor) -> Windows:
+        """Return the windows under a mask or at indices."""
+        return Windows(self.values[mask], self.clip[mask], self.joint_velocity[mask])
+
+
+def cut(clips: Sequence[Clip], speeds: Sequence[float] = (1.0,)) -> Windows:
+    """Cut all windows of `clips`, each clip played at every factor of `speeds` (1.1 is ten percent faster).
+
+    Raises ValueError when no clip is long enough for a single window.
+    """
+    values, owner, velocity = [], [], []
+    for index, clip in enumerate(clips):
+        for speed in speeds:
+            motion = replace(clip.motion, rate=clip.motion.rate * speed)
+            if motion.seconds * CONTROL_HZ < features.WINDOW and not motion.loop:
+                continue
+            states = motion_states(motion)
+            frames = [
+                _sliding(array)
+                for array in (
+                    states.root_position, states.root_rotation, states.joint_position,
+                    states.body_position[:, features.KEY_BODY_INDEX],
+                )
+            ]  # fmt: skip
+            values.append(features.window(*frames))
+            owner.append(torch.full((len(frames[0]),), index))
+            velocity.append(torch.as_tensor(states.joint_velocity[features.WINDOW - 1 :], dtype=torch.float32))
+    if not values:
+        raise ValueError(f"none of {len(clips)} clips is as long as one window ({features.WINDOW} frames at 30 Hz)")
+    return Windows(torch.cat(values), torch.cat(owner), torch.cat(velocity))
+
+
+def _sliding(array: np.ndarray) -> Tensor:
+    """Every run of ten frames of [T, ...] as [T - 9, 10, ...] float32."""
+    frames = torch.as_tensor(np.ascontiguousarray(array), dtype=torch.float32)
+    return frames.unfold(0, features.WINDOW, 1).movedim(-1, 1)
+
+
+def mirror(values: Tensor) -> Tensor:
+    """Left and right of windows [..., 52] swapped."""
+    index, sign = features.WINDOW_MIRROR
+    return values[..., torch.from_numpy(index)] * torch.from_numpy(sign)
+
+
+def balance(windows: Windows, clips: Sequence[Clip], power: float) -> Tensor:
+    """Weights [N], mean 1, that lift what is rare: (share of the speed bin · share of the performance)^-power.
+
+    A performance (`Clip.group`) may be a walk of one second or thirty overlapping cuts of the same run.
+    """
+    bins = torch.bucketize(windows.speed, torch.tensor(SPEED_EDGES))
+    names = sorted({clip.group for clip in clips})
+    group = torch.tensor([names.index(clip.group) for clip in clips])[windows.clip]
+    weight = torch.ones(len(windows))
+    for label in (bins, group):
+        share = torch.bincount(label).float() / len(windows)
+        weight *= share[label] ** -power
+    return weight / weight.mean()

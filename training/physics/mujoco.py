@@ -1,0 +1,87 @@
+"""The CPU engine: `mujoco.batch.Batch` on native threads, its arrays shared with torch.
+
+The batch keeps one MjData a simulation (`persistent`), so that asking for the position and velocity stages at the
+new state costs nothing: the next step continues from them. Its float64 arrays are wrapped, not copied.
+"""
+
+from __future__ import annotations
+
+import warnings
+
+import mujoco
+import numpy as np
+import torch
+from mujoco.batch import Batch
+
+from runtime import character
+
+_STAGE = mujoco.mjtStage.mjSTAGE_VEL
+_SPEED_LIMIT = 200.0  # rad/s or m/s; nothing a 50 kg body with these servos does comes near
+
+
+class MujocoEngine:
+    """`training.physics.Engine` on CPU threads; bit-equal to a loop over MjData at any thread count."""
+
+    def __init__(self, envs: int, threads: int, decimation: int) -> None:
+        """Make `envs` simulations in the default pose, `decimation` physics steps a control step."""
+        self.envs = envs
+        self.device = torch.device("cpu")
+        self.blown_up = 0
+        self._decimation = decimation
+        self._batch = Batch(character.model(), envs, threads, persistent=True)
+        slots = character.find_slots(character.model())
+        bodies = slice(slots.body, slots.body + len(character.BODIES))
+        self.qpos = torch.from_numpy(self._batch.bind("qpos"))
+        self.qvel = torch.from_numpy(self._batch.bind("qvel"))
+        self._ctrl = torch.from_numpy(self._batch.bind("ctrl"))
+        self._warmstart = self._batch.bind("qacc_warmstart")
+        self._force = torch.from_numpy(self._batch.bind("xfrc_applied"))
+        self.body_position = _tensor(self._batch.bind("xpos"))[:, bodies]
+        self.body_rotation = _tensor(self._batch.bind("xquat"))[:, bodies]
+        everyone = torch.arange(envs)
+        self.reset(everyone, *default_state(envs))
+
+    def step(self, joint_target: torch.Tensor) -> torch.Tensor:
+        """See `Engine.step`."""
+        self._ctrl.copy_(joint_target)
+        self._batch.step(nstep=self._decimation, stage=_STAGE)
+        # NaN fails every comparison, so this catches non-finite states too
+        sane = (self.qvel.abs().amax(dim=1) < _SPEED_LIMIT) & self.qpos.isfinite().all(dim=1)
+        blown = ~sane
+        if blown.any():
+            ids = blown.nonzero().flatten()
+            self.blown_up += len(ids)
+            self.reset(ids, *default_state(len(ids)))
+        return blown
+
+    def reset(self, ids: torch.Tensor, qpos: torch.Tensor, qvel: torch.Tensor) -> None:
+        """See `Engine.reset`."""
+        if len(ids) == 0:
+            return
+        rows = ids.numpy().astype(np.int32)
+        self._batch.reset(rows, stage=mujoco.mjtStage.mjSTAGE_NONE)
+        self.qpos[ids] = qpos.double()
+        self.qvel[ids] = qvel.double()
+        self._warmstart[rows] = 0.0
+        self._batch.forward(rows, stage=_STAGE)
+
+    def push(self, force: torch.Tensor) -> None:
+        """Apply forces [N, 3] N (world) at every torso until the next call; zeros end it."""
+        torso = 1 + character.BODIES.index("torso")
+        self._force[:, torso, :3] = force.double()
+
+
+def default_state(envs: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Qpos [N, 35] and qvel [N, 34] of the default pose at rest."""
+    qpos = torch.zeros(envs, 35, dtype=torch.float64)
+    qpos[:, 2] = character.DEFAULT_HEIGHT
+    qpos[:, 3] = 1.0
+    qpos[:, 7:] = torch.from_numpy(character.DEFAULT_POSE)
+    return qpos, torch.zeros(envs, 34, dtype=torch.float64)
+
+
+def _tensor(array: np.ndarray) -> torch.Tensor:
+    """Share a read-only output array of the batch with torch; torch only warns that it cannot keep it read-only."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
+        return torch.from_numpy(array)

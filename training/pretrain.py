@@ -1,0 +1,131 @@
+"""Train a motion prior: `python -m training.pretrain prior=locomotion data=data/locomotion`.
+
+    prepared clips ──> windows ──> prior.fit (denoiser, EMA, early stop, reference errors) ──> prior file (ONNX)
+
+The run folder gets the resolved configuration before anything else, then the curve; the file itself carries its
+configuration, the data's licences and hashes, and the reference errors of held-out real motion.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+import time
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+import hydra
+import torch
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from torch import Tensor
+
+from training import config as settings
+from training.motion import dataset
+from training.motion import windows as motion_windows
+from training.motion.dataset import Clip
+from training.motion.windows import Windows
+from training.prior import file, schedule
+from training.prior.fit import Fit, fit, joint_statistics
+from training.prior.score import Score
+
+QUANTILES = (0.1, 0.25, 0.5, 0.75, 0.9)
+
+
+@hydra.main(config_path="conf", config_name="pretrain", version_base="1.3")
+def main(composed: DictConfig) -> None:
+    """Compose the configuration, train, write the file; exits with 2 and one sentence on bad input."""
+    try:
+        config = settings.resolve(settings.PretrainConfig, composed)
+        folder = Path(HydraConfig.get().runtime.output_dir)
+        (folder / "configuration.json").write_text(json.dumps(settings.as_plain(config), indent=1))
+        clips = dataset.load(config.data)
+    except (settings.ConfigError, FileNotFoundError) as error:
+        print(error, file=sys.stderr)
+        raise SystemExit(2) from None
+    train(config, clips, folder)
+
+
+def train(config: settings.PretrainConfig, clips: list[Clip], folder: Path) -> Fit:
+    """Train on the clips' training side, judge on the held-out side, write `config.output`."""
+    console, start = Console(), time.monotonic()
+    sides = {side: [clip for clip in clips if clip.split == side] for side in ("train", "held_out")}
+    training = motion_windows.cut(sides["train"], config.prior.play_speeds)
+    held_out = motion_windows.cut(sides["held_out"])
+    console.print(f"{len(training):,} training windows at {len(config.prior.play_speeds)} speeds, {len(held_out):,} held out")
+    weights = motion_windows.balance(training, sides["train"], config.prior.balance)
+    result = _fit(config, training, weights, held_out, console)
+    (folder / "curve.json").write_text(json.dumps(result.curve))
+    minutes = (time.monotonic() - start) / 60
+    mean, std = joint_statistics(training, weights)
+    extra = {
+        "joints": {"mean": mean.tolist(), "std": std.tolist()},
+        **reference_errors(result.score, held_out),
+        "datasets": datasets(clips),
+        "training": {
+            "seed": config.seed, "iterations": result.iterations, "minutes": minutes, "windows": len(training),
+            "held_out_windows": len(held_out), "held_out_error": min(point[2] for point in result.curve),
+        },
+    }  # fmt: skip
+    file.save(Path(config.output), result.score, config.prior, extra)
+    console.print(f"wrote {config.output} after {minutes:.1f} min, {result.iterations:,} steps")
+    return result
+
+
+def _fit(
+    config: settings.PretrainConfig, training: Windows, weights: Tensor, held_out: Windows, console: Console
+) -> Fit:
+    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed:,} steps"), TimeElapsedColumn())
+    with Progress(*columns, console=console) as progress:
+        bar = progress.add_task("training", total=config.prior.iterations)
+
+        def report(step: int, loss: float, error: float) -> None:
+            progress.update(bar, completed=step, description=f"loss {loss:.4f}, held out {error:.4f}")
+
+        return fit(config.prior, training, weights, held_out, config.seed, report)
+
+
+def reference_errors(score: Score, held_out: Windows) -> dict[str, Any]:
+    """Error quantiles per level on held-out real motion, over all of it and per root-speed bin."""
+    generator = torch.Generator().manual_seed(2)
+    noise = torch.randn(len(held_out), len(schedule.LEVELS), *held_out.values.shape[1:], generator=generator)
+    error = score.errors(held_out.values, noise)[0]
+    bins = torch.bucketize(held_out.speed, torch.tensor(motion_windows.SPEED_EDGES))
+    q = torch.tensor(QUANTILES)
+    by_speed = {
+        f"up to {edge} m/s": error[bins == b].quantile(q, dim=0).T.tolist()
+        for b, edge in enumerate((*motion_windows.SPEED_EDGES, 9.9))
+        if (bins == b).any()
+    }
+    return {
+        "reference_error": error.median(0).values.tolist(),
+        "reference_quantiles": {"quantiles": list(QUANTILES), "all": error.quantile(q, dim=0).T.tolist(), **by_speed},
+    }
+
+
+def datasets(clips: list[Clip]) -> list[dict[str, Any]]:
+    """What the prior was made of: one entry a licence, with clips, minutes and a hash of the motion."""
+    by_licence: dict[str, list[Clip]] = defaultdict(list)
+    for clip in clips:
+        by_licence[clip.motion.licence].append(clip)
+    entries = []
+    for licence, members in sorted(by_licence.items()):
+        digest = hashlib.sha256()
+        for clip in members:
+            digest.update(clip.motion.root_position.tobytes() + clip.motion.joint_position.tobytes())
+        folders = sorted({clip.motion.source.split("/")[0] for clip in members})
+        minutes = sum(clip.motion.seconds for clip in members) / 60
+        entries.append({
+            "name": "+".join(folders), "licence": licence, "clips": len(members), "minutes": round(minutes, 2),
+            "sha256": digest.hexdigest(),
+        })  # fmt: skip
+    return entries
+
+
+if __name__ == "__main__":
+    settings.register()
+    main()

@@ -1,0 +1,184 @@
+"""Networks that predict the noise in a motion window: ε̂(x_t, t), all with one face.
+
+A window is flattened, 10 frames × 52 normalised channels = 520 numbers: x_t and ε̂ are [B, 520], t is [B] int64 in 0…49. Three denoisers stand to choice
+(`prior.denoiser` in the configuration; README of training/ has the trade measured by the audit):
+
+- `principal` (the default): the window in its principal components y. Were motion Gaussian with variances λ, the best
+  prediction would be linear (Wiener): ε̂_i = √(1-ᾱ)·y_i / (ᾱλ_i + 1-ᾱ). That part is exact from the data's covariance;
+  a small network adds what is not Gaussian about the leading components.
+- `mlp`: a plain residual MLP on the 520 numbers.
+- `transformer`: two adaLN blocks over the ten frames, after SMP's reference network, in small.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from training.prior import schedule
+
+
+def time_embedding(t: Tensor, width: int) -> Tensor:
+    """Sines and cosines [B, width] of the level t [B]."""
+    frequency = torch.exp(-math.log(1000.0) * torch.arange(width // 2, device=t.device) / (width // 2))
+    angle = t.unsqueeze(-1).float() * frequency
+    return torch.cat((angle.sin(), angle.cos()), dim=-1)
+
+
+class _Block(nn.Module):
+    """Residual block of an MLP whose scale and shift come from the level."""
+
+    def __init__(self, width: int, dropout: float) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(width, elementwise_affine=False)
+        self.modulation = nn.Linear(width, 2 * width)
+        self.inner = nn.Linear(width, width)
+        self.outer = nn.Linear(width, width)
+        self.dropout = nn.Dropout(dropout)
+        nn.init.zeros_(self.outer.weight)
+        nn.init.zeros_(self.outer.bias)
+
+    def forward(self, h: Tensor, levels: Tensor, t: Tensor) -> Tensor:
+        scale, shift = self.modulation(levels)[t].chunk(2, dim=-1)
+        g = self.norm(h) * (1 + scale) + shift
+        return h + self.outer(self.dropout(nn.functional.silu(self.inner(g))))
+
+
+class _Network(nn.Module):
+    """[B, inputs] and a level to [B, inputs]."""
+
+    def __init__(self, inputs: int, width: int, blocks: int, dropout: float) -> None:
+        super().__init__()
+        self.width = width
+        self.entry = nn.Linear(inputs, width)
+        self.level = nn.Sequential(nn.Linear(64, width), nn.SiLU())
+        self.blocks = nn.ModuleList(_Block(width, dropout) for _ in range(blocks))
+        self.exit = nn.Linear(width, inputs)
+        nn.init.zeros_(self.exit.weight)
+        nn.init.zeros_(self.exit.bias)
+
+    def forward(self, y: Tensor, t: Tensor) -> Tensor:
+        # there are only 50 levels: modulate each once, then pick, instead of once for every window
+        levels = self.level(time_embedding(torch.arange(schedule.STEPS, device=t.device), 64))
+        h = self.entry(y)
+        for block in self.blocks:
+            h = block(h, levels, t)
+        return self.exit(nn.functional.silu(h))
+
+
+class PrincipalDenoiser(nn.Module):
+    """Analytic linear-Gaussian denoiser plus a network on the leading principal components."""
+
+    def __init__(self, size: int, components: int = 96, width: int = 256, blocks: int = 3, dropout: float = 0.1):
+        """Make one for windows of `size` numbers; `fit` must be called before use."""
+        super().__init__()
+        self.components = components
+        self.network = _Network(components, width, blocks, dropout)
+        self.register_buffer("mean", torch.zeros(size))
+        self.register_buffer("basis", torch.eye(size))  # columns are the components
+        self.register_buffer("variance", torch.ones(size))
+        self.register_buffer("alpha_bar", schedule.alpha_bar())
+
+    def fit(self, windows: Tensor, weights: Tensor, floor: float = 1e-4) -> None:
+        """Set mean, components and variances from normalised windows [N, 520] with weights [N].
+
+        `floor` bounds the variances from below: a component that training data never moves is not infinitely wrong.
+        """
+        weights = (weights / weights.sum()).double().unsqueeze(1)
+        windows = windows.double()
+        mean = (weights * windows).sum(0)
+        centred = windows - mean
+        variance, basis = torch.linalg.eigh(centred.T @ (weights * centred))
+        order = variance.argsort(descending=True)
+        self.mean.copy_(mean)
+        self.basis.copy_(basis[:, order])
+        self.variance.copy_(variance[order].clamp_min(floor))
+
+    def forward(self, x_t: Tensor, t: Tensor) -> Tensor:
+        """Predict the noise, see the module."""
+        signal = self.alpha_bar[t].unsqueeze(-1)
+        y = (x_t - signal.sqrt() * self.mean) @ self.basis
+        total = signal * self.variance + (1 - signal)
+        linear = (1 - signal).sqrt() * y / total
+        k = self.components
+        correction = self.network((y / total.sqrt())[:, :k], t)
+        # Var(ε_i | y_i) = ᾱλ_i/(ᾱλ_i + 1-ᾱ) bounds what is left to predict, so the network works on unit scale
+        correction = correction * (signal * self.variance / total)[:, :k].sqrt()
+        return torch.cat((linear[:, :k] + correction, linear[:, k:]), dim=-1) @ self.basis.T
+
+
+class MlpDenoiser(nn.Module):
+    """A plain residual MLP on whole windows."""
+
+    def __init__(self, size: int, width: int = 512, blocks: int = 3, dropout: float = 0.1) -> None:
+        """Make one for windows of `size` numbers."""
+        super().__init__()
+        self.network = _Network(size, width, blocks, dropout)
+
+    def fit(self, windows: Tensor, weights: Tensor) -> None:
+        """Nothing to fit in advance."""
+
+    def forward(self, x_t: Tensor, t: Tensor) -> Tensor:
+        """Predict the noise, see the module."""
+        return self.network(x_t, t)
+
+
+class _Layer(nn.Module):
+    """Self-attention and SwiGLU, both modulated by the level (adaLN)."""
+
+    def __init__(self, width: int, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.modulation = nn.Linear(width, 6 * width)
+        nn.init.zeros_(self.modulation.weight)
+        nn.init.zeros_(self.modulation.bias)
+        self.norm = nn.LayerNorm(width, elementwise_affine=False)
+        self.qkv, self.project = nn.Linear(width, 3 * width), nn.Linear(width, width)
+        self.gate, self.up = nn.Linear(width, 4 * width), nn.Linear(width, 4 * width)
+        self.down = nn.Linear(4 * width, width)
+
+    def forward(self, h: Tensor, levels: Tensor, t: Tensor) -> Tensor:
+        a1, b1, c1, a2, b2, c2 = self.modulation(levels)[t].unsqueeze(1).chunk(6, dim=-1)
+        batch, frames, width = h.shape
+        q, k, v = self.qkv(self.norm(h) * (1 + a1) + b1).view(batch, frames, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
+        attended = nn.functional.scaled_dot_product_attention(q, k, v)
+        h = h + c1 * self.project(attended.transpose(1, 2).reshape(batch, frames, width))
+        g = self.norm(h) * (1 + a2) + b2
+        return h + c2 * self.down(nn.functional.silu(self.gate(g)) * self.up(g))
+
+
+class TransformerDenoiser(nn.Module):
+    """A small transformer over the frames of a window."""
+
+    def __init__(self, size: int, frames: int = 10, width: int = 128, blocks: int = 2, heads: int = 4) -> None:
+        """Make one for windows of `size` numbers in `frames` frames."""
+        super().__init__()
+        self.frames = frames
+        self.entry = nn.Linear(size // frames, width)
+        self.place = nn.Parameter(0.02 * torch.randn(frames, width))
+        self.level = nn.Sequential(nn.Linear(64, width), nn.SiLU())
+        self.blocks = nn.ModuleList(_Layer(width, heads) for _ in range(blocks))
+        self.exit = nn.Linear(width, size // frames)
+
+    def fit(self, windows: Tensor, weights: Tensor) -> None:
+        """Nothing to fit in advance."""
+
+    def forward(self, x_t: Tensor, t: Tensor) -> Tensor:
+        """Predict the noise, see the module."""
+        levels = self.level(time_embedding(torch.arange(schedule.STEPS, device=t.device), 64))
+        h = self.entry(x_t.view(len(x_t), self.frames, -1)) + self.place
+        for block in self.blocks:
+            h = block(h, levels, t)
+        return self.exit(h).flatten(1)
+
+
+_KINDS = {"principal": PrincipalDenoiser, "mlp": MlpDenoiser, "transformer": TransformerDenoiser}
+
+
+def create(kind: str, size: int, **options: float) -> nn.Module:
+    """Make the denoiser `kind` ("principal", "mlp" or "transformer") for windows of `size` numbers."""
+    if kind not in _KINDS:
+        raise ValueError(f"unknown denoiser {kind!r}: expected one of {', '.join(_KINDS)}")
+    return _KINDS[kind](size, **options)

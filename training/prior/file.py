@@ -1,0 +1,129 @@
+"""The prior file: a `Score` as one ONNX graph on raw states, and back.
+
+The graph takes raw state windows and noise, and gives the error per level and the reward; feature maths, normaliser,
+denoiser and reference errors are inside. Training rebuilds its torch `Score` from the graph's own initialisers, so
+there is no second copy that could drift.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import torch
+from onnx import numpy_helper
+from torch import Tensor, nn
+
+from runtime import character
+from runtime.prior import METADATA_KEY
+from training import features, onnx_file
+from training.config import PriorConfig
+from training.prior import denoiser, schedule
+from training.prior.score import Score
+
+SCHEMA_VERSION = 1
+_WINDOW_SIZE = features.WINDOW * len(features.WINDOW_NAMES)
+
+
+class PriorFileError(ValueError):
+    """A file that training cannot rebuild a prior from."""
+
+
+@dataclass(frozen=True)
+class LoadedPrior:
+    """A prior as training uses it."""
+
+    score: Score
+    """Frozen, in evaluation mode."""
+    metadata: dict[str, Any]
+    """The file's metadata."""
+    sha256: str
+    """Of the file, hex."""
+
+    @property
+    def joint_statistics(self) -> tuple[Tensor, Tensor]:
+        """Mean and standard deviation [28] rad of the joint angles of the motion the prior knows."""
+        joints = self.metadata["joints"]
+        return torch.tensor(joints["mean"]), torch.tensor(joints["std"])
+
+
+class PriorGraph(nn.Module):
+    """What the file computes: raw states [B, 10, ...] and noise [B, K, 10, 52] to error [B, K] and reward [B]."""
+
+    def __init__(self, score: Score) -> None:
+        """Wrap a score."""
+        super().__init__()
+        self.score = score
+
+    def forward(
+        self, root_position: Tensor, root_rotation: Tensor, root_linear_velocity: Tensor,
+        root_angular_velocity: Tensor, joint_position: Tensor, joint_velocity: Tensor, body_position: Tensor,
+        body_rotation: Tensor, noise: Tensor,
+    ) -> tuple[Tensor, Tensor]:  # fmt: skip
+        """Judge windows; velocities and rotations of bodies are inputs of the contract that this prior ignores."""
+        keys = body_position[:, :, features.KEY_BODY_INDEX]
+        return self.score(features.window(root_position, root_rotation, joint_position, keys), noise)
+
+
+def save(path: Path, score: Score, config: PriorConfig, extra: dict[str, Any]) -> None:
+    """Write the prior file; `extra` joins the metadata (joints, reference_error, datasets, training, …)."""
+    metadata = {
+        "schema_version": SCHEMA_VERSION,
+        "character": {"name": character.NAME, "sha256": character.asset_sha256()},
+        "control_hz": character.CONTROL_HZ,
+        "window": features.WINDOW,
+        "levels": list(schedule.LEVELS),
+        "channels": list(features.WINDOW_NAMES),
+        "groups": list(score.groups),
+        "styles": [],
+        "configuration": json.loads(json.dumps(dataclasses.asdict(config))),
+        **extra,
+    }
+    batch = 2
+    states = [torch.zeros(batch, features.WINDOW, *shape) for shape in character.STATE_SHAPES.values()]
+    states[1][..., 0] = 1.0
+    noise = torch.randn(batch, len(schedule.LEVELS), features.WINDOW, len(features.WINDOW_NAMES))
+    onnx_file.write(
+        path, PriorGraph(score), (*states, noise), (*character.STATE_SHAPES, "noise"), ("error", "reward"),
+        {METADATA_KEY: metadata},
+    )  # fmt: skip
+
+
+def load(path: Path | str) -> LoadedPrior:
+    """Rebuild the torch score of a prior file; raises PriorFileError naming what does not fit."""
+    path = Path(path)
+    try:
+        data = path.read_bytes()
+        model = onnx.load_from_string(data)
+    except FileNotFoundError:
+        raise PriorFileError(f"{path}: no such prior; make it with `python -m training.pretrain`") from None
+    except Exception as error:
+        raise PriorFileError(f"{path}: not an ONNX file ({error})") from None
+    entries = {entry.key: entry.value for entry in model.metadata_props}
+    if METADATA_KEY not in entries:
+        raise PriorFileError(f"{path}: expected metadata '{METADATA_KEY}', found {sorted(entries) or 'none'}")
+    metadata = json.loads(entries[METADATA_KEY])
+    if metadata["character"]["sha256"] != character.asset_sha256():
+        raise PriorFileError(f"{path}: made for another humanoid.xml; pretrain it again against this one")
+    if metadata["channels"] != list(features.WINDOW_NAMES):
+        raise PriorFileError(f"{path}: made for other window channels; pretrain it again with this version")
+    settings = metadata["configuration"]
+    network = denoiser.create(settings["denoiser"]["kind"], _WINDOW_SIZE, **settings["denoiser"]["options"])
+    score = Score(network, groups=settings["reward"]["groups"])
+    held = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
+    score.load_state_dict({name: _found(path, held, f"score.{name}", value) for name, value in score.state_dict().items()})
+    score.eval().requires_grad_(False)
+    return LoadedPrior(score, metadata, hashlib.sha256(data).hexdigest())
+
+
+def _found(path: Path, held: dict[str, np.ndarray], name: str, like: Tensor) -> Tensor:
+    if name not in held or held[name].shape != tuple(like.shape):
+        shape = held[name].shape if name in held else "nothing"
+        raise PriorFileError(f"{path}: initialiser {name}: expected shape {tuple(like.shape)}, found {shape}")
+    return torch.from_numpy(held[name].copy())

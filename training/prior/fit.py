@@ -1,0 +1,141 @@
+"""Training a prior: windows in, a calibrated `Score` out.
+
+    windows ──> normaliser ──> denoiser.fit (analytic part) ──> AdamW on |ε̂ - ε|² ──> EMA of the best held-out error
+                                                                                  ──> Score.calibrate (reference errors)
+
+It overfits fast on minutes of motion: the error that decides is that on held-out clips at the levels the reward uses,
+and training ends when it stops falling.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from training import features
+from training.config import PriorConfig
+from training.motion import windows as motion_windows
+from training.motion.windows import Windows
+from training.prior import denoiser, schedule
+from training.prior.score import Score
+
+CHANNEL_STD_FLOOR = 0.02
+"""m, rad or 1: a channel that hardly moves is not blown up until its noise decides."""
+
+EVALUATE_EVERY = 250
+
+
+@dataclass(frozen=True)
+class Fit:
+    """A trained prior and its curve."""
+
+    score: Score
+    """Frozen, calibrated, on the CPU."""
+    iterations: int
+    """Optimiser steps taken; the weights kept may be of an earlier one."""
+    curve: tuple[tuple[int, float, float], ...]
+    """(step, training loss, held-out error at the reward's levels)."""
+
+
+def fit(
+    config: PriorConfig, training: Windows, weights: Tensor, held_out: Windows, seed: int,
+    report: Callable[[int, float, float], None],
+) -> Fit:  # fmt: skip
+    """Train the prior of `config` on `training` drawn by `weights` [N], stop by `held_out`, calibrate on `held_out`.
+
+    `report(step, training loss, held-out error)` is called every 250 steps.
+    """
+    torch.manual_seed(seed)
+    generator = torch.Generator().manual_seed(seed)
+    score = Score(
+        denoiser.create(config.denoiser.kind, training.values[0].numel(), **config.denoiser.options),
+        groups=config.reward.groups,
+    )
+    _set_normaliser(score, training.values, weights)
+    flat = score.normalise(training.values)
+    both = torch.cat((flat, score.normalise(motion_windows.mirror(training.values))))
+    score.denoiser.fit(both, torch.cat((weights, weights)))
+    curve, best = _optimise(config, score, both, torch.cat((weights, weights)), held_out.values, generator, report)
+    score.denoiser.load_state_dict(best)
+    score.eval().requires_grad_(False)
+    _set_reward(config, score, torch.cat((held_out.values, motion_windows.mirror(held_out.values))))
+    return Fit(score, curve[-1][0], tuple(curve))
+
+
+def _set_normaliser(score: Score, values: Tensor, weights: Tensor) -> None:
+    """Weighted mean and deviation per channel, shared by the frames, the same for left and right."""
+    both = torch.cat((values, motion_windows.mirror(values)))
+    share = (torch.cat((weights, weights)) / (2 * weights.sum())).view(-1, 1)
+    mean = (share * both.mean(1)).sum(0)
+    variance = (share * (both - mean).square().mean(1)).sum(0)
+    score.channel_mean.copy_(mean)
+    score.channel_std.copy_(variance.sqrt().clamp_min(CHANNEL_STD_FLOOR))
+
+
+def _optimise(
+    config: PriorConfig, score: Score, flat: Tensor, weights: Tensor, held_out: Tensor, generator: torch.Generator,
+    report: Callable[[int, float, float], None],
+) -> tuple[list[tuple[int, float, float]], dict[str, Tensor]]:  # fmt: skip
+    """Run AdamW until patience runs out; the curve and the averaged weights with the least held-out error."""
+    model, signal = score.denoiser, schedule.alpha_bar()
+    average = copy.deepcopy(model).eval()
+    optimiser = torch.optim.AdamW(model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay)
+    judge = copy.copy(score)  # shares the normaliser, judges with the averaged weights
+    judge._modules = {**score._modules, "denoiser": average}
+    least, kept, kept_at, curve, running = math.inf, copy.deepcopy(average.state_dict()), 0, [], 0.0
+    for step in range(1, config.iterations + 1):
+        picks = torch.multinomial(weights, config.batch, replacement=True, generator=generator)
+        x, t = flat[picks], torch.randint(schedule.STEPS, (config.batch,), generator=generator)
+        noise = torch.randn(x.shape, generator=generator)
+        loss = (model(schedule.add_noise(x, noise, signal[t].unsqueeze(1)), t) - noise).square().mean()
+        optimiser.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        rate = 0.1 + 0.9 * 0.5 * (1 + math.cos(math.pi * step / config.iterations))
+        optimiser.param_groups[0]["lr"] = config.learning_rate * rate
+        optimiser.step()
+        decay = min(config.ema, step / (step + 10))
+        with torch.no_grad():
+            for slow, fast in zip(average.parameters(), model.parameters(), strict=True):
+                slow.lerp_(fast, 1 - decay)
+        running += loss.item() / EVALUATE_EVERY
+        if step % EVALUATE_EVERY == 0:
+            error = held_out_error(judge, held_out)
+            curve.append((step, running, error))
+            report(step, running, error)
+            running = 0.0
+            if error < least:
+                least, kept, kept_at = error, copy.deepcopy(average.state_dict()), step
+            if step - kept_at >= config.patience:
+                break
+    return curve, kept
+
+
+@torch.no_grad()
+def held_out_error(score: Score, values: Tensor) -> float:
+    """Mean error of raw windows over the reward's levels, under fixed noise."""
+    generator = torch.Generator().manual_seed(1)
+    noise = torch.randn(len(values), len(schedule.LEVELS), *values.shape[1:], generator=generator)
+    return score.errors(values, noise)[0].mean().item()
+
+
+def _set_reward(config: PriorConfig, score: Score, values: Tensor) -> None:
+    """Calibrate reference errors and tolerances on held-out windows and set the reward's constants."""
+    reward = config.reward
+    score.sharpness.fill_(reward.sharpness)
+    score.calm_weight.fill_(reward.calm_weight)
+    score.calibrate(values, by_speed=reward.by_speed, quantile=reward.tolerance_quantile)
+
+
+def joint_statistics(training: Windows, weights: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean and standard deviation [28] rad of the joint angles, left and right alike: what actions are scaled by."""
+    first = features.WINDOW_NAMES.index("abdomen_x")
+    both = torch.cat((training.values, motion_windows.mirror(training.values)))[:, -1, first : first + 28]
+    share = (torch.cat((weights, weights)) / (2 * weights.sum())).unsqueeze(1)
+    mean = (share * both).sum(0)
+    return mean, (share * (both - mean).square()).sum(0).sqrt()

@@ -1,0 +1,144 @@
+"""How much a motion window looks like motion the prior knows: error per level, and the reward made of it.
+
+Ensemble score matching (SMP eq. 8): a window x is noised at the levels K = {22, 15, 8}, the frozen denoiser predicts
+the noise, and e_t = mean((ε̂ - ε)²). The paper's reward is exp(-w·mean_t(e_t / μ_t)) with a running mean μ of the
+policy's own errors. Ours differs in four measured ways (training/README.md has the table), all of them fixed in the
+prior file, so that a reward means the same in every run:
+
+- groups: the error is taken per body group (root travel, root height, …, feet), so that three channels in which a
+  missing flight phase shows are not drowned in fifty others;
+- reference: each group's error is compared with what real held-out motion of the same root speed and turning rate has,
+  ρ_{t,g}(c), so that calm motion is not preferred to lively motion that goes just as fast;
+- two-sided: d = |log(e / ρ)|, with `calm_weight` on the side below, since motion that is too calm to be real has a
+  LOWER error (method.md §10);
+- dead zone: deviations that most real windows have, up to `tolerance_{t,g}`, cost nothing.
+
+    r = exp(-sharpness · mean_{t,g} max(0, |log(e_{t,g} / ρ_{t,g}(c))| - tolerance_{t,g}))
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from training import features
+from training.prior import schedule
+
+SPEED_KNOTS = (0.0, 0.4, 0.8, 1.2, 1.7, 2.3, 3.0, 3.8, 5.0)  # m/s
+_SPAN = (features.WINDOW - 1) / 30.0  # s, first frame to last
+
+
+def condition(windows: Tensor) -> Tensor:
+    """What the reference error may depend on, [B, 10]: hat functions of the root's speed, and its turning rate.
+
+    `windows` [B, 10, 52] are raw. Speed is the root's net horizontal travel over the window (m/s), linearly
+    interpolated between `SPEED_KNOTS`; the turning rate (rad/s) is that of the root's x axis, capped at 3.
+    """
+    speed = windows[:, 0, :2].norm(dim=1) / _SPAN
+    knots = torch.tensor(SPEED_KNOTS, device=windows.device)
+    position = ((speed.unsqueeze(1) - knots[:-1]) / (knots[1:] - knots[:-1])).clamp(0, 1)  # [B, 8] share of each span
+    one = torch.ones_like(speed).unsqueeze(1)
+    hats = torch.cat((one, position), 1) - torch.cat((position, torch.zeros_like(one)), 1)
+    turn = torch.atan2(windows[:, 0, 4], windows[:, 0, 3]).abs() / _SPAN
+    return torch.cat((hats, turn.clamp(max=3.0).unsqueeze(1)), dim=1)
+
+
+class Score(nn.Module):
+    """The frozen judge: normaliser, denoiser, reference errors, reward. What a prior file contains.
+
+    Buffers: channel_mean, channel_std [52]; reference [K, G, 10] (log error per condition), tolerance [K, G].
+    """
+
+    def __init__(self, denoiser: nn.Module, groups: bool = True) -> None:
+        """Wrap a denoiser of [B, 520] windows; `groups` False judges all 52 channels as one group."""
+        super().__init__()
+        self.denoiser = denoiser
+        names = list(features.GROUPS) if groups else ["all"]
+        self.groups = tuple(names)
+        share = torch.zeros(len(features.WINDOW_NAMES), len(names))  # averages channels into groups
+        for column, name in enumerate(names):
+            rows = features.GROUPS[name] if groups else range(len(features.WINDOW_NAMES))
+            share[list(rows), column] = 1.0 / (len(rows) * features.WINDOW)
+        self.register_buffer("share", share, persistent=False)
+        self.register_buffer("signal", schedule.alpha_bar()[list(schedule.LEVELS)], persistent=False)  # ᾱ [K]
+        self.register_buffer("levels", torch.tensor(schedule.LEVELS), persistent=False)
+        self.register_buffer("channel_mean", torch.zeros(len(features.WINDOW_NAMES)))
+        self.register_buffer("channel_std", torch.ones(len(features.WINDOW_NAMES)))
+        knots = len(SPEED_KNOTS) + 1
+        self.register_buffer("reference", torch.zeros(len(schedule.LEVELS), len(names), knots))
+        self.register_buffer("tolerance", torch.zeros(len(schedule.LEVELS), len(names)))
+        self.register_buffer("sharpness", torch.tensor(2.0))
+        self.register_buffer("calm_weight", torch.tensor(1.0))
+
+    def normalise(self, windows: Tensor) -> Tensor:
+        """Raw windows [B, 10, 52] to the denoiser's [B, 520]."""
+        return ((windows - self.channel_mean) / self.channel_std).flatten(1)
+
+    def denormalise(self, flat: Tensor) -> Tensor:
+        """The denoiser's [B, 520] to raw windows [B, 10, 52]."""
+        windows = flat.view(len(flat), features.WINDOW, -1)
+        return windows * self.channel_std + self.channel_mean
+
+    def errors(self, windows: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
+        """Noise-prediction errors of raw windows [B, 10, 52] under `noise` [B, K, 10, 52].
+
+        Returns e_t [B, K] over all channels and e_{t,g} [B, K, G] per body group. All levels go through the denoiser
+        as one batch.
+        """
+        batch, levels = noise.shape[:2]
+        flat_noise = noise.flatten(2)
+        signal = self.signal.view(1, levels, 1)
+        noised = schedule.add_noise(self.normalise(windows).unsqueeze(1), flat_noise, signal)
+        t = self.levels.unsqueeze(0).expand(batch, levels)
+        predicted = self.denoiser(noised.flatten(0, 1), t.flatten())
+        square = (predicted.view(batch, levels, -1) - flat_noise).square()
+        by_channel = square.view(batch, levels, features.WINDOW, -1).sum(2)
+        return square.mean(-1), by_channel @ self.share
+
+    def deviation(self, windows: Tensor, group_errors: Tensor) -> Tensor:
+        """log(e / ρ(c)) [B, K, G]: zero for the typical real window of that speed, negative for calmer motion."""
+        expected = torch.einsum("kgc,bc->bkg", self.reference, condition(windows))
+        return group_errors.clamp_min(1e-8).log() - expected
+
+    def penalty(self, deviation: Tensor) -> Tensor:
+        """Mean over levels and groups [B] of what a deviation costs beyond the tolerance."""
+        above = (deviation - self.tolerance).clamp_min(0)
+        below = (-deviation - self.tolerance).clamp_min(0)
+        return (above + self.calm_weight * below).mean((1, 2))
+
+    def forward(self, windows: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
+        """Error per level [B, K] and reward [B] in (0, 1] of raw windows [B, 10, 52]."""
+        error, group_errors = self.errors(windows, noise)
+        return error, torch.exp(-self.sharpness * self.penalty(self.deviation(windows, group_errors)))
+
+    @torch.no_grad()
+    def calibrate(
+        self, windows: Tensor, by_speed: bool = True, quantile: float = 0.5, repeats: int = 8, ridge: float = 3.0
+    ) -> None:
+        """Fit `reference` and `tolerance` to held-out real windows [N, 10, 52].
+
+        The reference is the ridge regression of log errors on `condition`, the ridge pulling each speed's value
+        towards the mean over speeds (all the way when not `by_speed`); the tolerance is the given quantile of
+        |deviation| under a single noise draw, as the reward will meet it.
+        """
+        conditions = condition(windows)
+        generator = torch.Generator(device=windows.device).manual_seed(0)
+        shape = (len(windows), len(self.levels), *windows.shape[1:])
+        logs = torch.stack(
+            [self.errors(windows, torch.randn(shape, generator=generator))[1].log() for _ in range(repeats)]
+        )  # [R, N, K, G]
+        reference = _regress(conditions, logs.mean(0), ridge if by_speed else 1e12)
+        self.reference.copy_(reference)
+        spread = (logs[0] - torch.einsum("kgc,bc->bkg", reference, conditions)).abs()
+        self.tolerance.copy_(spread.flatten(1).quantile(quantile, dim=0).view(self.tolerance.shape))
+
+
+def _regress(conditions: Tensor, target: Tensor, ridge: float) -> Tensor:
+    """Coefficients [K, G, C] of targets [N, K, G] on conditions [N, C], shrunk towards the targets' mean."""
+    flat = target.flatten(1)
+    base = flat.mean(0)
+    gram = conditions.T @ conditions + ridge * torch.eye(conditions.shape[1])
+    weights = torch.linalg.solve(gram, conditions.T @ (flat - base))  # [C, K·G]
+    coefficients = weights.T.reshape(*target.shape[1:], -1).clone()
+    coefficients[..., : len(SPEED_KNOTS)] += base.view(*target.shape[1:], 1)  # the hats sum to one
+    return coefficients

@@ -1,0 +1,133 @@
+"""Steering: move with a commanded velocity, facing a commanded way; stand still when the speed is zero.
+
+    r_g = .7 (.5 exp(-.5 d²) + .5 exp(-4 d²)) + .3 max(0, f·heading)        d = ‖v* - v_xy‖ in m/s
+
+After the paper's reference reward .7 exp(-.5 d²) + .3 max(0, f·heading) (method.md §7), with half of the velocity term
+four times as sharp: the wide half leads there from afar, the sharp half tells 2.5 from 3 m/s.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from runtime.character import BODIES, CONTROL_HZ
+from training import rotation
+from training.tasks import Body
+
+FALLEN_ROOT, FALLEN_HEAD = 0.55, 0.95
+"""m: a root or a head lower than this has fallen (method.md §11: tells a fall sooner than contact forces do)."""
+
+_HEAD = BODIES.index("head")
+
+
+@dataclass(frozen=True)
+class SteeringConfig:
+    """How goals are drawn."""
+
+    max_speed: float = 3.3
+    """m/s; speeds are uniform from `min_speed` to here."""
+    min_speed: float = 0.4
+    """m/s; slower goals are stops."""
+    stop_share: float = 0.12
+    """Share of goals that are to stand still."""
+    hold: tuple[float, float] = (3.0, 7.0)
+    """Shortest and longest time a goal stays, s."""
+    new_direction_share: float = 0.5
+    """Share of new goals whose direction is uniform on the circle; the others turn by at most ±`small_turn`."""
+    small_turn: float = 0.8
+    """rad."""
+    follow_start_share: float = 0.5
+    """Share of episodes whose first goal is the velocity they start with."""
+
+
+class Steering:
+    """`training.tasks.Task`; goal [N, 4] = velocity x, y (m/s), facing x, y (unit), world frame."""
+
+    name = "steering"
+    observation_mirror = (torch.arange(5), torch.tensor([1.0, -1.0, 1.0, -1.0, 1.0]))
+
+    def __init__(self, config: SteeringConfig, envs: int, generator: torch.Generator) -> None:
+        """Make the task; all randomness is drawn from `generator`."""
+        self.config = config
+        self.goal = torch.zeros(envs, 4)
+        self.goal[:, 2] = 1.0
+        self._left = torch.zeros(envs, dtype=torch.int64)  # control steps until a new goal
+        self._generator = generator
+
+    def reset(self, ids: Tensor, body: Body) -> None:
+        """See `Task.reset`: half of the episodes go on as they move, the others get a goal out of the blue."""
+        if len(ids) == 0:
+            return
+        cos, sin = rotation.heading(body.root_rotation[ids])
+        self._draw(ids, torch.atan2(sin, cos))
+        velocity = body.root_linear_velocity[ids, :2]
+        speed = velocity.norm(dim=1, keepdim=True)
+        follow = (self._uniform(len(ids)) < self.config.follow_start_share).unsqueeze(1)
+        along = velocity / speed.clamp_min(1e-6)
+        walking = speed > self.config.min_speed
+        heading = torch.stack((cos, sin), 1)
+        forward = (along * heading).sum(1, keepdim=True) > 0.7
+        moving = torch.cat((velocity * (speed.clamp(max=self.config.max_speed) / speed.clamp_min(1e-6)), along), 1)
+        resting = torch.cat((torch.zeros_like(velocity), heading), 1)
+        first = torch.where(walking, moving, resting)
+        self.goal[ids] = torch.where(follow & (forward | ~walking), first, self.goal[ids])
+
+    def advance(self, body: Body) -> None:
+        """See `Task.advance`."""
+        self._left -= 1
+        ids = (self._left <= 0).nonzero().flatten()
+        if len(ids):
+            self._draw(ids, torch.atan2(self.goal[ids, 3], self.goal[ids, 2]))
+
+    def reward(self, body: Body) -> Tensor:
+        """See the module's formula."""
+        square = (self.goal[:, :2] - body.root_linear_velocity[:, :2]).square().sum(1)
+        velocity = 0.5 * torch.exp(-0.5 * square) + 0.5 * torch.exp(-4.0 * square)
+        return 0.7 * velocity + 0.3 * self._facing(body).clamp_min(0)
+
+    def failed(self, body: Body) -> Tensor:
+        """See `Task.failed`: fallen."""
+        return (body.root_position[:, 2] < FALLEN_ROOT) | (body.body_position[:, _HEAD, 2] < FALLEN_HEAD)
+
+    def figures(self, body: Body) -> dict[str, Tensor]:
+        """See `Task.figures`."""
+        error = (self.goal[:, :2] - body.root_linear_velocity[:, :2]).norm(dim=1)
+        return {
+            "velocity_error_m_s": error,
+            "heading_error_deg": self._facing(body).clamp(-1, 1).acos() * (180 / math.pi),
+            "speed_m_s": body.root_linear_velocity[:, :2].norm(dim=1),
+        }
+
+    @staticmethod
+    def observe(root_rotation: Tensor, root_position: Tensor, goal: Tensor) -> Tensor:
+        """[N, 5]: commanded velocity x, y (m/s) and facing x, y in the heading frame, then the speed (m/s)."""
+        cos, sin = rotation.heading(root_rotation)
+        vx, vy, fx, fy = goal.unbind(1)
+        speed = (vx * vx + vy * vy).clamp_min(1e-12).sqrt()
+        return torch.stack(
+            (cos * vx + sin * vy, cos * vy - sin * vx, cos * fx + sin * fy, cos * fy - sin * fx, speed), dim=1
+        )
+
+    def _facing(self, body: Body) -> Tensor:
+        cos, sin = rotation.heading(body.root_rotation)
+        return cos * self.goal[:, 2] + sin * self.goal[:, 3]
+
+    def _draw(self, ids: Tensor, yaw: Tensor) -> None:
+        """New goals for `ids`, small turns counted from `yaw` [n] rad; the facing is the direction of travel."""
+        c, n = self.config, len(ids)
+        free = self._uniform(n) < c.new_direction_share
+        turn = torch.where(free, math.pi * (2 * self._uniform(n) - 1), c.small_turn * (2 * self._uniform(n) - 1))
+        stop = self._uniform(n) < c.stop_share
+        direction = torch.where(stop & ~free, yaw, yaw + turn)
+        speed = torch.where(stop, 0.0, c.min_speed + (c.max_speed - c.min_speed) * self._uniform(n))
+        facing = torch.stack((direction.cos(), direction.sin()), 1)
+        self.goal[ids] = torch.cat((speed.unsqueeze(1) * facing, facing), 1)
+        seconds = c.hold[0] + (c.hold[1] - c.hold[0]) * self._uniform(n)
+        self._left[ids] = (seconds * CONTROL_HZ).long()
+
+    def _uniform(self, n: int) -> Tensor:
+        return torch.rand(n, generator=self._generator)

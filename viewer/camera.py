@@ -1,0 +1,96 @@
+"""The camera: an orbit around a focus that follows a character smoothly.
+
+Angles are world yaw and pitch: the camera looks along (cos yaw · cos pitch, sin yaw · cos pitch, −sin pitch), so yaw 0
+looks along x and a positive pitch looks down. "Forward" for whoever steers is the horizontal part of that direction.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+import numpy as np
+
+PITCH_LIMITS = math.radians(2.0), math.radians(85.0)  # rad, never from below the ground
+DISTANCE_LIMITS = 1.2, 40.0  # m
+FIELD_OF_VIEW = math.radians(38.0)  # rad, vertical
+NEAR, FAR = 0.1, 300.0  # m
+
+
+@dataclass
+class Camera:
+    """Where the picture is taken from."""
+
+    yaw: float = math.radians(-35.0)
+    """Horizontal direction of view, rad, world."""
+    pitch: float = math.radians(11.0)
+    """Downward angle of view, rad."""
+    distance: float = 3.9
+    """From the focus to the eye, m."""
+    focus: np.ndarray = field(default_factory=lambda: np.array([0.0, 0.0, 0.85]))
+    """What stays in the middle of the picture, [3] m, world."""
+    field_of_view: float = FIELD_OF_VIEW
+    """Vertical angle of view, rad."""
+
+    @property
+    def forward(self) -> np.ndarray:
+        """Unit vector of view, [3] world."""
+        flat = math.cos(self.pitch)
+        return np.array([math.cos(self.yaw) * flat, math.sin(self.yaw) * flat, -math.sin(self.pitch)])
+
+    @property
+    def eye(self) -> np.ndarray:
+        """Where the camera is, [3] m, world."""
+        return self.focus - self.distance * self.forward
+
+    def orbit(self, right: float, up: float) -> None:
+        """Turn by mouse drag: `right` and `up` in rad; dragging right turns the view to the right."""
+        self.yaw = (self.yaw - right + math.pi) % (2.0 * math.pi) - math.pi
+        self.pitch = min(max(self.pitch - up, PITCH_LIMITS[0]), PITCH_LIMITS[1])
+
+    def zoom(self, notches: float) -> None:
+        """Turn the wheel: each notch away from the user comes an eighth nearer."""
+        self.distance = min(max(self.distance * 0.88**notches, DISTANCE_LIMITS[0]), DISTANCE_LIMITS[1])
+
+    def follow(self, root: np.ndarray, elapsed: float) -> None:
+        """Move the focus towards a character's root [3] m.
+
+        Exponential, so that the result does not depend on the frame rate: half a stride's lag over ground, and slow
+        in height, so that the picture does not bob with every step.
+
+        Args:
+            root: position of the followed root, [3] m, world.
+            elapsed: time since the last call, s; infinity jumps there.
+        """
+        lag = np.array([0.18, 0.18, 0.7])  # s
+        target = np.array([root[0], root[1], max(root[2], 0.3) - 0.03])
+        self.focus = self.focus + (target - self.focus) * (1.0 - np.exp(-elapsed / lag))
+
+    def view_projection(self, aspect: float) -> np.ndarray:
+        """World to clip space, [4, 4] row-major, for a picture of `aspect` = width / height."""
+        return perspective(self.field_of_view, aspect, NEAR, FAR) @ look_along(self.eye, self.forward)
+
+
+def look_along(eye: np.ndarray, forward: np.ndarray) -> np.ndarray:
+    """World to view space (x right, y up, −z ahead), [4, 4], for a camera at `eye` whose horizon is level."""
+    right = np.cross(forward, [0.0, 0.0, 1.0])
+    right /= np.linalg.norm(right)
+    up = np.cross(right, forward)
+    view = np.eye(4)
+    view[:3, :3] = right, up, -forward
+    view[:3, 3] = -view[:3, :3] @ eye
+    return view
+
+
+def perspective(field_of_view: float, aspect: float, near: float, far: float) -> np.ndarray:
+    """View to OpenGL clip space, [4, 4]; `field_of_view` is vertical, rad."""
+    scale = 1.0 / math.tan(0.5 * field_of_view)
+    depth = near - far
+    return np.array(
+        [
+            [scale / aspect, 0.0, 0.0, 0.0],
+            [0.0, scale, 0.0, 0.0],
+            [0.0, 0.0, (far + near) / depth, 2.0 * far * near / depth],
+            [0.0, 0.0, -1.0, 0.0],
+        ]
+    )

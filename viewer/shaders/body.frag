@@ -1,0 +1,36 @@
+// The character's surface: key light with soft shadow, a cool fill from the other side, sky and ground light
+// weighted by openness, a highlight and a rim.
+#include "frame.glsl"
+#include "shadow.glsl"
+
+in vec3 world;
+in vec3 world_normal;
+in float openness;
+flat in int material;
+flat in vec3 tint;
+out vec4 color;
+
+void main() {
+    vec3 n = normalize(world_normal);
+    vec3 view = normalize(eye.xyz - world);
+    vec3 base = material == 0 ? vec3(0.62, 0.61, 0.59) : material == 1 ? vec3(0.030, 0.034, 0.042) : tint;
+    float gloss = material == 1 ? 60.0 : 36.0;
+    float shine = material == 1 ? 0.45 : 0.22;
+
+    float facing = dot(n, light.xyz);
+    float wrapped = clamp((facing + 0.12) / 1.12, 0.0, 1.0);
+    float key = wrapped * lit4(world + 0.012 * n + 0.012 * light.xyz, 0.0022);
+    vec3 fill_direction = normalize(vec3(-light.xy, 0.35));
+    float fill = clamp(dot(n, fill_direction), 0.0, 1.0);
+
+    float near_ground = 0.35 + 0.65 * smoothstep(0.0, 0.5, world.z);
+    vec3 ambient = mix(GROUND * 2.2 * near_ground, sky(0.35) * 0.95, n.z * 0.5 + 0.5) * openness;
+    vec3 diffuse = base * (KEY * key * mix(0.75, 1.0, openness) + vec3(0.16, 0.21, 0.30) * fill * openness + ambient);
+
+    vec3 halfway = normalize(light.xyz + view);
+    float highlight = shine * pow(clamp(dot(n, halfway), 0.0, 1.0), gloss) * key;
+    float grazing = 1.0 - clamp(dot(n, view), 0.0, 1.0);
+    grazing *= grazing;
+    vec3 rim = sky(max(n.z, 0.0)) * grazing * grazing * 0.38 * openness;
+    color = vec4(finish(diffuse + KEY * highlight + rim), 1.0);
+}

@@ -1,0 +1,37 @@
+// One vertex of one character: its body's pose comes from a texture of 31 texels per character
+// (15 × position, 15 × quaternion wxyz, 1 × colour).
+#include "frame.glsl"
+uniform samplerBuffer poses;
+
+layout(location = 0) in vec3 position;
+layout(location = 1) in vec3 normal;
+layout(location = 2) in vec3 detail;  // body, material, openness × 255
+
+out vec3 world;
+out vec3 world_normal;
+out float openness;
+flat out int material;
+flat out vec3 tint;
+
+vec3 rotate(vec4 wxyz, vec3 v) {
+    vec3 t = 2.0 * cross(wxyz.yzw, v);
+    return v + wxyz.x * t + cross(wxyz.yzw, t);
+}
+
+void main() {
+    int start = gl_InstanceID * 31;
+    int body = int(detail.x);
+    vec3 origin = texelFetch(poses, start + body).xyz;
+    vec4 rotation = texelFetch(poses, start + 15 + body);
+    world = origin + rotate(rotation, position);
+#ifdef SHADOW
+    gl_Position = vec4((shadow_matrix * vec4(world, 1.0)).xyz * 2.0 - 1.0, 1.0);
+#else
+    world_normal = rotate(rotation, normal);
+    material = int(detail.y);
+    openness = detail.z / 255.0;
+    tint = texelFetch(poses, start + 30).rgb;
+    gl_ClipDistance[0] = world.z;  // the ground, drawn before, hides what is below it
+    gl_Position = view_projection * vec4(world, 1.0);
+#endif
+}
