@@ -150,7 +150,8 @@ def _arrow_length(speed: float) -> float:
 
 
 def _skin_geometry(skin: Skin) -> Geometry:
-    detail = np.column_stack([skin.body, skin.material, np.round(skin.openness * 255.0)]).astype(np.uint8)
+    columns = [skin.body, skin.material, np.round(skin.openness * 255.0), np.zeros(len(skin.body))]  # four bytes each
+    detail = np.column_stack(columns).astype(np.uint8)
     vertices = {0: skin.position.astype(np.float32), 1: skin.normal.astype(np.float32), 2: detail}
     return Geometry(vertices, skin.triangle)
 

@@ -37,7 +37,7 @@ class ViewerWindow(pyglet.window.Window):
 
     def __init__(self, stage: Stage, camera: Camera, width: int, height: int) -> None:
         self._renderer: Renderer | None = None  # events may come before there is one
-        config = gl.Config(major_version=3, minor_version=3, double_buffer=True)
+        config = gl.Config(major_version=3, minor_version=3, forward_compatible=True, double_buffer=True)
         super().__init__(width, height, caption=f"{stage.status().controller} · viewer", resizable=True, config=config)
         self.set_minimum_size(320, 200)
         self.stage, self.camera = stage, camera
@@ -122,6 +122,7 @@ def run(stage: Stage, camera: Camera, size: tuple[int, int]) -> None:
         SimulationError: the simulation broke down.
     """
     window = ViewerWindow(stage, camera, *size)
+    pyglet.clock.tick()  # real time starts now, not when the program did
     pyglet.clock.schedule(window.update)
     pyglet.app.run(interval=1.0 / 60.0)
     pyglet.clock.unschedule(window.update)

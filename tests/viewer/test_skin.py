@@ -32,14 +32,14 @@ def test_the_body_is_as_tall_as_the_model(skin):
 
 
 def test_left_mirrors_right(skin):
-    """Every vertex has its mirror image, y negated."""
+    """Vertices have a mirror image, y negated; all but a few where buried triangles were cut away."""
     point = world(skin, posed())
     limbs = [i for i, name in enumerate(character.BODIES) if name.startswith(("left", "right"))]
     for side in zip(limbs[:3] + limbs[6:9], limbs[3:6] + limbs[9:], strict=True):
         right, left = (point[skin.body == body] for body in side)
         assert len(right) == len(left) > 0
         nearest = np.linalg.norm((right * [1, -1, 1])[:, None] - left[None], axis=-1).min(axis=1)
-        assert nearest.max() < 1e-4
+        assert (nearest < 1e-6).mean() > 0.99
 
 
 def test_all_bodies_have_skin_and_three_materials(skin):

@@ -23,22 +23,22 @@ from viewer import window
 from viewer.camera import Camera
 from viewer.stage import Stage
 
-seen = {}
+seen, actions = {}, []
 stage, camera = Stage(None), Camera(yaw=0.5)
-opened = []
 
 class Window(window.ViewerWindow):
+    # acts as told, in seconds since it opened
+
     def __init__(self, *arguments):
         super().__init__(*arguments)
-        opened.append(self)
+        pyglet.clock.tick()
+        for seconds, action in actions:
+            pyglet.clock.schedule_once(lambda elapsed, action=action: action(self), seconds)
 
 window.ViewerWindow = Window
 
-def picture():
-    return np.array(opened[0]._renderer.target.read(), int)
-
 def at(seconds, action):
-    pyglet.clock.schedule_once(lambda elapsed: action(opened[0]), seconds)
+    actions.append((seconds, action))
 
 def run():
     window.run(stage, camera, (640, 360))
@@ -100,7 +100,7 @@ def test_the_picture_fills_the_window_after_resizing_and_the_mouse_moves_the_cam
     """640 x 360 becomes 800 x 500; a drag of 100 pixels to the right turns by 0.6 rad, a notch comes 12 % nearer."""
     seen = play(display, """
 def look(window):
-    image = picture()
+    image = window._renderer.target.read().astype(int)
     seen.setdefault("sizes", []).append([image.shape[1], image.shape[0]])
     seen.setdefault("spread", []).append(int(np.ptp(image[:, 20])))
     seen.setdefault("camera", []).append([camera.yaw, camera.distance])

@@ -3,9 +3,9 @@
 #include "frame.glsl"
 #include "shadow.glsl"
 
-in vec3 world;
-in vec3 world_normal;
-in float openness;
+centroid in vec3 world;
+centroid in vec3 world_normal;
+centroid in float openness;
 flat in int material;
 flat in vec3 tint;
 out vec4 color;
@@ -25,12 +25,12 @@ void main() {
 
     float near_ground = 0.35 + 0.65 * smoothstep(0.0, 0.5, world.z);
     vec3 ambient = mix(GROUND * 2.2 * near_ground, sky(0.35) * 0.95, n.z * 0.5 + 0.5) * openness;
-    vec3 diffuse = base * (KEY * key * mix(0.75, 1.0, openness) + vec3(0.16, 0.21, 0.30) * fill * openness + ambient);
+    vec3 diffuse = base * (KEY * key * mix(0.75, 1.0, openness) + vec3(0.22, 0.25, 0.31) * fill * openness + ambient);
 
     vec3 halfway = normalize(light.xyz + view);
     float highlight = shine * pow(clamp(dot(n, halfway), 0.0, 1.0), gloss) * key;
     float grazing = 1.0 - clamp(dot(n, view), 0.0, 1.0);
     grazing *= grazing;
-    vec3 rim = sky(max(n.z, 0.0)) * grazing * grazing * 0.38 * openness;
+    vec3 rim = sky(max(n.z, 0.0)) * grazing * grazing * (0.2 + 0.2 * n.z) * openness;
     color = vec4(finish(diffuse + KEY * highlight + rim), 1.0);
 }

@@ -1,15 +1,15 @@
 // One vertex of one character: its body's pose comes from a texture of 31 texels per character
-// (15 × position, 15 × quaternion wxyz, 1 × colour).
+// (15 positions, 15 quaternions wxyz, a colour).
 #include "frame.glsl"
 uniform samplerBuffer poses;
 
 layout(location = 0) in vec3 position;
 layout(location = 1) in vec3 normal;
-layout(location = 2) in vec3 detail;  // body, material, openness × 255
+layout(location = 2) in vec3 detail;  // body, material, openness * 255
 
-out vec3 world;
-out vec3 world_normal;
-out float openness;
+centroid out vec3 world;  // centroid: never extrapolated past the edge of a triangle
+centroid out vec3 world_normal;
+centroid out float openness;
 flat out int material;
 flat out vec3 tint;
 
@@ -29,7 +29,7 @@ void main() {
 #else
     world_normal = rotate(rotation, normal);
     material = int(detail.y);
-    openness = detail.z / 255.0;
+    openness = 0.2 + 0.8 * detail.z / 255.0;
     tint = texelFetch(poses, start + 30).rgb;
     gl_ClipDistance[0] = world.z;  // the ground, drawn before, hides what is below it
     gl_Position = view_projection * vec4(world, 1.0);

@@ -1,4 +1,4 @@
-// Multiplied onto the ground: 1 − r² h / (h² + d²)^1.5, the form factor of a ball over a plane.
+// Multiplied onto the ground: 1 - r^2 h / (h^2 + d^2)^1.5, the form factor of a ball over a plane.
 in vec2 offset;
 flat in vec2 height_radius;
 flat in float strength;

@@ -1,6 +1,6 @@
 // The ground: a square that shadows can reach (PATCH) and the frame around it out to the haze.
 #include "frame.glsl"
-layout(location = 0) in vec3 corner;  // x, y in ±1; z: 0 at the patch's edge, 1 far out
+layout(location = 0) in vec3 corner;  // x, y are -1 or 1; z: 0 at the patch's edge, 1 far out
 out vec3 world;
 
 void main() {
