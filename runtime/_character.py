@@ -13,12 +13,20 @@ import mujoco
 import numpy as np
 
 from runtime._simulation import NB, NQ, NV, Simulation
-from runtime.character import BODIES, DEFAULT_HEIGHT, DEFAULT_POSE, Slots, State, find_slots, read_state
+from runtime.character import (
+    BODIES,
+    DEFAULT_HEIGHT,
+    DEFAULT_POSE,
+    FALLEN_HEAD,
+    FALLEN_ROOT,
+    Slots,
+    State,
+    find_slots,
+    read_state,
+)
 from runtime.controller import Controller
 from runtime.goals import Goal, GoalError, default_vector
 
-FALLEN_HEAD = 0.95  # m: a head below this is a fall
-FALLEN_ROOT = 0.55  # m: and so is a root below this
 
 
 class Character:

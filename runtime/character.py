@@ -115,6 +115,8 @@ def _joint(name: str) -> Joint:
 
 JOINTS = tuple(_joint(name) for name in JOINT_NAMES)
 DEFAULT_POSE = np.array([joint.default for joint in JOINTS])  # [28] rad
+FALLEN_ROOT, FALLEN_HEAD = 0.55, 0.95
+"""m: a pelvis or a head lower than this has fallen; heights tell a fall sooner than contact forces do."""
 DEFAULT_HEIGHT = 0.8824  # m, pelvis above the ground in the default pose, soles on the ground
 
 

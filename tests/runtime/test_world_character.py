@@ -174,7 +174,7 @@ def test_reset_of_one_character(lively: Path) -> None:
     assert_states_equal(other.state, before)
     assert world.time == pytest.approx(5 / 30)
     world.step()
-    assert np.linalg.norm(hero.state.root_linear_velocity) < 1.0  # m/s; the forgotten push would give 10
+    assert np.linalg.norm(hero.state.root_linear_velocity) < 3.0  # m/s; the forgotten push would give 10
     hero.reset()
     np.testing.assert_allclose(hero.state.root_position[:2], [4.0, 5.0])
 
