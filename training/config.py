@@ -111,6 +111,11 @@ class EnvironmentConfig:
     action_floor: float = 0.2
     """… plus this many rad."""
 
+    def __post_init__(self) -> None:
+        """Check what types do not say."""
+        _one_of("environment.composition", self.composition, ("additive", "product"))
+        _at_least_one("environment", self, "prior_interval", "start_pool", "start_refresh")
+
 
 @dataclass(frozen=True)
 class LearnerConfig:
@@ -151,6 +156,11 @@ class LearnerConfig:
     checkpoint_minutes: float = 2.0
     """Wall-clock minutes between checkpoints."""
 
+    def __post_init__(self) -> None:
+        """Check what types do not say."""
+        _one_of("learner.symmetry", self.symmetry, ("none", "augment", "loss"))
+        _at_least_one("learner", self, "envs", "horizon", "samples", "epochs", "minibatches")
+
 
 @dataclass(frozen=True)
 class TaskConfig:
@@ -179,7 +189,10 @@ class RunConfig:
     seed: int = 0
     """Seeds everything random."""
     resume: str = ""
-    """Run folder to go on with; its own configuration applies, but for learner.samples and learner.minutes."""
+    """Run folder to go on with; its own configuration applies, but for output and, where given again, learner.samples,
+    learner.minutes, learner.processes and learner.checkpoint_minutes."""
+    export_only: bool = False
+    """With resume: do not train, only export what the checkpoint holds; the run may be going on meanwhile."""
     init: str = ""
     """Checkpoint whose policy, critic, normaliser and optimiser a new run starts from."""
     output: str = ""
@@ -194,7 +207,19 @@ def resolve(kind: type[T], config: DictConfig) -> T:
         merged = OmegaConf.merge(_writable(OmegaConf.structured(kind)), config)
         return OmegaConf.to_object(merged)  # type: ignore[return-value]
     except OmegaConfBaseException as error:
-        raise ConfigError(f"configuration: {str(error).splitlines()[0]} (key {getattr(error, 'full_key', '?')})") from None
+        key = getattr(error, "full_key", "?")
+        raise ConfigError(f"configuration: {str(error).splitlines()[0]} (key {key})") from None
+
+
+def _one_of(key: str, found: str, expected: tuple[str, ...]) -> None:
+    if found not in expected:
+        raise ConfigError(f"configuration: {key} is {found!r}: expected one of {', '.join(expected)}")
+
+
+def _at_least_one(group: str, config: object, *names: str) -> None:
+    for name in names:
+        if getattr(config, name) < 1:
+            raise ConfigError(f"configuration: {group}.{name} is {getattr(config, name)}: expected at least 1")
 
 
 def _writable(node: DictConfig) -> DictConfig:

@@ -2,27 +2,33 @@
 
 The graph is `features.observation` and the task's `observe` → the policy's normaliser and net → the action transform:
 raw state and goal in, joint targets out. Export is an act with a witness: the file is loaded by `runtime.Controller`
-and run beside the torch policy on states of a simulation under that policy; a difference raises.
+and run beside the torch policy on states of a simulation under that policy; a difference raises, and `path` stays as
+it was.
 """
 
 from __future__ import annotations
 
 import copy
+import math
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from rsl_rl.models import MLPModel
 from torch import Tensor, nn
 
 from runtime import character, contract
 from runtime.character import State
+from runtime.contract import ControllerError
 from runtime.controller import Controller
 from training import features, onnx_file
 from training.learning.environment import ActionTransform, Environment
 from training.learning.learner import Learner
 
-VERIFY_STEPS = 1000
+VERIFY_STEPS = 1000  # control steps, those of all witnesses together
+WITNESSES = 8  # humanoids whose steps count
 VERIFY_TOLERANCE = 1e-5  # rad
 
 
@@ -33,7 +39,7 @@ class ExportError(RuntimeError):
 class ControllerGraph(nn.Module):
     """What a controller file computes: raw state and goal [B, ...] to joint targets [B, 28] rad."""
 
-    def __init__(self, actor: nn.Module, observe: nn.Module, action: ActionTransform) -> None:
+    def __init__(self, actor: MLPModel, observe: Callable[..., Tensor], action: ActionTransform) -> None:
         """Take copies of the policy's parts; `observe` is the task's goal observation."""
         super().__init__()
         self.normaliser = copy.deepcopy(actor.obs_normalizer).cpu().eval()
@@ -59,7 +65,8 @@ def export(path: Path, learner: Learner, metadata: dict[str, Any]) -> float:
     """Write the learner's policy to `path` and verify it; returns the largest difference met (rad).
 
     `metadata` holds the keyword arguments of `runtime.contract.controller_metadata` but for `task` and `self_test`.
-    Raises ExportError when the file's targets differ from the policy's by more than 1e-5 rad in 1,000 control steps.
+    Raises ExportError when the file's targets differ from the policy's by more than 1e-5 rad in 1,000 control steps;
+    what was written then lies at `path` with the suffix ".unverified".
     """
     environment = learner.environment
     graph = ControllerGraph(learner.actor, environment.task.observe, environment.action).eval()
@@ -69,15 +76,19 @@ def export(path: Path, learner: Learner, metadata: dict[str, Any]) -> float:
     names = (*character.STATE_SHAPES, "goal")
     content = contract.controller_metadata(task=task, self_test=vectors, **metadata)
     first = (*(torch.from_numpy(value[:2]) for value in states.values()), torch.from_numpy(goals[:2]))
-    onnx_file.write(path, graph, first, names, (contract.OUTPUT,), {contract.METADATA_KEY: content})
-    return _verify(path, states, goals, targets)
+    unverified = path.with_suffix(".unverified")
+    onnx_file.write(unverified, graph, first, names, (contract.OUTPUT,), {contract.METADATA_KEY: content})
+    difference = verify(unverified, states, goals, targets)
+    unverified.replace(path)
+    return difference
 
 
 def _roll_out(environment: Environment, graph: ControllerGraph) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]:
-    """Run the deterministic policy for 1,000 control steps: states, goals and targets met by the first humanoid."""
+    """Run the deterministic policy: states, goals and targets of 1,000 control steps, one humanoid after the other."""
     engine, kept = environment.engine, {name: [] for name in (*character.STATE_SHAPES, "goal", contract.OUTPUT)}
+    witnesses = min(WITNESSES, environment.num_envs)
     with torch.no_grad():
-        for _ in range(VERIFY_STEPS):
+        for _ in range(math.ceil(VERIFY_STEPS / witnesses)):
             body = environment.body
             now = {
                 **{name: getattr(body, name) for name in character.STATE_SHAPES if name != "body_rotation"},
@@ -87,9 +98,10 @@ def _roll_out(environment: Environment, graph: ControllerGraph) -> tuple[dict[st
             goal = environment.task.goal.clone()
             target = graph(*now.values(), goal)
             for name, value in (*now.items(), ("goal", goal), (contract.OUTPUT, target)):
-                kept[name].append(value[0].clone().numpy())
+                kept[name].append(value[:witnesses].clone().numpy())
             environment.step_targets(target)
-    arrays = {name: np.stack(values) for name, values in kept.items()}
+    arrays = {name: np.stack(values, axis=1) for name, values in kept.items()}  # [witness, step, ...]
+    arrays = {name: values.reshape(-1, *values.shape[2:]) for name, values in arrays.items()}
     goals, targets = arrays.pop("goal"), arrays.pop(contract.OUTPUT)
     return arrays, goals, targets
 
@@ -100,8 +112,15 @@ def _self_test(states: dict[str, np.ndarray], goals: np.ndarray, targets: np.nda
     return {"inputs": inputs, contract.OUTPUT: targets[row].tolist()}
 
 
-def _verify(path: Path, states: dict[str, np.ndarray], goals: np.ndarray, targets: np.ndarray) -> float:
-    found = Controller.load(path).act(State(**states), goals)
+def verify(path: Path, states: dict[str, np.ndarray], goals: np.ndarray, targets: np.ndarray) -> float:
+    """Compare the file's answers with the policy's targets [N, 28] rad; returns the largest difference.
+
+    Raises ExportError where it is more than 1e-5 rad or the runtime refuses the file.
+    """
+    try:
+        found = Controller.load(path).act(State(**states), goals)
+    except ControllerError as error:
+        raise ExportError(str(error)) from error
     difference = float(np.abs(found - targets).max())
     if not difference <= VERIFY_TOLERANCE:
         raise ExportError(f"{path}: targets differ from the policy's by {difference:.2e} rad in {len(goals)} steps")

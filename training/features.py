@@ -53,7 +53,7 @@ def _groups() -> dict[str, list[int]]:
         "feet": lambda n: "foot_" in n,
     }
     groups = {group: [i for i, n in enumerate(WINDOW_NAMES) if rule(n)] for group, rule in rules.items()}
-    assert sorted(sum(groups.values(), [])) == list(range(len(WINDOW_NAMES)))
+    assert sorted(i for members in groups.values() for i in members) == list(range(len(WINDOW_NAMES)))
     return groups
 
 

@@ -24,6 +24,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from torch import Tensor
 
+from runtime.recording import RecordingError
 from training import config as settings
 from training.motion import dataset
 from training.motion import windows as motion_windows
@@ -43,20 +44,25 @@ def main(composed: DictConfig) -> None:
         config = settings.resolve(settings.PretrainConfig, composed)
         folder = Path(HydraConfig.get().runtime.output_dir)
         (folder / "configuration.json").write_text(json.dumps(settings.as_plain(config), indent=1))
-        clips = dataset.load(config.data)
-    except (settings.ConfigError, FileNotFoundError) as error:
+        train(config, dataset.load(config.data), folder)
+    except (settings.ConfigError, FileNotFoundError, RecordingError) as error:
         print(error, file=sys.stderr)
         raise SystemExit(2) from None
-    train(config, clips, folder)
 
 
 def train(config: settings.PretrainConfig, clips: list[Clip], folder: Path) -> Fit:
-    """Train on the clips' training side, judge on the held-out side, write `config.output`."""
+    """Train on the clips' training side, judge on the held-out side, write `config.output`.
+
+    Raises ConfigError when a side has no clip.
+    """
     console, start = Console(), time.monotonic()
     sides = {side: [clip for clip in clips if clip.split == side] for side in ("train", "held_out")}
+    if missing := [side for side, members in sides.items() if not members]:
+        raise settings.ConfigError(f"{config.data}: expected clips on both sides of the split, found none {missing[0]}")
     training = motion_windows.cut(sides["train"], config.prior.play_speeds)
     held_out = motion_windows.cut(sides["held_out"])
-    console.print(f"{len(training):,} training windows at {len(config.prior.play_speeds)} speeds, {len(held_out):,} held out")
+    speeds = len(config.prior.play_speeds)
+    console.print(f"{len(training):,} training windows at {speeds} speeds, {len(held_out):,} held out")
     weights = motion_windows.balance(training, sides["train"], config.prior.balance)
     result = _fit(config, training, weights, held_out, console)
     (folder / "curve.json").write_text(json.dumps(result.curve))
@@ -79,8 +85,10 @@ def train(config: settings.PretrainConfig, clips: list[Clip], folder: Path) -> F
 def _fit(
     config: settings.PretrainConfig, training: Windows, weights: Tensor, held_out: Windows, console: Console
 ) -> Fit:
-    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed:,} steps"), TimeElapsedColumn())
-    with Progress(*columns, console=console) as progress:
+    steps = TextColumn("{task.completed:,} steps")
+    with Progress(
+        TextColumn("{task.description}"), BarColumn(), steps, TimeElapsedColumn(), console=console
+    ) as progress:
         bar = progress.add_task("training", total=config.prior.iterations)
 
         def report(step: int, loss: float, error: float) -> None:

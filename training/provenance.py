@@ -29,6 +29,7 @@ def hardware() -> str:
     name = platform.processor() or platform.machine()
     cpuinfo = Path("/proc/cpuinfo")
     if cpuinfo.exists():
-        name = next((line.split(":")[1].strip() for line in cpuinfo.read_text().splitlines() if "model name" in line), name)
+        models = (line.split(":")[1].strip() for line in cpuinfo.read_text().splitlines() if "model name" in line)
+        name = next(models, name)
     gpu = f", {torch.cuda.get_device_name()}" if torch.cuda.is_available() else ""
     return f"{cores} cores of {name}{gpu}"

@@ -1,39 +1,43 @@
 """Train a task policy against a frozen prior: `python -m training.run task=steering`.
 
-    main ── workers.launch ── train (in every worker) ── build environment and learner
-                                                     ├─ loop: Learner.iterate, log, checkpoint
-                                                     └─ leader: export, verified
+    main ── check ── workers.launch ── train (in every worker) ── build environment and learner
+                                                               ├─ loop: Learner.iterate, log, checkpoint
+                                                               └─ leader: export, verified
 
-The run folder gets the resolved configuration first, then TensorBoard events and one checkpoint that is replaced
-whole; the controller lands beside it. Ctrl-C, a time limit and a full count of samples all end the same way:
-checkpoint, export. `resume=FOLDER` goes on with a run, `init=CHECKPOINT` starts a new one from another's policy.
+The run folder gets the resolved configuration first, then TensorBoard events, figures.csv and checkpoints that are
+replaced whole; the controller lands beside them. Ctrl-C, a time limit and a full count of samples all end the same
+way: checkpoint, export. `resume=FOLDER` goes on with a run, `init=CHECKPOINT` starts a new one from another's policy,
+`resume=FOLDER export_only=true` exports what a run has come to, while it trains or after.
 """
 
 from __future__ import annotations
 
 import json
-import signal
+import shutil
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import hydra
 import numpy as np
 import torch
-from omegaconf import DictConfig, OmegaConf
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig
 
 from training import config as settings
 from training import physics, tasks
-from training.config import RunConfig
+from training.config import ConfigError, RunConfig
 from training.export import export
 from training.learning import checkpoint, workers
+from training.learning.checkpoint import CheckpointError
 from training.learning.environment import ActionTransform, Environment
 from training.learning.learner import Learner
 from training.learning.log import Log
 from training.learning.workers import Worker
 from training.prior import file as prior_file
+from training.prior.file import PriorFileError
 from training.provenance import code_version, hardware
 
 
@@ -43,46 +47,62 @@ def main(composed: DictConfig) -> None:
     try:
         config = settings.resolve(RunConfig, composed)
         if config.resume:
-            config = checkpoint.resumed(config)
-        prior_file.load(config.task.prior)  # fails here, once, rather than in every worker
-        if config.init and not Path(config.init).is_file():
-            raise settings.ConfigError(f"init={config.init}: no such checkpoint")
-    except (settings.ConfigError, prior_file.PriorFileError, checkpoint.CheckpointError) as error:
+            given = [override.partition("=")[0].lstrip("+") for override in HydraConfig.get().overrides.task]
+            config = checkpoint.resumed(config, given)
+        check(config)
+    except (ConfigError, PriorFileError, CheckpointError) as error:
         print(error, file=sys.stderr)
         raise SystemExit(2) from None
+    if config.export_only:
+        export_only(config)
+        return
     folder = Path(config.folder)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / checkpoint.CONFIGURATION).write_text(json.dumps(settings.as_plain(config), indent=1))
     workers.launch(config.learner.processes, train, config)
 
 
+def check(config: RunConfig) -> None:
+    """Find here, once and before any work, what would otherwise fail in every worker.
+
+    Raises ConfigError, PriorFileError or CheckpointError.
+    """
+    world = workers.count(config.learner.processes)
+    if config.learner.envs % world:
+        raise ConfigError(f"learner.envs={config.learner.envs} does not divide evenly among {world} processes")
+    if config.export_only and not config.resume:
+        raise ConfigError("export_only=true: expected resume=FOLDER, the run to export from")
+    prior_file.load(config.task.prior)
+    physics.create(config.physics, envs=1)
+    tasks.create(config.task.name, dict(config.task.options), 1, torch.Generator())
+    checkpoint.check(config)
+
+
 def train(worker: Worker, config: RunConfig) -> None:
     """Run one worker: train until the samples or the minutes are used up or a signal asks to stop."""
     learner = build(worker, config)
     before = checkpoint.restore(config, learner)
-    stop = _stop_on_signals()
-    log = Log(Path(config.folder), config, worker, learner.samples)
+    log = Log(Path(config.folder), config, worker, learner.samples, before)
     start = saved = time.monotonic()
-    while learner.samples < config.learner.samples:
+    ending = learner.samples >= config.learner.samples
+    while not ending:
         log.write(learner, learner.iterate())
         now = time.monotonic()
         late = 0 < config.learner.minutes * 60 < now - start
-        if worker.leads and now - saved > config.learner.checkpoint_minutes * 60:
+        due = worker.leads and now - saved > config.learner.checkpoint_minutes * 60
+        ending, saving = worker.any(late or worker.stop.is_set or learner.samples >= config.learner.samples, due)
+        if saving and not ending:
             checkpoint.save(config, learner, before + now - start)
             saved = now
-        if worker.any(late or stop.is_set):
-            break
-    log.close()
+    log.close(learner)
+    seconds = before + time.monotonic() - start
+    checkpoint.save(config, learner, seconds)
     if worker.leads:
-        seconds = before + time.monotonic() - start
-        checkpoint.save(config, learner, seconds)
         finish(config, learner, seconds)
 
 
 def build(worker: Worker, config: RunConfig) -> Learner:
     """Make a worker's share of the environments and its learner; each worker has random numbers of its own."""
-    if config.learner.envs % worker.world:
-        raise settings.ConfigError(f"learner.envs={config.learner.envs} does not divide among {worker.world} processes")
     torch.manual_seed(config.seed * 1000 + worker.rank)
     np.random.seed(config.seed * 1000 + worker.rank)
     generator = torch.Generator().manual_seed(config.seed * 1000 + worker.rank)
@@ -95,12 +115,22 @@ def build(worker: Worker, config: RunConfig) -> Learner:
     return Learner(config.learner, environment, worker)
 
 
+def export_only(config: RunConfig) -> None:
+    """Export the policy in the checkpoint of the run `config.resume`; the run's own files are only read."""
+    few = replace(config, learner=replace(config.learner, envs=8))
+    learner = build(Worker(0, 1), few)
+    finish(config, learner, checkpoint.restore(few, learner, episodes=False))
+
+
 def finish(config: RunConfig, learner: Learner, seconds: float) -> None:
-    """Export the controller into the run folder and, where asked, to `output`; both verified."""
-    metadata = card(config, learner.samples, seconds)
-    for path in filter(None, (Path(config.folder) / "controller.onnx", config.output and Path(config.output))):
-        difference = export(path, learner, metadata)
-        print(f"wrote {path}: {learner.samples:,} samples, targets equal the policy's within {difference:.1e} rad")
+    """Export the controller, verified, into the run folder and, where asked, to `output`."""
+    path = Path(config.folder) / "controller.onnx"
+    difference = export(path, learner, card(config, learner.samples, seconds))
+    print(f"wrote {path}: {learner.samples:,} samples, targets equal the policy's within {difference:.1e} rad")
+    if config.output:
+        Path(config.output).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, config.output)
+        print(f"wrote {config.output}, the same file")
 
 
 def card(config: RunConfig, samples: int, seconds: float) -> dict[str, Any]:
@@ -117,24 +147,6 @@ def card(config: RunConfig, samples: int, seconds: float) -> dict[str, Any]:
         },
         "evaluation": {},
     }  # fmt: skip
-
-
-class _Stop:
-    """Set by SIGINT or SIGTERM; a second signal ends the process at once."""
-
-    is_set = False
-
-    def __call__(self, number: int, frame: FrameType | None) -> None:
-        if self.is_set:
-            raise SystemExit(128 + number)
-        self.is_set = True
-
-
-def _stop_on_signals() -> _Stop:
-    stop = _Stop()
-    signal.signal(signal.SIGINT, stop)
-    signal.signal(signal.SIGTERM, stop)
-    return stop
 
 
 if __name__ == "__main__":

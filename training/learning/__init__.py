@@ -1,0 +1,1 @@
+"""The vector environment, the learner on it, its worker processes, checkpoints and the log of a run."""

@@ -1,14 +1,22 @@
-"""Checkpoints: what a killed run goes on from. One file a run, replaced whole, read without unpickling code."""
+"""Checkpoints: what a killed run goes on from, read without unpickling code, each file replaced whole.
+
+`checkpoint.pt` holds what all workers share (nets, normalisers, optimiser, counters); `worker-RANK-ITERATION.pt` beside
+it what each has for itself (simulations, episodes, goals, start pool, random numbers). With all of them a resumed run
+has the numbers it would have had without the break. They are written first and the old ones are removed last, so that
+a checkpoint always has its worker files, whenever the run is killed. Where they are missing all the same (an older
+version's run) or there is now another number of processes, the run goes on with fresh episodes.
+"""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
 
 from training import config as settings
 from training.config import RunConfig
@@ -16,6 +24,8 @@ from training.learning.learner import Learner
 
 CONFIGURATION = "configuration.json"
 CHECKPOINT = "checkpoint.pt"
+CHANGEABLE = ("samples", "minutes", "processes", "checkpoint_minutes")
+"""Settings of the learner that may change when a run is resumed."""
 
 
 class CheckpointError(ValueError):
@@ -23,40 +33,99 @@ class CheckpointError(ValueError):
 
 
 def save(config: RunConfig, learner: Learner, seconds: float) -> None:
-    """Write the learner's state and the training time so far to the run folder."""
-    path = Path(config.folder) / CHECKPOINT
-    partial = path.with_suffix(".partial")
-    torch.save({"learner": learner.state(), "seconds": seconds}, partial)
-    partial.replace(path)
+    """Write a worker's state and, by the leader, the shared state and the training time so far, to the run folder.
+
+    Every worker has to call, at the same iteration.
+    """
+    folder, worker = Path(config.folder), learner.worker
+    _write(_own_path(folder, learner), {"world": worker.world, **learner.own_state()})
+    worker.meet()
+    if worker.leads:
+        _write(folder / CHECKPOINT, {"learner": learner.state(), "seconds": seconds})
+        for path in folder.glob("worker-*.pt"):
+            if not path.stem.endswith(f"-{learner.iteration}"):
+                path.unlink()
 
 
-def restore(config: RunConfig, learner: Learner) -> float:
-    """Load what `resume` or `init` names into the learner; returns seconds of training already done."""
-    if config.resume:
-        state = _load(Path(config.resume) / CHECKPOINT)
-        learner.restore(state["learner"], counters=True)
-        return state["seconds"]
+def restore(config: RunConfig, learner: Learner, episodes: bool = True) -> float:
+    """Load what `resume` or `init` names into the learner; returns seconds of training already done.
+
+    With `episodes` False a resumed learner starts fresh episodes. Every worker has to call. Raises CheckpointError when
+    a file is unreadable or of other networks.
+    """
     if config.init:
-        learner.restore(_load(Path(config.init))["learner"], counters=False)
-    return 0.0
+        _restore_shared(Path(config.init), learner, counters=False)
+    if not config.resume:
+        return 0.0
+    folder = Path(config.resume)
+    seconds = _restore_shared(folder / CHECKPOINT, learner, counters=True)
+    if episodes:
+        _restore_own(folder, learner)
+    return seconds
 
 
-def resumed(config: RunConfig) -> RunConfig:
-    """Give the configuration of the run folder `config.resume`, with the new limits on samples and minutes.
+def resumed(config: RunConfig, given: Collection[str] = ()) -> RunConfig:
+    """Give the configuration of the run folder `config.resume`.
 
-    Raises CheckpointError when the folder is none or lacks its files.
+    Of `config` itself only `output` and those `CHANGEABLE` settings of the learner count that are `given` (full keys,
+    such as "learner.samples"). Raises CheckpointError when the folder is none or lacks its files.
     """
     folder = Path(config.resume)
     for name in (CONFIGURATION, CHECKPOINT):
         if not (folder / name).is_file():
             raise CheckpointError(f"resume={folder}: expected a run folder with {name}, found none")
-    stored = json.loads((folder / CONFIGURATION).read_text())
-    old = settings.resolve(RunConfig, OmegaConf.create(stored))
-    limits = {"samples": config.learner.samples, "minutes": config.learner.minutes}
+    stored = OmegaConf.create(json.loads((folder / CONFIGURATION).read_text()))
+    assert isinstance(stored, DictConfig)
+    old = settings.resolve(RunConfig, stored)
+    output = config.output or ("" if config.export_only else old.output)  # a look at a run replaces nothing unasked
+    changes = {name: getattr(config.learner, name) for name in CHANGEABLE if f"learner.{name}" in given}
     return replace(
-        old, resume=str(folder), init="", folder=str(folder), output=config.output or old.output,
-        learner=replace(old.learner, **limits),
+        old, resume=str(folder), init="", folder=str(folder), output=output,
+        export_only=config.export_only, learner=replace(old.learner, **changes),
     )  # fmt: skip
+
+
+def check(config: RunConfig) -> None:
+    """Raise CheckpointError when the checkpoint that `resume` or `init` names does not fit the configuration."""
+    path = Path(config.resume) / CHECKPOINT if config.resume else Path(config.init)
+    if not (config.resume or config.init):
+        return
+    if not path.is_file():
+        raise CheckpointError(f"{path}: no such checkpoint")
+    actor = _load(path)["learner"]["actor_state_dict"]
+    widths = tuple(len(actor[name]) for name in actor if name.startswith("mlp.") and name.endswith("weight"))[:-1]
+    hidden = tuple(config.learner.hidden)
+    if widths != hidden:
+        raise CheckpointError(f"{path}: its policy has layers of {widths}, learner.hidden is {hidden}")
+
+
+def _restore_shared(path: Path, learner: Learner, counters: bool) -> float:
+    state = _load(path)
+    try:
+        learner.restore(state["learner"], counters)
+    except RuntimeError as error:  # torch's, with every tensor that does not fit
+        raise CheckpointError(f"{path}: made for another observation or other networks ({error})") from None
+    return state["seconds"]
+
+
+def _restore_own(folder: Path, learner: Learner) -> None:
+    worker, path = learner.worker, _own_path(folder, learner)
+    state = _load(path) if path.is_file() else {}
+    (missing,) = worker.any(state.get("world") != worker.world)
+    if not missing:
+        learner.restore_own(state)
+    elif worker.leads:
+        print(f"{folder}: no state of {worker.world} workers at iteration {learner.iteration}: episodes start afresh")
+
+
+def _own_path(folder: Path, learner: Learner) -> Path:
+    return folder / f"worker-{learner.worker.rank}-{learner.iteration}.pt"
+
+
+def _write(path: Path, content: dict[str, Any]) -> None:
+    partial = path.with_suffix(".partial")
+    torch.save(content, partial)
+    partial.replace(path)
 
 
 def _load(path: Path) -> dict[str, Any]:

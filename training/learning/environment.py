@@ -14,6 +14,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from tensordict import TensorDict
 from torch import Tensor
@@ -30,6 +32,11 @@ from training.tasks import Body, Task
 
 class ActionTransform(torch.nn.Module):
     """Actions [B, 28] to joint targets [B, 28] rad: centre + scale · a, clipped to the allowed range."""
+
+    centre: Tensor
+    scale: Tensor
+    low: Tensor
+    high: Tensor
 
     def __init__(self, joint_mean: Tensor, joint_std: Tensor, config: EnvironmentConfig) -> None:
         """Scale by the joint statistics [28] (rad) of the motion the prior knows."""
@@ -76,8 +83,21 @@ class History:
         frames = [ring[order][:, ids].movedim(0, 1) for ring in self._frames]
         return features.window(*frames)
 
+    def state(self) -> dict[str, Any]:
+        """Copy everything, for a checkpoint."""
+        return {"frames": [ring.clone() for ring in self._frames], "next": self._next}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from what `state` gave."""
+        for ring, kept in zip(self._frames, state["frames"], strict=True):
+            ring.copy_(kept)
+        self._next = state["next"]
+
     def _order(self) -> Tensor:
         return (torch.arange(features.WINDOW) + self._next) % features.WINDOW
+
+
+_EPISODE = ("age", "style", "errors", "deviation")
 
 
 class Environment:
@@ -134,14 +154,33 @@ class Environment:
         failed = self.task.failed(self.body) | blown
         self._age += 1
         late = (self._age >= self._limit) & ~failed
-        figures = self._figures(task_reward, failed)
+        figures = self._figures(task_reward, failed, blown)
         self.task.advance(self.body)
         done = failed | late
+        self._age[done] = 0
         self._restart(done.nonzero().flatten())
         self._steps += 1
         if self._steps % self.config.start_refresh == 0:
             self.starts.refresh()
         return self.observe(), reward, done.long(), {"time_outs": late.float()}, figures
+
+    def state(self) -> dict[str, Any]:
+        """Copy all that future steps depend on, random numbers included, for a checkpoint."""
+        return {
+            "engine": self.engine.state(), "task": self.task.state(), "history": self.history.state(),
+            "starts": self.starts.state(), "generator": self._generator.get_state(), "steps": self._steps,
+            **{name: getattr(self, f"_{name}").clone() for name in _EPISODE},
+        }  # fmt: skip
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from what `state` gave, here or in another process, with the same numbers."""
+        for part in ("engine", "task", "history", "starts"):
+            getattr(self, part).restore(state[part])
+        self._generator.set_state(state["generator"])
+        self._steps = state["steps"]
+        for name in _EPISODE:
+            getattr(self, f"_{name}").copy_(state[name])
+        self.body = self._read()
 
     def _judge(self) -> None:
         """Refresh the style reward of this step's share of the environments."""
@@ -160,9 +199,9 @@ class Environment:
             return task_reward * self._style
         return c.task_weight * task_reward + c.style_weight * self._style
 
-    def _figures(self, task_reward: Tensor, failed: Tensor) -> dict[str, Tensor]:
+    def _figures(self, task_reward: Tensor, failed: Tensor, blown: Tensor) -> dict[str, Tensor]:
         figures = {"task_reward": task_reward, "style_reward": self._style, "failed": failed.float()}
-        figures |= self.task.figures(self.body)
+        figures |= {"blown_up": blown.float(), **self.task.figures(self.body)}
         figures |= {f"error_t{t}": self._errors[:, k] for k, t in enumerate(schedule.LEVELS)}
         return figures | {f"excess_{name}": self._deviation[:, g] for g, name in enumerate(self.score.groups)}
 
@@ -172,8 +211,6 @@ class Environment:
             start = self.starts.draw(len(ids))
             self.engine.reset(ids, start["qpos"], start["qvel"])
             self.history.fill(ids, start)
-            if self._steps > 0:
-                self._age[ids] = 0
         self.body = self._read()
         self.task.reset(ids, self.body)
 

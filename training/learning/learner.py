@@ -12,12 +12,13 @@ from typing import Any
 import torch
 from rsl_rl.algorithms import PPO
 from rsl_rl.models import MLPModel
+from rsl_rl.modules import GaussianDistribution
 from rsl_rl.storage import RolloutStorage
 from tensordict import TensorDict
-from torch import Tensor
+from torch import Tensor, nn
 
-from training import features
 from training.config import LearnerConfig
+from training.learning import symmetry
 from training.learning.environment import Environment
 from training.learning.workers import Worker
 
@@ -70,6 +71,16 @@ class Learner:
             "samples": self.samples,
         }
 
+    def own_state(self) -> dict[str, Any]:
+        """Copy what a worker has for itself: its environment and its random numbers."""
+        return {"environment": self.environment.state(), "torch_random": torch.get_rng_state()}
+
+    def restore_own(self, state: dict[str, Any]) -> None:
+        """Go on from what `own_state` gave; the next iteration has the numbers it would have had there."""
+        self.environment.restore(state["environment"])
+        self._observation = self.environment.observe()
+        torch.set_rng_state(state["torch_random"])
+
     def restore(self, state: dict[str, Any], counters: bool) -> None:
         """Go on from `state`; with `counters` False as a new run that only starts from its nets and optimiser."""
         self.algorithm.load(state, None, strict=True)
@@ -84,69 +95,34 @@ class Learner:
         gaussian = {"class_name": "GaussianDistribution", "init_std": c.std[0], "learn_std": False}
         actor = MLPModel(observation, _GROUPS, "actor", env.num_actions, distribution_cfg=gaussian, **nets)
         critic = MLPModel(observation, _GROUPS, "critic", 1, **nets)
+        last = actor.mlp[-1]
+        assert isinstance(last, nn.Linear)
         with torch.no_grad():  # the first policy holds the mean pose
-            actor.mlp[-1].weight *= 0.01
-            actor.mlp[-1].bias.zero_()
+            last.weight *= 0.01
+            last.bias.zero_()
         world = self.worker.world
         distributed = {"global_rank": self.worker.rank, "local_rank": self.worker.rank, "world_size": world}
         algorithm = PPO(
             actor, critic, RolloutStorage("rl", env.num_envs, c.horizon, observation, [env.num_actions]),
             num_learning_epochs=c.epochs, num_mini_batches=c.minibatches, clip_param=c.clip, gamma=c.gamma, lam=c.lam,
             learning_rate=c.learning_rate, desired_kl=c.desired_kl, schedule="adaptive", entropy_coef=0.0,
-            symmetry_cfg=self._symmetry(), multi_gpu_cfg=distributed if world > 1 else None,
+            multi_gpu_cfg=distributed if world > 1 else None,
         )  # fmt: skip
-        if c.symmetry == "augment":
-            algorithm.symmetry.compute_loss = _no_loss  # it would run the actor again only to log
+        algorithm.symmetry = symmetry.create(c.symmetry, env)
         return algorithm
-
-    def _symmetry(self) -> dict[str, Any] | None:
-        kind = self.config.symmetry
-        if kind == "none":
-            return None
-        if kind not in ("augment", "loss"):
-            raise ValueError(f"learner.symmetry is {kind!r}: expected 'none', 'augment' or 'loss'")
-        return {
-            "env": self.environment,
-            "data_augmentation_func": mirrored,
-            "use_data_augmentation": kind == "augment",
-            "use_mirror_loss": kind == "loss",
-            "mirror_loss_coeff": 1.0,
-        }
 
     def _anneal(self) -> None:
         """Let the action deviation fall linearly with the samples."""
         first, last = self.config.std
         share = min(1.0, self.samples / self.config.samples)
-        self.actor.distribution.std_param.data.fill_(first + (last - first) * share)
+        distribution = self.actor.distribution
+        assert isinstance(distribution, GaussianDistribution)
+        distribution.std_param.data.fill_(first + (last - first) * share)
 
     def _average(self, sums: dict[str, Tensor], losses: dict[str, float]) -> dict[str, float]:
         names = [*sums, *losses]
-        values = torch.stack([s / self.config.horizon for s in sums.values()] + [torch.tensor(v) for v in losses.values()])
+        means = [total / self.config.horizon for total in sums.values()]
+        values = torch.stack(means + [torch.tensor(loss) for loss in losses.values()])
         values = self.worker.mean(values.float())
         figures = dict(zip(names, values.tolist(), strict=True))
         return figures | {"learning_rate": self.algorithm.learning_rate}
-
-
-def _no_loss(actor: MLPModel, batch: RolloutStorage.Batch, original_batch_size: int) -> Tensor:
-    return torch.zeros(())
-
-
-def mirrored(
-    env: Environment, obs: TensorDict | None, actions: Tensor | None
-) -> tuple[TensorDict | None, Tensor | None]:
-    """rsl_rl's symmetry function: originals followed by their left-right mirror images, twice the batch."""
-    if obs is not None:
-        index, sign = _observation_mirror(env)
-        original = obs["policy"]
-        both = torch.cat((original, original[:, index] * sign))
-        obs = TensorDict({"policy": both}, batch_size=[len(both)])
-    if actions is not None:
-        index, sign = (torch.from_numpy(part) for part in features.JOINT_MIRROR)
-        actions = torch.cat((actions, actions[:, index] * sign))
-    return obs, actions
-
-
-def _observation_mirror(env: Environment) -> tuple[Tensor, Tensor]:
-    own_index, own_sign = (torch.from_numpy(part) for part in features.OBSERVATION_MIRROR)
-    goal_index, goal_sign = env.task.observation_mirror
-    return torch.cat((own_index, goal_index + len(own_index))), torch.cat((own_sign, goal_sign))

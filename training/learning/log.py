@@ -14,19 +14,19 @@ from training.learning.learner import Learner
 from training.learning.workers import Worker
 
 EVERY_SECONDS = 10.0
+FIGURES = "figures.csv"
 
 
 class Log:
     """Figures are averaged over ten seconds, then written; only the leading worker writes."""
 
-    def __init__(self, folder: Path, config: RunConfig, worker: Worker, samples: int) -> None:
-        """Open the writers; `samples` is where a resumed run starts."""
+    def __init__(self, folder: Path, config: RunConfig, worker: Worker, samples: int, seconds: float) -> None:
+        """Open the writers; `samples` and `seconds` are what a resumed run has behind it."""
         self._leads = worker.leads
         if not self._leads:
             return
         self._events = SummaryWriter(str(folder))
-        self._file = (folder / "figures.csv").open("a", newline="")
-        self._csv: csv.DictWriter[str] | None = None
+        self._path = folder / FIGURES
         columns = (
             TextColumn("{task.fields[figures]}"), BarColumn(), TextColumn("{task.completed:,} samples"),
             TextColumn("{task.fields[rate]:,.0f}/s"), TimeRemainingColumn(),
@@ -36,8 +36,9 @@ class Log:
             "", total=config.learner.samples, completed=samples, figures=config.task.name, rate=0.0
         )
         self._progress.start()
-        self._start = self._last = time.monotonic()
-        self._from = self._samples = samples
+        self._last = time.monotonic()
+        self._start = self._last - seconds
+        self._samples = samples
         self._sums: dict[str, float] = {}
         self._count = 0
 
@@ -48,33 +49,36 @@ class Log:
         for name, value in figures.items():
             self._sums[name] = self._sums.get(name, 0.0) + value
         self._count += 1
-        now = time.monotonic()
-        if now - self._last < EVERY_SECONDS:
-            return
-        row = {name: value / self._count for name, value in self._sums.items()}
-        row = {"samples": learner.samples, "minutes": (now - self._start) / 60} | row
-        row["samples_s"] = (learner.samples - self._samples) / (now - self._last)
-        row["episode_steps"] = 1.0 / max(row["done"], 1e-9)
-        self._record(row)
-        self._progress.update(
-            self._bar, completed=learner.samples, rate=row["samples_s"],
-            figures=f"task {row['task_reward']:.2f} style {row['style_reward']:.2f} fails {30 * 60 * row['failed']:.1f}/min",
-        )  # fmt: skip
-        self._sums, self._count, self._last, self._samples = {}, 0, now, learner.samples
+        if time.monotonic() - self._last >= EVERY_SECONDS:
+            self._write_mean(learner)
 
-    def close(self) -> None:
-        """Flush everything."""
+    def close(self, learner: Learner) -> None:
+        """Write what is left and flush everything."""
         if self._leads:
+            if self._count:
+                self._write_mean(learner)
             self._progress.stop()
             self._events.close()
-            self._file.close()
 
-    def _record(self, row: dict[str, float]) -> None:
+    def _write_mean(self, learner: Learner) -> None:
+        now = time.monotonic()
+        row = {"samples": learner.samples, "minutes": (now - self._start) / 60}
+        row |= {name: value / self._count for name, value in self._sums.items()}
+        row["samples_s"] = (learner.samples - self._samples) / (now - self._last)
+        row["episode_steps"] = 1.0 / max(row["done"], 1e-9)
         for name, value in row.items():
             self._events.add_scalar(name, value, int(row["samples"]))
-        if self._csv is None:
-            self._csv = csv.DictWriter(self._file, list(row))
-            if self._file.tell() == 0:
-                self._csv.writeheader()
-        self._csv.writerow(row)
-        self._file.flush()
+        append(self._path, row)
+        figures = f"task {row['task_reward']:.2f} style {row['style_reward']:.2f} fails {1800 * row['failed']:.1f}/min"
+        self._progress.update(self._bar, completed=learner.samples, rate=row["samples_s"], figures=figures)
+        self._sums, self._count, self._last, self._samples = {}, 0, now, learner.samples
+
+
+def append(path: Path, row: dict[str, float]) -> None:
+    """Add a row to a CSV file; a new file gets a header, an old one keeps its columns and lacks the other figures."""
+    old = path.open(newline="").readline().strip().split(",") if path.exists() else None
+    with path.open("a", newline="") as file:
+        writer = csv.DictWriter(file, old or list(row), extrasaction="ignore")
+        if old is None:
+            writer.writeheader()
+        writer.writerow(row)

@@ -8,6 +8,8 @@ lifted, and what needs more than a small repair is rejected (`Starts.rejected` c
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -54,6 +56,15 @@ class Starts:
         """Return `count` random start windows, each field as described at the class."""
         picks = torch.randint(self.size, (count,), generator=self._generator)
         return {key: value[picks] for key, value in self._pool.items()}
+
+    def state(self) -> dict[str, Any]:
+        """Copy the pool and the counts, for a checkpoint."""
+        pool = {key: value.clone() for key, value in self._pool.items()}
+        return {"pool": pool, "sampled": self.sampled, "rejected": self.rejected}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from what `state` gave."""
+        self._pool, self.sampled, self.rejected = dict(state["pool"]), state["sampled"], state["rejected"]
 
     def _valid(self, count: int) -> dict[str, Tensor]:
         """Sample until `count` windows are valid; raises RuntimeError when the prior hardly makes any."""

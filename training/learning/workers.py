@@ -1,20 +1,52 @@
-"""Worker processes: one thread each, gradients averaged over gloo (CPU) or nccl (GPU).
+"""Worker processes: one thread each, gradients averaged over gloo (CPU) or nccl (GPU); and how they are asked to stop.
 
 On a CPU, n processes of one thread train faster than one process of n threads (physics, observation and the prior are
 batched within a process, so nothing is left to share). Under `torchrun` the processes are already there and this file
 only joins their group; otherwise `launch` starts them.
+
+SIGINT and SIGTERM ask for an end; `Worker.any` spreads it, since all have to leave the loop at the same iteration.
+Ctrl-C in a terminal reaches parent and workers alike, `kill` only the parent: it passes the wish on, so a worker may
+hear it twice and takes it once. A second signal to the parent ends all at once. Workers are born with both signals
+blocked and unblock them when they can be handled, so that none is lost or kills a worker that is still importing.
 """
 
 from __future__ import annotations
 
 import os
+import signal
 import socket
-from collections.abc import Callable
-from dataclasses import dataclass
+import sys
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from multiprocessing import resource_tracker
+from multiprocessing.process import BaseProcess
+from types import FrameType
+from typing import cast
 
 import torch
 import torch.distributed as dist
 import torch.multiprocessing as mp
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+class Stop:
+    """Signal handler that remembers a wish to end; `is_set` tells."""
+
+    def __init__(self, first: Callable[[], None] | None = None, again: Callable[[], None] | None = None) -> None:
+        """Also call `first` at the first signal and `again` at every further one."""
+        self.is_set = False
+        self._first = first
+        self._again = again
+
+    def __call__(self, number: int, frame: FrameType | None) -> None:
+        """Handle a signal."""
+        action = self._again if self.is_set else self._first
+        self.is_set = True
+        if action is not None:
+            action()
 
 
 @dataclass(frozen=True)
@@ -23,10 +55,12 @@ class Worker:
 
     rank: int
     world: int
+    stop: Stop = field(default_factory=Stop)
+    """Whether this process was asked to end."""
 
     @property
     def leads(self) -> bool:
-        """Whether this process writes logs and checkpoints."""
+        """Whether this process writes logs and the shared checkpoint."""
         return self.rank == 0
 
     def mean(self, values: torch.Tensor) -> torch.Tensor:
@@ -36,9 +70,14 @@ class Worker:
             values /= self.world
         return values
 
-    def any(self, flag: bool) -> bool:
-        """Whether the flag is set in any worker; every worker must call."""
-        return bool(self.mean(torch.tensor([float(flag)])).item() > 0)
+    def meet(self) -> None:
+        """Wait until every worker has got here."""
+        if self.world > 1:
+            dist.barrier()
+
+    def any(self, *flags: bool) -> tuple[bool, ...]:
+        """Whether each flag is set in any worker; every worker must call."""
+        return tuple(value > 0 for value in self.mean(torch.tensor(flags, dtype=torch.float32)).tolist())
 
 
 def under_torchrun() -> bool:
@@ -51,33 +90,91 @@ def available_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+def count(processes: int) -> int:
+    """How many workers `launch(processes, ...)` has."""
+    return int(os.environ["WORLD_SIZE"]) if under_torchrun() else processes or available_cores()
+
+
 def launch(processes: int, work: Callable[..., None], *arguments: object) -> None:
     """Call `work(worker, *arguments)` in `processes` processes (0: one a core) and wait for all of them.
 
-    Under torchrun it is called once, here, as the rank that torchrun gave. An exception in any worker ends all and is
-    raised here.
+    Under torchrun it is called once, here, as the rank that torchrun gave. An exception in any worker ends all: it is
+    printed there, and here the first to arrive is raised.
     """
+    world = count(processes)
     if under_torchrun():
-        _join(int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"]), None, work, arguments)
-        return
-    count = processes or available_cores()
-    if count == 1:
+        _join(int(os.environ["RANK"]), world, None, work, arguments)
+    elif world == 1:
         _join(0, 1, None, work, arguments)
-        return
+    else:
+        _spawn(world, work, arguments)
+
+
+def _spawn(world: int, work: Callable[..., None], arguments: tuple[object, ...]) -> None:
+    """Start the workers, pass signals on to them, wait for them."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    mp.spawn(_join, args=(count, f"tcp://127.0.0.1:{port}", work, arguments), nprocs=count)
+    resource_tracker.ensure_running()  # or the first worker's start would do it, and unblock the signals on the way
+    signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)  # workers inherit this
+    try:
+        context = mp.spawn(_join, (world, f"tcp://127.0.0.1:{port}", work, arguments), nprocs=world, join=False)
+        assert context is not None
+        processes = cast(list[BaseProcess], context.processes)
+        with handling(Stop(first=lambda: _terminate(processes), again=lambda: _kill(processes))):
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
+            while not context.join():
+                pass
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
+
+
+def _terminate(processes: list[BaseProcess]) -> None:
+    for process in processes:
+        process.terminate()
+
+
+def _kill(processes: list[BaseProcess]) -> None:
+    for process in processes:
+        process.kill()
+    _leave()
+
+
+def _leave() -> None:
+    raise SystemExit(128 + signal.SIGINT)
 
 
 def _join(
     rank: int, world: int, address: str | None, work: Callable[..., None], arguments: tuple[object, ...]
-) -> None:
+) -> None:  # fmt: skip
+    """Be worker `rank` of the group at `address` (None: torchrun's); a lone worker ends itself at a second signal."""
     torch.set_num_threads(1)
-    if world > 1:
-        dist.init_process_group("gloo", init_method=address, rank=rank, world_size=world)
-    try:
-        work(Worker(rank, world), *arguments)
-    finally:
+    stop = Stop(again=_leave if world == 1 else None)
+    with handling(stop):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
         if world > 1:
-            dist.destroy_process_group()
+            dist.init_process_group("gloo", init_method=address, rank=rank, world_size=world)
+        try:
+            work(Worker(rank, world, stop), *arguments)
+        except Exception:
+            if world > 1:  # the others, left alone, fail too, and the parent may raise one of theirs
+                print(f"worker {rank} of {world} failed:\n{traceback.format_exc()}", file=sys.stderr, flush=True)
+            raise
+        finally:
+            if world > 1:
+                dist.destroy_process_group()
+            if address:  # a signal that comes while this process shuts down must not look like a failure
+                for number in _SIGNALS:
+                    signal.signal(number, signal.SIG_IGN)
+
+
+@contextmanager
+def handling(stop: Stop) -> Iterator[None]:
+    """Let `stop` handle SIGINT and SIGTERM for a while; what is set for them inside the block stays if it is not it."""
+    before = {number: signal.signal(number, stop) for number in _SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            if signal.getsignal(number) is stop:
+                signal.signal(number, handler)

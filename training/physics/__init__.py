@@ -12,6 +12,7 @@ from typing import Protocol
 import torch
 
 from runtime import character
+from training.config import ConfigError
 
 
 class Engine(Protocol):
@@ -34,12 +35,20 @@ class Engine(Protocol):
     def step(self, joint_target: torch.Tensor) -> torch.Tensor:
         """Hold servo targets [N, 28] rad for one control period; return a mask [N] of simulations that blew up.
 
-        A blown-up simulation (non-finite or absurd velocity) has been put back into the default pose.
+        A blown-up simulation (non-finite or huge numbers, absurd velocity) has been put back into the default pose.
         """
         ...
 
     def reset(self, ids: torch.Tensor, qpos: torch.Tensor, qvel: torch.Tensor) -> None:
         """Put simulations `ids` [n] into states qpos [n, 35], qvel [n, 34]; the others are untouched."""
+        ...
+
+    def state(self) -> dict[str, torch.Tensor]:
+        """Copy all that future steps depend on, for a checkpoint."""
+        ...
+
+    def restore(self, state: dict[str, torch.Tensor]) -> None:
+        """Go on from what `state` gave, here or in another process, with the same numbers."""
         ...
 
 
@@ -55,9 +64,9 @@ def control_decimation(physics_hz: float, control_hz: float) -> int:
 
 
 def create(engine: str, envs: int, threads: int = 1) -> Engine:
-    """Make the engine `engine` ("mujoco") with `envs` simulations on `threads` native threads."""
+    """Make the engine `engine` with `envs` simulations on `threads` native threads; ConfigError where there is none."""
     if engine == "mujoco":
         from training.physics.mujoco import MujocoEngine
 
         return MujocoEngine(envs, threads, control_decimation(character.PHYSICS_HZ, character.CONTROL_HZ))
-    raise ValueError(f"unknown physics engine {engine!r}: expected 'mujoco'")
+    raise ConfigError(f"physics={engine}: expected an engine of training/physics, 'mujoco'")

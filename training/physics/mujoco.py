@@ -2,6 +2,9 @@
 
 The batch keeps one MjData a simulation (`persistent`), so that asking for the position and velocity stages at the
 new state costs nothing: the next step continues from them. Its float64 arrays are wrapped, not copied.
+
+MuJoCo puts a simulation with a non-finite or huge number back to its reference pose by itself and goes on as if
+nothing had happened; only its warning counters tell. They are read after every step: such an episode has ended.
 """
 
 from __future__ import annotations
@@ -16,6 +19,8 @@ from mujoco.batch import Batch
 from runtime import character
 
 _STAGE = mujoco.mjtStage.mjSTAGE_VEL
+_WARNING = mujoco.mjtWarning
+_BROKEN = [int(w) for w in (_WARNING.mjWARN_BADQPOS, _WARNING.mjWARN_BADQVEL, _WARNING.mjWARN_BADQACC)]
 _SPEED_LIMIT = 200.0  # rad/s or m/s; nothing a 50 kg body with these servos does comes near
 
 
@@ -34,7 +39,7 @@ class MujocoEngine:
         self.qpos = torch.from_numpy(self._batch.bind("qpos"))
         self.qvel = torch.from_numpy(self._batch.bind("qvel"))
         self._ctrl = torch.from_numpy(self._batch.bind("ctrl"))
-        self._warmstart = self._batch.bind("qacc_warmstart")
+        self._warmstart = torch.from_numpy(self._batch.bind("qacc_warmstart"))
         self._force = torch.from_numpy(self._batch.bind("xfrc_applied"))
         self.body_position = _tensor(self._batch.bind("xpos"))[:, bodies]
         self.body_rotation = _tensor(self._batch.bind("xquat"))[:, bodies]
@@ -47,7 +52,8 @@ class MujocoEngine:
         self._batch.step(nstep=self._decimation, stage=_STAGE)
         # NaN fails every comparison, so this catches non-finite states too
         sane = (self.qvel.abs().amax(dim=1) < _SPEED_LIMIT) & self.qpos.isfinite().all(dim=1)
-        blown = ~sane
+        warned = self._batch.warning[:, _BROKEN, 1].any(axis=1)  # [N]; `reset` clears the counters
+        blown = ~sane | torch.from_numpy(warned)
         if blown.any():
             ids = blown.nonzero().flatten()
             self.blown_up += len(ids)
@@ -58,12 +64,26 @@ class MujocoEngine:
         """See `Engine.reset`."""
         if len(ids) == 0:
             return
-        rows = ids.numpy().astype(np.int32)
+        rows = ids.sort().values.numpy().astype(np.int32)  # the batch wants them sorted
         self._batch.reset(rows, stage=mujoco.mjtStage.mjSTAGE_NONE)
         self.qpos[ids] = qpos.double()
         self.qvel[ids] = qvel.double()
-        self._warmstart[rows] = 0.0
+        self._warmstart[ids] = 0.0
         self._batch.forward(rows, stage=_STAGE)
+
+    def state(self) -> dict[str, torch.Tensor]:
+        """See `Engine.state`; joint targets are no part of it, every step sets them."""
+        return {name: array.clone() for name, array in self._rows().items()}
+
+    def restore(self, state: dict[str, torch.Tensor]) -> None:
+        """See `Engine.restore`."""
+        self._batch.reset(stage=mujoco.mjtStage.mjSTAGE_NONE)
+        for name, array in self._rows().items():
+            array.copy_(state[name])
+        self._batch.forward(stage=_STAGE)
+
+    def _rows(self) -> dict[str, torch.Tensor]:
+        return {"qpos": self.qpos, "qvel": self.qvel, "warmstart": self._warmstart, "force": self._force}
 
     def push(self, force: torch.Tensor) -> None:
         """Apply forces [N, 3] N (world) at every torso until the next call; zeros end it."""

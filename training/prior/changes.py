@@ -1,8 +1,9 @@
 """Changes that make real motion worse: what a prior's judgement is tested by (method.md §10).
 
-Each takes raw windows [N, 10, 52] and gives changed ones. Root and joints are changed, key bodies follow by forward
-kinematics, so a change looks to the prior as it would coming from a simulation. The last frame's root stays at the
-origin with heading 0, as in every window.
+Each takes raw windows [N, 10, 52] and a generator and gives changed windows. Root and joints are changed; key bodies
+follow by forward kinematics, so that a change looks to the prior as it would coming from a simulation, and nothing is
+given away by hands that do not fit the arms. The last frame's root stays at the origin with heading 0, as in every
+window.
 """
 
 from __future__ import annotations
@@ -12,39 +13,65 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from runtime import character
 from training import features
 from training.kinematics import Kinematics
 
 Change = Callable[[Tensor, torch.Generator], Tensor]
 
+_ARMS = [i for i, name in enumerate(character.JOINT_NAMES) if "shoulder" in name or "elbow" in name]
 
-def _rebuild(position: Tensor, orientation: Tensor, joints: Tensor) -> Tensor:
-    """Windows of root positions [N, 10, 3], rotations [N, 10, 4] and joint angles [N, 10, 28]."""
+
+def rebuild(position: Tensor, orientation: Tensor, joints: Tensor) -> Tensor:
+    """Windows [N, 10, 52] of root positions [N, 10, 3] m, rotations [N, 10, 4] wxyz, joint angles [N, 10, 28] rad."""
     bodies, _ = Kinematics()(position, orientation, joints)
     return features.window(position, orientation, joints, bodies[:, :, features.KEY_BODY_INDEX])
 
 
 def frames_shuffled(windows: Tensor, generator: torch.Generator) -> Tensor:
-    """The ten frames in random order (the last one stays last)."""
+    """The first nine frames in random order."""
     order = torch.rand(len(windows), features.WINDOW - 1, generator=generator).argsort(1)
     order = torch.cat((order, torch.full((len(windows), 1), features.WINDOW - 1)), 1)
     return windows.gather(1, order.unsqueeze(2).expand_as(windows))
 
 
 def joints_shuffled(windows: Tensor, generator: torch.Generator) -> Tensor:
-    """Joint angles of another, random window under this window's root."""
+    """Joint angles of another window, picked at random, under this window's root."""
     position, orientation, joints = features.unpack_window(windows)
-    return _rebuild(position, orientation, joints[torch.randperm(len(windows), generator=generator)])
+    ring = torch.randperm(len(windows), generator=generator)  # everyone takes from the next: nobody from himself
+    other = torch.empty_like(ring).scatter_(0, ring, ring.roll(-1))
+    return rebuild(position, orientation, joints[other])
+
+
+def random_poses(windows: Tensor, generator: torch.Generator) -> Tensor:
+    """Every joint angle of every frame anywhere within its limits; the root moves as before."""
+    position, orientation, joints = features.unpack_window(windows)
+    low, high = torch.tensor([joint.range for joint in character.JOINTS]).T
+    return rebuild(position, orientation, low + (high - low) * torch.rand(joints.shape, generator=generator))
 
 
 def noise(level: float) -> Change:
-    """Independent noise of `level` rad on every joint angle, a tenth of it in m on the root."""
+    """Independent noise of `level` standard deviations on every channel of root and joints.
+
+    The deviation is a channel's own over all windows and frames given.
+    """
+
+    def change(windows: Tensor, generator: torch.Generator) -> Tensor:
+        deviation = windows.flatten(0, 1).std(0)
+        shaken = windows + level * deviation * torch.randn(windows.shape, generator=generator)
+        return rebuild(*features.unpack_window(shaken))
+
+    return change
+
+
+def tremor(level: float) -> Change:
+    """Independent noise of `level` rad on every joint angle, and a tenth of it in m on the root's position."""
 
     def change(windows: Tensor, generator: torch.Generator) -> Tensor:
         position, orientation, joints = features.unpack_window(windows)
         shaken = joints + level * torch.randn(joints.shape, generator=generator)
         moved = position + 0.1 * level * torch.randn(position.shape, generator=generator)
-        return _rebuild(moved, orientation, shaken)
+        return rebuild(moved, orientation, shaken)
 
     return change
 
@@ -54,37 +81,40 @@ def skating(factor: float) -> Change:
 
     def change(windows: Tensor, generator: torch.Generator) -> Tensor:
         position, orientation, joints = features.unpack_window(windows)
-        return _rebuild(position * torch.tensor([factor, factor, 1.0]), orientation, joints)
+        return rebuild(position * torch.tensor([factor, factor, 1.0]), orientation, joints)
 
     return change
 
 
-def joint_motion(factor: float) -> Change:
-    """Every joint swings by `factor` about its mean over the window; the root moves as before."""
+def joint_motion(factor: float, joints: list[int] | None = None) -> Change:
+    """Swing all joints (or those of these indices) by `factor` about their mean over the window; the root as before."""
+    scale = torch.full((len(character.JOINTS),), factor)
+    if joints is not None:
+        scale = torch.ones_like(scale).index_fill(0, torch.tensor(joints), factor)
 
     def change(windows: Tensor, generator: torch.Generator) -> Tensor:
-        position, orientation, joints = features.unpack_window(windows)
-        mean = joints.mean(1, keepdim=True)
-        return _rebuild(position, orientation, mean + factor * (joints - mean))
+        position, orientation, angles = features.unpack_window(windows)
+        mean = angles.mean(1, keepdim=True)
+        return rebuild(position, orientation, mean + scale * (angles - mean))
 
     return change
 
 
 def half_speed(windows: Tensor, generator: torch.Generator) -> Tensor:
-    """The second half of the window, played at half speed."""
+    """The second half of the window, played at half speed: every other frame lies between two of the real ones."""
     place = torch.arange(features.WINDOW) / 2 + (features.WINDOW - 1) / 2
     low, share = place.floor().long(), (place % 1).view(1, -1, 1)
     high = (low + 1).clamp(max=features.WINDOW - 1)
     position, orientation, joints = features.unpack_window(windows)
-    same_side = (orientation[:, low] * orientation[:, high]).sum(-1, keepdim=True).sign()
+    opposite = (orientation[:, low] * orientation[:, high]).sum(-1, keepdim=True) < 0
 
     def between(first: Tensor, second: Tensor) -> Tensor:
         return first * (1 - share) + second * share
 
-    turned = between(orientation[:, low], same_side * orientation[:, high])  # steps are small: lerp is slerp
-    return _rebuild(
+    turned = between(orientation[:, low], torch.where(opposite, -orientation[:, high], orientation[:, high]))
+    return rebuild(
         between(position[:, low], position[:, high]),
-        torch.nn.functional.normalize(turned, dim=-1),
+        torch.nn.functional.normalize(turned, dim=-1),  # steps are small: this is slerp to 1e-4
         between(joints[:, low], joints[:, high]),
     )
 
@@ -97,28 +127,42 @@ def frozen(windows: Tensor, generator: torch.Generator) -> Tensor:
 def frozen_pose(windows: Tensor, generator: torch.Generator) -> Tensor:
     """The last frame's joints held while the root goes on."""
     position, orientation, joints = features.unpack_window(windows)
-    return _rebuild(position, orientation, joints[:, -1:].expand_as(joints))
+    return rebuild(position, orientation, joints[:, -1:].expand_as(joints))
 
 
 def height_flattened(windows: Tensor, generator: torch.Generator) -> Tensor:
     """The root glides at its mean height: no bounce, no flight."""
     position, orientation, joints = features.unpack_window(windows)
     level = position[..., 2:].mean(1, keepdim=True).expand(-1, features.WINDOW, -1)
-    return _rebuild(torch.cat((position[..., :2], level), -1), orientation, joints)
+    return rebuild(torch.cat((position[..., :2], level), -1), orientation, joints)
+
+
+def raised(height: float) -> Change:
+    """The whole body `height` m higher: it floats, or sinks into the ground where negative."""
+
+    def change(windows: Tensor, generator: torch.Generator) -> Tensor:
+        return torch.cat((windows[..., :2], windows[..., 2:3] + height, windows[..., 3:]), -1)
+
+    return change
 
 
 CHANGES: dict[str, Change] = {
     "frames shuffled": frames_shuffled,
     "joints shuffled": joints_shuffled,
-    "noise .1 rad": noise(0.1),
-    "noise .03 rad": noise(0.03),
+    "random poses": random_poses,
+    "noise .1 std": noise(0.1),
+    "noise .03 std": noise(0.03),
+    "tremor .1 rad": tremor(0.1),
+    "tremor .03 rad": tremor(0.03),
     "skating × .3": skating(0.3),
     "joint motion × 1.3": joint_motion(1.3),
     "joint motion × .8": joint_motion(0.8),
     "joint motion × .5": joint_motion(0.5),
+    "arms stiff": joint_motion(0.0, _ARMS),
     "half speed": half_speed,
     "frozen": frozen,
     "frozen pose": frozen_pose,
     "root height flattened": height_flattened,
+    "floating 5 cm": raised(0.05),
 }
 """Every change, by the name that audit tables give it."""

@@ -1,7 +1,8 @@
 """Networks that predict the noise in a motion window: ε̂(x_t, t), all with one face.
 
-A window is flattened, 10 frames × 52 normalised channels = 520 numbers: x_t and ε̂ are [B, 520], t is [B] int64 in 0…49. Three denoisers stand to choice
-(`prior.denoiser` in the configuration; README of training/ has the trade measured by the audit):
+A window is flattened, 10 frames × 52 normalised channels = 520 numbers: x_t and ε̂ are [B, 520], t is [B] int64 in
+0…49. Three denoisers stand to choice (`prior.denoiser` in the configuration; training/README.md has the trade measured
+by the audit):
 
 - `principal` (the default): the window in its principal components y. Were motion Gaussian with variances λ, the best
   prediction would be linear (Wiener): ε̂_i = √(1-ᾱ)·y_i / (ᾱλ_i + 1-ᾱ). That part is exact from the data's covariance;
@@ -12,6 +13,7 @@ A window is flattened, 10 frames × 52 normalised channels = 520 numbers: x_t an
 
 from __future__ import annotations
 
+import inspect
 import math
 
 import torch
@@ -68,16 +70,30 @@ class _Network(nn.Module):
         return self.exit(nn.functional.silu(h))
 
 
-class PrincipalDenoiser(nn.Module):
+class Denoiser(nn.Module):
+    """Predicts the noise ε̂ [B, size] in noised windows x_t [B, size] at levels t [B]: what all kinds share."""
+
+    def fit(self, windows: Tensor, weights: Tensor) -> None:
+        """Set what follows from normalised windows [N, size] with weights [N] without gradients: here nothing."""
+
+
+class PrincipalDenoiser(Denoiser):
     """Analytic linear-Gaussian denoiser plus a network on the leading principal components."""
 
-    def __init__(self, size: int, components: int = 96, width: int = 256, blocks: int = 3, dropout: float = 0.1):
+    mean: Tensor  # [size] of the windows
+    basis: Tensor  # [size, size], columns are the components
+    variance: Tensor  # [size] along the components, falling
+    alpha_bar: Tensor  # [50]
+
+    def __init__(
+        self, size: int, components: int = 96, width: int = 256, blocks: int = 3, dropout: float = 0.1
+    ) -> None:
         """Make one for windows of `size` numbers; `fit` must be called before use."""
         super().__init__()
         self.components = components
         self.network = _Network(components, width, blocks, dropout)
         self.register_buffer("mean", torch.zeros(size))
-        self.register_buffer("basis", torch.eye(size))  # columns are the components
+        self.register_buffer("basis", torch.eye(size))
         self.register_buffer("variance", torch.ones(size))
         self.register_buffer("alpha_bar", schedule.alpha_bar())
 
@@ -109,16 +125,13 @@ class PrincipalDenoiser(nn.Module):
         return torch.cat((linear[:, :k] + correction, linear[:, k:]), dim=-1) @ self.basis.T
 
 
-class MlpDenoiser(nn.Module):
+class MlpDenoiser(Denoiser):
     """A plain residual MLP on whole windows."""
 
     def __init__(self, size: int, width: int = 512, blocks: int = 3, dropout: float = 0.1) -> None:
         """Make one for windows of `size` numbers."""
         super().__init__()
         self.network = _Network(size, width, blocks, dropout)
-
-    def fit(self, windows: Tensor, weights: Tensor) -> None:
-        """Nothing to fit in advance."""
 
     def forward(self, x_t: Tensor, t: Tensor) -> Tensor:
         """Predict the noise, see the module."""
@@ -149,7 +162,7 @@ class _Layer(nn.Module):
         return h + c2 * self.down(nn.functional.silu(self.gate(g)) * self.up(g))
 
 
-class TransformerDenoiser(nn.Module):
+class TransformerDenoiser(Denoiser):
     """A small transformer over the frames of a window."""
 
     def __init__(self, size: int, frames: int = 10, width: int = 128, blocks: int = 2, heads: int = 4) -> None:
@@ -162,23 +175,31 @@ class TransformerDenoiser(nn.Module):
         self.blocks = nn.ModuleList(_Layer(width, heads) for _ in range(blocks))
         self.exit = nn.Linear(width, size // frames)
 
-    def fit(self, windows: Tensor, weights: Tensor) -> None:
-        """Nothing to fit in advance."""
-
     def forward(self, x_t: Tensor, t: Tensor) -> Tensor:
         """Predict the noise, see the module."""
         levels = self.level(time_embedding(torch.arange(schedule.STEPS, device=t.device), 64))
-        h = self.entry(x_t.view(len(x_t), self.frames, -1)) + self.place
+        h = self.entry(x_t.unflatten(1, (self.frames, -1))) + self.place  # len() would fix the batch in the ONNX graph
         for block in self.blocks:
             h = block(h, levels, t)
         return self.exit(h).flatten(1)
 
 
-_KINDS = {"principal": PrincipalDenoiser, "mlp": MlpDenoiser, "transformer": TransformerDenoiser}
+_KINDS: dict[str, type[Denoiser]] = {
+    "principal": PrincipalDenoiser,
+    "mlp": MlpDenoiser,
+    "transformer": TransformerDenoiser,
+}
 
 
-def create(kind: str, size: int, **options: float) -> nn.Module:
-    """Make the denoiser `kind` ("principal", "mlp" or "transformer") for windows of `size` numbers."""
+def create(kind: str, size: int, **options: float) -> Denoiser:
+    """Make the denoiser `kind` ("principal", "mlp" or "transformer") for windows of `size` numbers.
+
+    Options are arguments of the kind; whole numbers may come as floats, as configurations give them. Raises ValueError
+    naming a kind or an option that there is not.
+    """
     if kind not in _KINDS:
         raise ValueError(f"unknown denoiser {kind!r}: expected one of {', '.join(_KINDS)}")
-    return _KINDS[kind](size, **options)
+    known = set(inspect.signature(_KINDS[kind]).parameters) - {"size"}
+    if unknown := sorted(set(options) - known):
+        raise ValueError(f"denoiser {kind!r} has no option {', '.join(unknown)}: expected {', '.join(sorted(known))}")
+    return _KINDS[kind](size, **{k: int(v) if float(v).is_integer() else v for k, v in options.items()})

@@ -21,13 +21,17 @@ from onnx import numpy_helper
 from torch import Tensor, nn
 
 from runtime import character
-from runtime.prior import METADATA_KEY
+from runtime.character import State
+from runtime.prior import METADATA_KEY, Prior
 from training import features, onnx_file
 from training.config import PriorConfig
 from training.prior import denoiser, schedule
 from training.prior.score import Score
 
 SCHEMA_VERSION = 1
+VERIFY_TOLERANCE = 1e-4
+"""Largest difference allowed of an error or a reward, relative to 1 + its size."""
+_VERIFIED = 5  # windows
 _WINDOW_SIZE = features.WINDOW * len(features.WINDOW_NAMES)
 
 
@@ -72,7 +76,10 @@ class PriorGraph(nn.Module):
 
 
 def save(path: Path, score: Score, config: PriorConfig, extra: dict[str, Any]) -> None:
-    """Write the prior file; `extra` joins the metadata (joints, reference_error, datasets, training, …)."""
+    """Write the prior file and verify it; `extra` joins the metadata (joints, reference_error, datasets, training, …).
+
+    Raises PriorError when the runtime refuses the file, PriorFileError when it judges otherwise than `score`.
+    """
     metadata = {
         "schema_version": SCHEMA_VERSION,
         "character": {"name": character.NAME, "sha256": character.asset_sha256()},
@@ -93,6 +100,26 @@ def save(path: Path, score: Score, config: PriorConfig, extra: dict[str, Any]) -
         path, PriorGraph(score), (*states, noise), (*character.STATE_SHAPES, "noise"), ("error", "reward"),
         {METADATA_KEY: metadata},
     )  # fmt: skip
+    _verify(path, PriorGraph(score))
+
+
+@torch.no_grad()
+def _verify(path: Path, graph: PriorGraph) -> None:
+    """Run the file through the runtime beside the torch graph, on random poses, in another batch than it was traced."""
+    generator = torch.Generator().manual_seed(0)
+    states = {
+        name: torch.randn(_VERIFIED, features.WINDOW, *shape, generator=generator)
+        for name, shape in character.STATE_SHAPES.items()
+    }
+    states["root_rotation"] = torch.nn.functional.normalize(states["root_rotation"], dim=-1)
+    channels = len(features.WINDOW_NAMES)
+    noise = torch.randn(_VERIFIED, len(schedule.LEVELS), features.WINDOW, channels, generator=generator)
+    expected = graph(*states.values(), noise)
+    found = Prior.load(path).score(State(**{name: value.numpy() for name, value in states.items()}), noise.numpy())
+    for name, value in zip(("error", "reward"), expected, strict=True):
+        difference = (torch.from_numpy(getattr(found, name)) - value).abs() / (1 + value.abs())
+        if not difference.max() <= VERIFY_TOLERANCE:
+            raise PriorFileError(f"{path}: {name} differs from the trained prior's by {difference.max():.1e}")
 
 
 def load(path: Path | str) -> LoadedPrior:
@@ -117,7 +144,8 @@ def load(path: Path | str) -> LoadedPrior:
     network = denoiser.create(settings["denoiser"]["kind"], _WINDOW_SIZE, **settings["denoiser"]["options"])
     score = Score(network, groups=settings["reward"]["groups"])
     held = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
-    score.load_state_dict({name: _found(path, held, f"score.{name}", value) for name, value in score.state_dict().items()})
+    expected = score.state_dict()
+    score.load_state_dict({name: _found(path, held, f"score.{name}", like) for name, like in expected.items()})
     score.eval().requires_grad_(False)
     return LoadedPrior(score, metadata, hashlib.sha256(data).hexdigest())
 

@@ -15,13 +15,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from training import features
-from training.config import PriorConfig
+from training.config import ConfigError, PriorConfig
 from training.motion import windows as motion_windows
 from training.motion.windows import Windows
 from training.prior import denoiser, schedule
+from training.prior.denoiser import Denoiser
 from training.prior.score import Score
 
 CHANNEL_STD_FLOOR = 0.02
@@ -48,14 +49,18 @@ def fit(
 ) -> Fit:  # fmt: skip
     """Train the prior of `config` on `training` drawn by `weights` [N], stop by `held_out`, calibrate on `held_out`.
 
-    `report(step, training loss, held-out error)` is called every 250 steps.
+    `report(step, training loss, held-out error)` is called every 250 steps. Raises ConfigError for fewer steps
+    or a denoiser that there is not.
     """
+    if config.iterations < EVALUATE_EVERY:
+        raise ConfigError(f"prior.iterations: expected at least {EVALUATE_EVERY}, found {config.iterations}")
     torch.manual_seed(seed)
     generator = torch.Generator().manual_seed(seed)
-    score = Score(
-        denoiser.create(config.denoiser.kind, training.values[0].numel(), **config.denoiser.options),
-        groups=config.reward.groups,
-    )
+    try:
+        network = denoiser.create(config.denoiser.kind, training.values[0].numel(), **config.denoiser.options)
+    except ValueError as error:
+        raise ConfigError(f"prior.denoiser: {error}") from None
+    score = Score(network, groups=config.reward.groups)
     _set_normaliser(score, training.values, weights)
     flat = score.normalise(training.values)
     both = torch.cat((flat, score.normalise(motion_windows.mirror(training.values))))
@@ -82,27 +87,20 @@ def _optimise(
     report: Callable[[int, float, float], None],
 ) -> tuple[list[tuple[int, float, float]], dict[str, Tensor]]:  # fmt: skip
     """Run AdamW until patience runs out; the curve and the averaged weights with the least held-out error."""
-    model, signal = score.denoiser, schedule.alpha_bar()
+    model = score.denoiser
     average = copy.deepcopy(model).eval()
+    judge = score.sibling(average, config.reward.groups)
     optimiser = torch.optim.AdamW(model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay)
-    judge = copy.copy(score)  # shares the normaliser, judges with the averaged weights
-    judge._modules = {**score._modules, "denoiser": average}
     least, kept, kept_at, curve, running = math.inf, copy.deepcopy(average.state_dict()), 0, [], 0.0
     for step in range(1, config.iterations + 1):
         picks = torch.multinomial(weights, config.batch, replacement=True, generator=generator)
-        x, t = flat[picks], torch.randint(schedule.STEPS, (config.batch,), generator=generator)
-        noise = torch.randn(x.shape, generator=generator)
-        loss = (model(schedule.add_noise(x, noise, signal[t].unsqueeze(1)), t) - noise).square().mean()
+        loss = _loss(model, flat[picks], generator)
         optimiser.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        rate = 0.1 + 0.9 * 0.5 * (1 + math.cos(math.pi * step / config.iterations))
-        optimiser.param_groups[0]["lr"] = config.learning_rate * rate
+        optimiser.param_groups[0]["lr"] = config.learning_rate * _rate(step / config.iterations)
         optimiser.step()
-        decay = min(config.ema, step / (step + 10))
-        with torch.no_grad():
-            for slow, fast in zip(average.parameters(), model.parameters(), strict=True):
-                slow.lerp_(fast, 1 - decay)
+        _follow(average, model, min(config.ema, step / (step + 10)))
         running += loss.item() / EVALUATE_EVERY
         if step % EVALUATE_EVERY == 0:
             error = held_out_error(judge, held_out)
@@ -114,6 +112,26 @@ def _optimise(
             if step - kept_at >= config.patience:
                 break
     return curve, kept
+
+
+def _loss(model: Denoiser, x: Tensor, generator: torch.Generator) -> Tensor:
+    """Mean of |ε̂(x_t, t) - ε|² for clean windows x [B, 520], each at a level of its own."""
+    t = torch.randint(schedule.STEPS, (len(x),), generator=generator)
+    noise = torch.randn(x.shape, generator=generator)
+    signal = schedule.alpha_bar()[t].unsqueeze(1)
+    return (model(schedule.add_noise(x, noise, signal), t) - noise).square().mean()
+
+
+def _rate(progress: float) -> float:
+    """Learning rate's share after `progress` in 0…1 of the steps: a cosine from 1 to .1."""
+    return 0.1 + 0.9 * 0.5 * (1 + math.cos(math.pi * progress))
+
+
+@torch.no_grad()
+def _follow(average: nn.Module, model: nn.Module, decay: float) -> None:
+    """EMA: each averaged weight goes 1 - decay of its way to the model's."""
+    for slow, fast in zip(average.parameters(), model.parameters(), strict=True):
+        slow.lerp_(fast, 1 - decay)
 
 
 @torch.no_grad()

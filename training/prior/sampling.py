@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from training.prior import schedule
+from training.prior.denoiser import Denoiser
 
 
 @torch.no_grad()
-def ddpm(denoiser: nn.Module, shape: tuple[int, int], generator: torch.Generator, clip: float = 8.0) -> Tensor:
+def ddpm(denoiser: Denoiser, shape: tuple[int, int], generator: torch.Generator, clip: float = 8.0) -> Tensor:
     """Sample `shape` = [B, 520] normalised windows by all 50 ancestral steps.
 
     The predicted clean window is clipped to ±`clip` standard deviations before each step, which only binds on the
-    first few, where √ᾱ is almost zero.
+    first few, where √ᾱ is almost zero. With the posterior's variance 50 steps make samples a little calmer than the
+    data: of a Gaussian of variance 1 they keep .91, of one of .05 they keep .78.
     """
     signal = schedule.alpha_bar().to(generator.device)
     x = torch.randn(shape, generator=generator, device=generator.device)
@@ -31,7 +33,7 @@ def ddpm(denoiser: nn.Module, shape: tuple[int, int], generator: torch.Generator
 
 
 @torch.no_grad()
-def ddim(denoiser: nn.Module, x: Tensor, levels: tuple[int, ...]) -> Tensor:
+def ddim(denoiser: Denoiser, x: Tensor, levels: tuple[int, ...]) -> Tensor:
     """Take windows x [B, 520] noised to levels[0] deterministically down the falling `levels` to a clean window."""
     signal = schedule.alpha_bar().to(x.device)
     for t, following in zip(levels, (*levels[1:], None), strict=True):
@@ -41,7 +43,7 @@ def ddim(denoiser: nn.Module, x: Tensor, levels: tuple[int, ...]) -> Tensor:
     return x
 
 
-def _clean(denoiser: nn.Module, x: Tensor, t: int, signal: Tensor) -> Tensor:
+def _clean(denoiser: Denoiser, x: Tensor, t: int, signal: Tensor) -> Tensor:
     """x̂_0 = (x_t - √(1-ᾱ)·ε̂)/√ᾱ."""
     noise = denoiser(x, torch.full((len(x),), t, device=x.device))
     return (x - (1 - signal[t]).sqrt() * noise) / signal[t].sqrt()

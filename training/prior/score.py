@@ -23,6 +23,7 @@ from torch import Tensor, nn
 
 from training import features
 from training.prior import schedule
+from training.prior.denoiser import Denoiser
 
 SPEED_KNOTS = (0.0, 0.4, 0.8, 1.2, 1.7, 2.3, 3.0, 3.8, 5.0)  # m/s
 _SPAN = (features.WINDOW - 1) / 30.0  # s, first frame to last
@@ -46,21 +47,31 @@ def condition(windows: Tensor) -> Tensor:
 class Score(nn.Module):
     """The frozen judge: normaliser, denoiser, reference errors, reward. What a prior file contains.
 
-    Buffers: channel_mean, channel_std [52]; reference [K, G, 10] (log error per condition), tolerance [K, G].
+    In the file are `channel_mean` to `calm_weight`; the rest follows from this code.
     """
 
-    def __init__(self, denoiser: nn.Module, groups: bool = True) -> None:
+    share: Tensor  # [52, G], averages channels into groups
+    signal: Tensor  # [K], ᾱ of the levels
+    levels: Tensor  # [K]
+    channel_mean: Tensor  # [52]
+    channel_std: Tensor  # [52]
+    reference: Tensor  # [K, G, 10], log error of real motion per condition
+    tolerance: Tensor  # [K, G], of |log(error / reference)|
+    sharpness: Tensor  # []
+    calm_weight: Tensor  # []
+
+    def __init__(self, denoiser: Denoiser, groups: bool = True) -> None:
         """Wrap a denoiser of [B, 520] windows; `groups` False judges all 52 channels as one group."""
         super().__init__()
         self.denoiser = denoiser
         names = list(features.GROUPS) if groups else ["all"]
         self.groups = tuple(names)
-        share = torch.zeros(len(features.WINDOW_NAMES), len(names))  # averages channels into groups
+        share = torch.zeros(len(features.WINDOW_NAMES), len(names))
         for column, name in enumerate(names):
             rows = features.GROUPS[name] if groups else range(len(features.WINDOW_NAMES))
             share[list(rows), column] = 1.0 / (len(rows) * features.WINDOW)
         self.register_buffer("share", share, persistent=False)
-        self.register_buffer("signal", schedule.alpha_bar()[list(schedule.LEVELS)], persistent=False)  # ᾱ [K]
+        self.register_buffer("signal", schedule.alpha_bar()[list(schedule.LEVELS)], persistent=False)
         self.register_buffer("levels", torch.tensor(schedule.LEVELS), persistent=False)
         self.register_buffer("channel_mean", torch.zeros(len(features.WINDOW_NAMES)))
         self.register_buffer("channel_std", torch.ones(len(features.WINDOW_NAMES)))
@@ -69,6 +80,13 @@ class Score(nn.Module):
         self.register_buffer("tolerance", torch.zeros(len(schedule.LEVELS), len(names)))
         self.register_buffer("sharpness", torch.tensor(2.0))
         self.register_buffer("calm_weight", torch.tensor(1.0))
+
+    def sibling(self, denoiser: Denoiser, groups: bool) -> Score:
+        """Return a score of `denoiser` with this one's normaliser, not calibrated yet."""
+        other = Score(denoiser, groups)
+        other.channel_mean.copy_(self.channel_mean)
+        other.channel_std.copy_(self.channel_std)
+        return other
 
     def normalise(self, windows: Tensor) -> Tensor:
         """Raw windows [B, 10, 52] to the denoiser's [B, 520]."""

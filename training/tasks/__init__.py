@@ -8,10 +8,13 @@ world frame and SI units, the same in training, evaluation, viewer and embedding
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
+from omegaconf import OmegaConf
 from torch import Tensor
+
+from training import config as settings
 
 
 @dataclass(frozen=True)
@@ -57,16 +60,24 @@ class Task(Protocol):
         """What to log, each [N]: the task's own errors in SI units."""
         ...
 
+    def state(self) -> dict[str, Tensor]:
+        """Copy the goals and all that future goals depend on but the generator, for a checkpoint."""
+        ...
+
+    def restore(self, state: dict[str, Tensor]) -> None:
+        """Go on from what `state` gave."""
+        ...
+
     @staticmethod
     def observe(root_rotation: Tensor, root_position: Tensor, goal: Tensor) -> Tensor:
         """What the policy sees of the goal [N, g]; tensor operations only."""
         ...
 
 
-def create(name: str, options: dict, envs: int, generator: torch.Generator) -> Task:
-    """Make the task `name` for `envs` environments; raises ValueError for a name that is none."""
+def create(name: str, options: dict[str, Any], envs: int, generator: torch.Generator) -> Task:
+    """Make the task `name` for `envs` environments; raises ConfigError for a name that is none or a wrong option."""
     if name == "steering":
         from training.tasks.steering import Steering, SteeringConfig
 
-        return Steering(SteeringConfig(**options), envs, generator)
-    raise ValueError(f"unknown task {name!r}: expected 'steering'")
+        return Steering(settings.resolve(SteeringConfig, OmegaConf.create(options)), envs, generator)
+    raise settings.ConfigError(f"task.name={name}: expected a task of training/tasks, 'steering'")

@@ -14,12 +14,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from runtime.character import BODIES, CONTROL_HZ
+from runtime.character import BODIES, CONTROL_HZ, FALLEN_HEAD, FALLEN_ROOT
 from training import rotation
 from training.tasks import Body
-
-FALLEN_ROOT, FALLEN_HEAD = 0.55, 0.95
-"""m: a root or a head lower than this has fallen (method.md §11: tells a fall sooner than contact forces do)."""
 
 _HEAD = BODIES.index("head")
 
@@ -101,6 +98,15 @@ class Steering:
             "heading_error_deg": self._facing(body).clamp(-1, 1).acos() * (180 / math.pi),
             "speed_m_s": body.root_linear_velocity[:, :2].norm(dim=1),
         }
+
+    def state(self) -> dict[str, Tensor]:
+        """See `Task.state`."""
+        return {"goal": self.goal.clone(), "left": self._left.clone()}
+
+    def restore(self, state: dict[str, Tensor]) -> None:
+        """See `Task.restore`."""
+        self.goal.copy_(state["goal"])
+        self._left.copy_(state["left"])
 
     @staticmethod
     def observe(root_rotation: Tensor, root_position: Tensor, goal: Tensor) -> Tensor:

@@ -1,0 +1,96 @@
+"""Configuration: types, and errors before any work."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from hydra import compose, initialize_config_dir
+from hydra.errors import HydraException
+from omegaconf import DictConfig, OmegaConf
+
+from training import config as settings
+from training.config import ConfigError, EnvironmentConfig, LearnerConfig, RunConfig
+
+CONF = Path(settings.__file__).parent / "conf"
+
+
+def composed(*overrides: str) -> RunConfig:
+    """What a command line gives."""
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        return settings.resolve(RunConfig, compose("run", ["folder=here", *overrides]))
+
+
+def resolved(stored: dict) -> RunConfig:
+    """What a run folder's file gives."""
+    loaded = OmegaConf.create(stored)
+    assert isinstance(loaded, DictConfig)
+    return settings.resolve(RunConfig, loaded)
+
+
+def test_defaults_of_the_command_line_are_those_of_the_classes(hydra):
+    """`task=steering` alone is the task's file and every default as documented under the fields."""
+    config = composed("task=steering")
+    assert settings.as_plain(config.learner) == settings.as_plain(LearnerConfig())
+    assert settings.as_plain(config.environment) == settings.as_plain(EnvironmentConfig())
+    assert (config.task.name, config.task.prior) == ("steering", "exported/priors/locomotion.onnx")
+
+
+def test_every_field_can_be_set(hydra):
+    """Numbers, texts and lists of every group land in their dataclass."""
+    config = composed("learner.envs=12", "learner.hidden=[8,4]", "environment.composition=product", "seed=5",
+                      "task.options.hold=[1,2]")  # fmt: skip
+    assert (config.learner.envs, list(config.learner.hidden), config.seed) == (12, [8, 4], 5)
+    assert config.environment.composition == "product"
+    assert config.task.options["hold"] == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("override", "words"),
+    [
+        ("learner.envs=many", "'many' of type 'str' could not be converted to Integer .key learner.envs."),
+        ("learner.gamma=[1]", "learner.gamma"),
+        ("environment.prior_interval=0.5", "environment.prior_interval"),
+        ("learner.symmetry=left", "learner.symmetry is 'left': expected one of none, augment, loss"),
+        ("environment.composition=sum", "environment.composition is 'sum': expected one of additive, product"),
+        ("learner.envs=0", "learner.envs is 0: expected at least 1"),
+        ("+learner.colour=red", "colour"),
+    ],
+)
+def test_wrong_values_are_one_sentence(hydra, override, words):
+    """A wrong type or value and a key that no class has are ConfigErrors of one line that name the key."""
+    with pytest.raises(ConfigError, match=words) as error:
+        composed(override)
+    assert len(str(error.value).splitlines()) == 1
+
+
+def test_unknown_keys_are_refused_by_hydra(hydra):
+    """A misspelt override does not pass silently."""
+    with pytest.raises(HydraException, match=r"learner\.env"):
+        composed("learner.env=4")
+
+
+def test_plain_and_back(hydra):
+    """What is written into run folders gives the same configuration again."""
+    config = composed("learner.std=[0.3,0.1]", "task.options.max_speed=2.5")
+    assert resolved(json.loads(json.dumps(settings.as_plain(config)))) == config
+
+
+def test_older_configurations_still_resolve():
+    """A run folder from before a setting was added gets its default."""
+    stored = settings.as_plain(RunConfig(task=settings.TaskConfig("steering", "prior.onnx")))
+    del stored["export_only"], stored["learner"]["checkpoint_minutes"]
+    config = resolved(stored)
+    assert config.export_only is False and config.learner.checkpoint_minutes == 2.0
+
+
+def test_every_field_has_a_docstring():
+    """Each setting says underneath what it is."""
+    lines = Path(settings.__file__).read_text().splitlines()
+    fields = [i for i, line in enumerate(lines) if line.startswith("    ") and ": " in line and line[4].islower()
+              and line.split(":")[0].strip().isidentifier() and (" = " in line)]  # fmt: skip
+    fields = [i for i in fields if not lines[i].startswith("     ")]
+    assert len(fields) > 40
+    missing = [lines[i].strip() for i in fields if not lines[i + 1].strip().startswith('"""')]
+    assert missing == []

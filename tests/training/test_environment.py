@@ -1,0 +1,208 @@
+"""The vector environment on a tiny prior."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import Tensor
+
+from runtime.character import JOINTS
+from training import features
+from training.config import ConfigError, EnvironmentConfig
+from training.learning.environment import ActionTransform, Environment, History
+from training.tasks import Body
+
+
+def random_body(envs: int, generator: torch.Generator) -> Body:
+    """Humanoids in random states; the rotations are no units, which a history does not mind."""
+    shapes = {"root_position": (3,), "root_rotation": (4,), "root_linear_velocity": (3,), "root_angular_velocity": (3,)}
+    shapes |= {"joint_position": (28,), "joint_velocity": (28,), "body_position": (15, 3)}
+    return Body(**{name: torch.randn(envs, *shape, generator=generator) for name, shape in shapes.items()})
+
+
+def frame(body: Body, env: int) -> list[Tensor]:
+    """What a history keeps of one humanoid."""
+    keys = body.body_position[env, list(features.KEY_BODY_INDEX)]
+    return [body.root_position[env], body.root_rotation[env], body.joint_position[env], keys]
+
+
+def test_history_equals_a_naive_list():
+    """Through 25 pushes and two fills in between, windows are those of plain lists of the last ten frames."""
+    rng = torch.Generator().manual_seed(0)
+    history, naive = History(3), [deque([[torch.zeros(())]] * 10, maxlen=10) for _ in range(3)]
+    for step in range(25):
+        if step in (0, 13):
+            ids = torch.tensor([0, 1, 2] if step == 0 else [2, 0])
+            names = {"root_position": (3,), "root_rotation": (4,), "joint_position": (28,), "key_position": (5, 3)}
+            start = {name: torch.randn(len(ids), 10, *shape, generator=rng) for name, shape in names.items()}
+            history.fill(ids, start)
+            for row, env in enumerate(ids.tolist()):
+                naive[env].extend([[start[name][row, t] for name in names] for t in range(10)])
+        body = random_body(3, rng)
+        history.push(body)
+        for env in range(3):
+            naive[env].append(frame(body, env))
+        stacked = [torch.stack([torch.stack([f[part] for f in frames]) for frames in naive]) for part in range(4)]
+        torch.testing.assert_close(history.windows(slice(None)), features.window(*stacked), rtol=0, atol=0)
+        torch.testing.assert_close(history.windows(slice(1, None, 2)), features.window(*stacked)[1::2], rtol=0, atol=0)
+
+
+def test_action_transform_by_hand():
+    """Action 0 is the mean pose, ¼ a quarter of 2 deviations + .2 rad further; targets end where joints allow."""
+    mean, deviation = torch.full((28,), 0.1), torch.full((28,), 0.05)
+    transform = ActionTransform(mean, deviation, EnvironmentConfig())
+    assert transform(torch.zeros(1, 28)).tolist() == [pytest.approx([0.1] * 28)]
+    assert transform(torch.full((1, 28), 0.25)).tolist() == [pytest.approx([0.1 + 0.25 * 0.3] * 28)]
+    for action, end in ((-1e3, 0), (1e3, 1)):
+        limits = [joint.target_range[end] for joint in JOINTS]
+        assert transform(torch.full((1, 28), action)).tolist() == [pytest.approx(limits)]
+
+
+def let_fall(environment: Environment, ids: list[int]) -> None:
+    """Lay humanoids on their backs, a little above the ground."""
+    qpos, qvel = environment.engine.qpos[ids].clone(), torch.zeros(len(ids), 34)
+    qpos[:, 2:7] = torch.tensor([0.2, 0.5**0.5, 0.0, -(0.5**0.5), 0.0])
+    environment.engine.reset(torch.tensor(ids), qpos, qvel)
+
+
+def test_observation_after_reset_is_that_of_the_start(make_environment):
+    """An episode that fails is seen at once in its new start state, with its history and its new goal."""
+    environment = make_environment()
+    still = torch.zeros(4, 28)
+    environment.step(still)
+    let_fall(environment, [1])
+    starts = environment.starts.draw
+    drawn: list[dict[str, Tensor]] = []
+    environment.starts.draw = lambda count: drawn.append(starts(count)) or drawn[-1]
+    observation, _, done, _, _ = environment.step(still)
+    assert done.tolist() == [0, 1, 0, 0]
+    start = drawn[0]
+    assert torch.equal(environment.engine.qpos[1].float(), start["qpos"][0])
+    assert torch.equal(environment.engine.qvel[1].float(), start["qvel"][0])
+    frames = [start[name] for name in ("root_position", "root_rotation", "joint_position", "key_position")]
+    assert torch.equal(environment.history.windows(slice(1, 2)), features.window(*frames))
+    seen = observation["policy"][1]
+    assert seen[0] == start["qpos"][0, 2]  # root height
+    names = features.OBSERVATION_NAMES
+    assert torch.equal(seen[names.index("abdomen_x") :][:28], start["qpos"][0, 7:])
+    assert torch.equal(seen[names.index("abdomen_x_velocity") :][:28], start["qvel"][0, 6:])
+    assert torch.equal(seen, environment.observe()["policy"][1])
+    assert torch.equal(seen[len(names) :], environment.task.observe(
+        environment.body.root_rotation, environment.body.root_position, environment.task.goal)[1])  # fmt: skip
+
+
+def test_falls_fail_and_old_age_times_out(make_environment):
+    """A fall ends without a value to bootstrap from, the 30th step of a 1 s episode with one; a fall then is a fall."""
+    environment = make_environment()
+    environment._age[:] = torch.tensor([0, 0, 29, 29])
+    let_fall(environment, [1, 3])
+    _, _, done, extras, figures = environment.step(torch.zeros(4, 28))
+    assert done.tolist() == [0, 1, 1, 1] and done.dtype == torch.int64
+    assert extras["time_outs"].tolist() == [0, 0, 1, 0]
+    assert figures["failed"].tolist() == [0, 1, 0, 1]
+    assert environment._age.tolist() == [1, 0, 0, 0]
+
+
+def test_a_blown_up_simulation_fails(make_environment):
+    """An episode whose simulation went non-finite ends as failed, is counted, and nothing seen or rewarded is NaN."""
+    environment = make_environment()
+    environment.engine.qvel[2, 7] = torch.nan
+    observation, reward, done, extras, figures = environment.step(torch.zeros(4, 28))
+    assert done.tolist() == [0, 0, 1, 0] and not extras["time_outs"].any()
+    assert figures["blown_up"].tolist() == [0, 0, 1, 0] and environment.engine.blown_up == 1
+    assert observation["policy"].isfinite().all() and reward.isfinite().all()
+
+
+def test_only_a_share_is_judged_each_step(make_environment):
+    """With an interval of 3, each step renews the style reward of every third environment and all within three."""
+    environment = make_environment(envs=6, prior_interval=3)
+    still = torch.zeros(6, 28)
+    for step in range(6):
+        before = environment._style.clone()
+        environment.step(still)
+        changed = (environment._style != before).nonzero().flatten().tolist()
+        assert changed == [step % 3, step % 3 + 3]
+
+
+def test_style_reward_is_that_of_the_window(make_environment, prior):
+    """The style reward is the prior's reward of the window that ends now, under the noise that was drawn."""
+    environment = make_environment(prior_interval=1)
+    random = environment._generator.get_state()
+    environment.step(torch.zeros(4, 28))
+    window = environment.history.windows(slice(None))
+    noise = torch.randn((4, 3, 10, 52), generator=torch.Generator().set_state(random))
+    error, reward = prior.score(window, noise)
+    torch.testing.assert_close(environment._style, reward)
+    torch.testing.assert_close(environment._errors, error)
+
+
+@pytest.mark.parametrize(
+    ("composition", "compose"),
+    [("additive", lambda task, style: 0.7 * task + 0.2 * style), ("product", lambda task, style: task * style)],
+)
+def test_composition(make_environment, composition, compose):
+    """Rewards are w_g·r_g + w_smp·r_smp or r_g·r_smp of the figures that are logged."""
+    environment = make_environment(composition=composition, task_weight=0.7, style_weight=0.2)
+    for _ in range(3):
+        _, reward, _, _, figures = environment.step(torch.zeros(4, 28))
+        torch.testing.assert_close(reward, compose(figures["task_reward"], figures["style_reward"]))
+        assert figures["style_reward"].max() > 0 and figures["task_reward"].gt(0).all()
+
+
+def test_the_goal_that_was_seen_is_rewarded(make_environment):
+    """A goal that changes at this step is seen after it; the reward is still for the goal before."""
+    environment = make_environment(style_weight=0.0, task_weight=1.0)
+    environment.task._left[:] = 1
+    goal = environment.task.goal.clone()
+    _, reward, _, _, _ = environment.step(torch.zeros(4, 28))
+    now, environment.task.goal = environment.task.goal, goal
+    assert not torch.equal(now, goal)
+    torch.testing.assert_close(reward, environment.task.reward(environment.body))
+
+
+def test_ages_are_spread_at_the_start(make_environment):
+    """Episodes start at random ages, so that time-outs do not come all at once; later ones start at 0."""
+    environment = make_environment(envs=64, episode_seconds=10.0)
+    assert len(environment._age.unique()) > 40 and environment._age.max() < 300
+    environment._age[5] = 299
+    environment.step(torch.zeros(64, 28))
+    assert environment._age[5] == 0
+
+
+def test_start_pool_is_refreshed(make_environment):
+    """Every `start_refresh` steps a quarter of the pool is new."""
+    environment = make_environment(start_refresh=3)
+    before = environment.starts._pool["qpos"].clone()
+    for _ in range(2):
+        environment.step(torch.zeros(4, 28))
+        assert torch.equal(environment.starts._pool["qpos"], before)
+    environment.step(torch.zeros(4, 28))
+    assert torch.equal(environment.starts._pool["qpos"][:48], before[16:])
+
+
+def test_state_and_restore_repeat_the_future(make_environment):
+    """Another environment given the state goes on with the same observations, rewards and ends, bit for bit."""
+    settings = {"start_refresh": 15, "episode_seconds": 0.5}
+    one, other = make_environment(**settings), make_environment(seed=9, **settings)
+    actions = torch.randn(32, 4, 28, generator=torch.Generator().manual_seed(1))
+    for action in actions[:16]:
+        one.step(action)
+    other.restore(one.state())
+    assert torch.equal(one.observe()["policy"], other.observe()["policy"])
+    ends = 0
+    for action in actions[16:]:
+        (seen, *rest), (other_seen, *other_rest) = one.step(action), other.step(action)
+        assert torch.equal(seen["policy"], other_seen["policy"])
+        for mine, its in zip(rest[:2], other_rest[:2], strict=True):
+            assert torch.equal(mine, its)
+        ends += int(rest[1].sum())
+    assert ends > 0
+
+
+def test_unknown_composition_is_refused():
+    """A composition that is none is an error, not silently the sum."""
+    with pytest.raises(ConfigError, match=r"environment.composition is 'sum': expected one of additive, product"):
+        replace(EnvironmentConfig(), composition="sum")

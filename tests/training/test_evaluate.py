@@ -1,0 +1,258 @@
+"""An exported controller, measured end to end: tiny files, short episodes."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from runtime import Controller, Motion, Prior, Steering, World
+from runtime.character import DEFAULT_HEIGHT, DEFAULT_POSE, JOINT_NAMES
+from tests.tiny import linear, write_controller, write_prior
+from training import _episodes, _mocap, evaluate
+from training._naturalness import Measure, coverage, naturalness
+from training.evaluate import EvaluateConfig
+from training.metrics import Rollout
+from training.motion import dataset
+from training.motion.clips import motion_states
+from training.motion.dataset import Clip
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> EvaluateConfig:
+    """Two episodes of 4 s of a controller that holds the default pose, and one of every set course."""
+    return EvaluateConfig(
+        controller=str(write_controller(tmp_path / "controller.onnx")),
+        prior=str(write_prior(tmp_path / "prior.onnx")),
+        episodes=2,
+        seconds=4.0,
+        grid_episodes=1,
+    )
+
+
+Call = Callable[..., tuple[int, str]]
+
+
+@pytest.fixture
+def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Call:
+    """The command line in this process: its exit status and all it printed."""
+
+    def call(*arguments: str) -> tuple[int, str]:
+        monkeypatch.setattr(sys, "argv", ["training.evaluate", *arguments])
+        try:
+            evaluate.main()
+            status = 0
+        except SystemExit as exit:
+            status = exit.code if isinstance(exit.code, int) else 1
+        return status, "".join(capsys.readouterr())
+
+    return call
+
+
+def walk(speed: float, frequency: float, name: str) -> Motion:
+    """Ten seconds of gliding with swinging hips, each a stride of its own length."""
+    t = np.arange(301) / 30
+    position = np.stack((speed * t, 0 * t, np.full(301, DEFAULT_HEIGHT)), axis=1)
+    joints = np.tile(DEFAULT_POSE, (301, 1))
+    joints[:, JOINT_NAMES.index("right_hip_y")] = -0.3 * np.sin(2 * np.pi * frequency * (t - 0.1))
+    joints[:, JOINT_NAMES.index("left_hip_y")] = 0.3 * np.sin(2 * np.pi * frequency * (t - 0.1))
+    return Motion(30.0, position, np.tile([1.0, 0, 0, 0], (301, 1)), joints, name=name, source=name, licence="made up")
+
+
+@pytest.fixture
+def clips() -> list[Clip]:
+    """Two walks to train on, .5 and 1 m/s at 1 and 2 strides a second, and one held out."""
+    walks = [walk(0.5, 1.0, "slow"), walk(1.0, 2.0, "fast"), walk(1.5, 2.5, "faster")]
+    sides = ("train", "train", "held_out")
+    return [Clip(motion, "walk", side, motion.name, 0.0) for motion, side in zip(walks, sides, strict=True)]
+
+
+def test_end_to_end(config: EvaluateConfig, clips: list[Clip], tmp_path: Path) -> None:
+    """All parts of the report are there; falls and speeds agree with a plain world's; JSON holds it."""
+    dataset.save(tmp_path / "data", clips)
+    report = evaluate.evaluate(replace(config, data=str(tmp_path / "data")))
+    world = World()
+    character = world.add_character(config.controller)
+    falls = 0
+    for _ in range(300):
+        world.step()
+        falls += character.fallen
+        if character.fallen:
+            character.reset()
+    standing = report["steady"]["0 m/s"]
+    assert standing["falls"]["falls"] == falls > 0 and standing["falls"]["survival"] == 0.0
+    assert standing["falls"]["per_minute"] == pytest.approx(6 * falls)
+    assert report["protocol"]["control_steps"] == 2 * 120 + 7 * 300 + 6 * 300 + 3 * 270
+    assert report["random"]["success"]["share"] == 0.0 and report["headline"]["success"] == 0.0
+    assert 0.0 <= report["random"]["coverage"]["mean"] < 0.5
+    assert report["random"]["jerk_rad_s3"]["mocap"] > 0.0
+    assert report["turn"]["+90° at 1 m/s"]["success"] == report["stop"]["from 3 m/s"]["success"] == 0.0
+    assert report["mocap"]["source"].endswith("data") and report["mocap"]["clips"] == 3
+    assert "no prior" in report["prior"]["note"]
+    assert json.loads(json.dumps(report, allow_nan=False)) == report
+
+
+def test_same_seed_same_report(config: EvaluateConfig) -> None:
+    """Bit for bit; another seed gives other goals and other noise."""
+    config = replace(config, grid_episodes=0)
+    first = evaluate.evaluate(config)
+    assert evaluate.evaluate(config) == first
+    other = evaluate.evaluate(replace(config, seed=1))
+    assert other["random"]["speed_error_m_s"] != first["random"]["speed_error_m_s"]
+    assert other["random"]["prior"] != first["random"]["prior"]
+
+
+def test_without_motion_capture_figures_are_null_and_say_why(config: EvaluateConfig) -> None:
+    """No data and no reference files: no ratio, no coverage; what needs neither is there."""
+    report = evaluate.evaluate(replace(config, grid_episodes=0))
+    assert report["mocap"]["source"] is None and "reference=true" in report["mocap"]["note"]
+    assert report["random"]["skate_m_s"]["mean"]["ratio"] is report["random"]["coverage"] is None
+    assert report["random"]["skate_m_s"]["mean"]["mean"] is not None
+    assert report["random"]["prior"]["ratio"]["mean"] is not None
+
+
+def test_reference_files_stand_in_for_the_data(config: EvaluateConfig, clips: list[Clip], tmp_path: Path) -> None:
+    """The same figures come of the two small files as of the data they were made of."""
+    dataset.save(tmp_path / "data", clips)
+    config = replace(config, grid_episodes=0, data=str(tmp_path / "data"))
+    measured = evaluate.evaluate(config)
+    _mocap.save(_mocap.measure(dataset.load(config.data), Prior.load(config.prior)), config.prior)
+    stored = evaluate.evaluate(replace(config, data=""))
+    assert stored["mocap"].pop("source").endswith("prior.reference.json")
+    measured["mocap"].pop("source")
+    assert stored == measured
+
+
+def test_real_motion_by_speed(config: EvaluateConfig, clips: list[Clip]) -> None:
+    """Strides of the made-up walks: 1 Hz at .5 m/s, 2 Hz at 1 m/s; halfway between them 1.5 Hz; hips swing by .6."""
+    mocap = _mocap.measure(clips, Prior.load(config.prior))
+    np.testing.assert_allclose(mocap.at("strides", "frequency", np.array([0.5, 0.75, 1.0])), [1.0, 1.5, 2.0], rtol=0.02)
+    # two of 14 leg joints
+    np.testing.assert_allclose(mocap.at("strides", "amplitude_legs", 0.5), 2 * 0.6 / 14, rtol=0.05)
+    np.testing.assert_allclose(mocap.at("pieces", "flight", 0.5), 0.0)
+    assert mocap.figures["data"]["held_out_clips"] == 1
+    assert mocap.figures["poses"]["count"] == len(mocap.poses) == 2 * 3 * (301 - 9)
+
+
+def test_real_motion_compared_with_itself(config: EvaluateConfig, clips: list[Clip]) -> None:
+    """A walk played as if it were an episode: every ratio to mocap at its speed is 1; all its poses are near real."""
+    prior = Prior.load(config.prior)
+    measure = Measure(prior, _mocap.measure(clips, prior), seed=0)
+    played = motion_states(clips[1].motion)
+    steps = np.arange(len(played.root_position))
+    none = np.zeros(len(steps), dtype=int)
+    only = Rollout(played, played.joint_position, np.zeros((len(steps), 4)), none, steps, steps, none > 0)
+    figures = naturalness([(0, only)], 0, measure)
+    for name in ("jerk_rad_s3", "stride_frequency_hz"):
+        assert figures[name]["ratio"] == pytest.approx(1.0, rel=0.02)
+    assert figures["skate_m_s"]["mean"]["ratio"] == pytest.approx(1.0, rel=0.02)
+    assert figures["stride_amplitude_rad"]["legs"]["ratio"] == pytest.approx(1.0, rel=0.02)
+    assert figures["flight_share"]["mean"] == 0.0 and figures["flight_share"]["ratio"] is None
+    compared = coverage([(0, only)], measure)
+    assert compared["fidelity"]["mean"] == 1.0
+    assert 1 / 3 <= compared["coverage"]["mean"] < 1.0  # it is one walk of three
+
+
+def test_reference_of_another_prior_is_told(config: EvaluateConfig, clips: list[Clip], tmp_path: Path) -> None:
+    """Files written with one prior and read beside another: what held-out motion scored is left out, with a note."""
+    mocap = _mocap.measure(clips, Prior.load(config.prior))
+    other = write_prior(tmp_path / "other.onnx", edit_metadata=lambda metadata: metadata.update(name="other"))
+    _mocap.save(mocap, other)
+    report = evaluate.evaluate(replace(config, prior=str(other), grid_episodes=0))
+    assert report["mocap"]["held_out_ratio"] is None and "another prior" in report["mocap"]["note"]
+    assert report["random"]["coverage"] is not None
+
+
+def test_spoiled_reference_files_are_refused(config: EvaluateConfig, clips: list[Clip]) -> None:
+    """Poses that are not those the JSON was written with, and figures of another character."""
+    figures, poses = _mocap.save(_mocap.measure(clips, Prior.load(config.prior)), config.prior)
+    kept = poses.read_bytes()
+    poses.write_bytes(kept + b"!")
+    with pytest.raises(_mocap.ReferenceError, match="not the poses"):
+        _mocap.load(config.prior)
+    poses.write_bytes(kept)
+    figures.write_text(figures.read_text().replace('"character": "', '"character": "0'))
+    with pytest.raises(_mocap.ReferenceError, match="another humanoid"):
+        _mocap.load(config.prior)
+
+
+def test_prior_error_is_divided_by_that_of_its_speed(tmp_path: Path) -> None:
+    """Bins up to 1 and up to 2 m/s: the medians of the window's own bin; beyond the last bin, the last."""
+    table = {"quantiles": [0.1, 0.5], "all": [[0, 9]] * 3}
+    table |= {"up to 1 m/s": [[0, 1], [0, 2], [0, 3]], "up to 2 m/s": [[0, 4], [0, 5], [0, 6]]}
+    path = write_prior(tmp_path / "prior.onnx", edit_metadata=lambda m: m.update(reference_quantiles=table))
+    found = _mocap.reference_error(Prior.load(path), np.array([0.5, 1.5, 7.0]))
+    np.testing.assert_allclose(found, [[1, 2, 3], [4, 5, 6], [4, 5, 6]])
+
+
+def test_plan_depends_on_seed_and_number_alone() -> None:
+    """More episodes leave the first ones as they are; goals are as the protocol says."""
+    few, many = _episodes.plan(3, 20.0, 1, 5), _episodes.plan(40, 20.0, 1, 5)
+    assert many[:3] == few[:3] and few[3:] == many[40:]
+    assert _episodes.plan(3, 20.0, 1, 6)[0] != few[0]
+    assert len(few) == 3 + 7 + 6 + 3
+    orders = [order for episode in many[:40] for order in episode.orders]
+    assert all(0.0 <= order.speed <= 3.0 for order in orders)
+    assert 0.02 < np.mean([order.speed == 0.0 for order in orders]) < 0.25
+    holds = [b.second - a.second for e in many[:40] for a, b in zip(e.orders[:-1], e.orders[1:], strict=True)]
+    assert 4.0 <= min(holds) and max(holds) <= 7.0
+
+
+def test_goals_are_given_when_the_plan_says(tmp_path: Path) -> None:
+    """A controller whose knee follows velocity_x: it starts to bend in the step after the second order."""
+    controller = Controller.load(write_controller(tmp_path / "c.onnx", linear(right_knee=0.5)))
+    orders = (_episodes.Order(0.0, 0.0, 0.0), _episodes.Order(0.5, 1.0, 0.0))
+    (only,) = _episodes.roll_out(controller, [_episodes.Episode("turn", "made up", 1.0, 0.0, orders)])
+    knee = only.joint_target[:, JOINT_NAMES.index("right_knee")]
+    assert not knee[:15].any() and (knee[15:] > 0.4).all()
+    assert only.goal_index.tolist() == [0] * 15 + [1] * 15
+    assert only.goal_age.tolist() == [*range(15), *range(15)] and only.life.tolist() == [*range(30)]
+    np.testing.assert_allclose(only.goal[20], Steering(1.0, 0.0).vector())
+
+
+def test_command_line(config: EvaluateConfig, tmp_path: Path, call: Call) -> None:
+    """Tables on the terminal and the report in the file; with no output named, stdout is the report alone."""
+    settings = [f"{name}={getattr(config, name)}" for name in ("controller", "prior", "episodes", "seconds")]
+    command = [sys.executable, "-m", "training.evaluate", *settings, "grid_episodes=0"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    status, shown = call(*settings, "grid_episodes=1", f"output={tmp_path / 'out' / 'report.json'}")
+    assert status == 0 and "success per goal" in shown and "turns and stops" in shown
+    report, printed = json.loads((tmp_path / "out" / "report.json").read_text()), json.loads(done.stdout)
+    assert report["random"] == printed["random"] and printed["steady"] == {}
+
+
+def test_reference_from_the_command_line(config: EvaluateConfig, clips: list[Clip], tmp_path: Path, call: Call) -> None:
+    """`reference=true` writes two small files next to the prior."""
+    dataset.save(tmp_path / "data", clips)
+    status, shown = call("reference=true", f"data={tmp_path / 'data'}", f"prior={config.prior}")
+    assert status == 0 and "prior.reference.json" in shown
+    assert _mocap.load(config.prior).figures["data"]["clips"] == 3
+    assert sum(path.stat().st_size for path in _mocap.paths(config.prior)) < 1_000_000
+
+
+def test_command_line_says_what_is_wrong(config: EvaluateConfig, call: Call) -> None:
+    """One sentence and exit status 2 for a missing controller and for settings or names that make no sense."""
+    good = [f"controller={config.controller}", f"prior={config.prior}"]
+    for arguments, told in (
+        ([*good, "controller=missing.onnx"], "missing.onnx"),
+        ([*good, "prior=missing.onnx"], "missing.onnx"),
+        ([*good, "data=nowhere"], "nowhere"),
+        ([*good, "episodes=0"], "episodes"),
+        ([*good, "episodes=many"], "episodes"),
+        ([*good, "controler=misspelt.onnx"], "controler"),
+        (["reference=true"], "data="),
+    ):
+        status, shown = call(*arguments)
+        assert status == 2 and told in shown
+
+
+def test_help_defines_every_figure(call: Call) -> None:
+    """What the table of definitions holds is printed."""
+    status, shown = call("help=true")
+    assert status == 0 and "share of goals with no fall" in " ".join(shown.split())

@@ -1,0 +1,197 @@
+"""The CPU engine against plain MuJoCo."""
+
+from __future__ import annotations
+
+import mujoco
+import numpy as np
+import pytest
+import torch
+
+from runtime import character
+from runtime.character import CONTROL_HZ, PHYSICS_HZ
+from training import physics
+from training.config import ConfigError
+from training.physics.mujoco import MujocoEngine, default_state
+
+
+def make(envs: int, threads: int = 1) -> MujocoEngine:
+    """The CPU engine."""
+    engine = physics.create("mujoco", envs, threads)
+    assert isinstance(engine, MujocoEngine)
+    return engine
+
+
+def random_targets(steps: int, envs: int) -> torch.Tensor:
+    """Joint targets [steps, envs, 28] rad around the default pose, seeded."""
+    noise = torch.randn(steps, envs, 28, generator=torch.Generator().manual_seed(0))
+    return torch.from_numpy(character.DEFAULT_POSE).float() + 0.5 * noise
+
+
+def snapshot(engine: MujocoEngine) -> list[torch.Tensor]:
+    """Copies of all that an engine shows."""
+    return [t.clone() for t in (engine.qpos, engine.qvel, engine.body_position, engine.body_rotation)]
+
+
+def same(one: list[torch.Tensor], other: list[torch.Tensor], rows: list[int]) -> bool:
+    """Whether two snapshots agree bit for bit in these environments."""
+    return all(torch.equal(a[rows], b[rows]) for a, b in zip(one, other, strict=True))
+
+
+def test_engine_equals_a_plain_loop_bit_for_bit():
+    """After each of 50 random control steps positions and velocities are mj_step's, poses those of that very state."""
+    engine, model = make(3), character.model()
+    body = character.find_slots(model).body
+    plain = [mujoco.MjData(model) for _ in range(3)]
+    qpos, qvel = default_state(1)
+    for data in plain:
+        data.qpos[:], data.qvel[:] = qpos[0], qvel[0]
+    for target in random_targets(50, 3):
+        blown = engine.step(target)
+        assert not blown.any()
+        for env, data in enumerate(plain):
+            data.ctrl[:] = target[env].double().numpy()
+            for _ in range(PHYSICS_HZ // CONTROL_HZ):
+                mujoco.mj_step(model, data)
+            now = mujoco.MjData(model)  # the poses that belong to this instant, computed from nothing but its state
+            now.qpos[:], now.qvel[:] = data.qpos, data.qvel
+            mujoco.mj_kinematics(model, now)
+            assert np.array_equal(engine.qpos[env], data.qpos)
+            assert np.array_equal(engine.qvel[env], data.qvel)
+            assert np.array_equal(engine.body_position[env], now.xpos[body : body + 15])
+            assert np.array_equal(engine.body_rotation[env], now.xquat[body : body + 15])
+    assert (engine.qpos[:, 2] < character.DEFAULT_HEIGHT - 0.05).all()  # they moved: standing still is no test
+
+
+def test_views_share_the_batch_memory():
+    """What the engine shows are the arrays of the batch themselves, before and after a step."""
+    engine = make(2)
+    pairs = [("qpos", engine.qpos), ("qvel", engine.qvel), ("xpos", engine.body_position)]
+    for _ in range(2):
+        for name, view in pairs:
+            assert np.shares_memory(engine._batch.bind(name), view.numpy())
+        engine.step(random_targets(1, 2)[0])
+    engine.qpos[1, 0] = 7.0
+    assert engine._batch.bind("qpos")[1, 0] == 7.0
+
+
+def test_thread_counts_agree():
+    """One thread and three give the same bits."""
+    engines = [make(5, threads) for threads in (1, 3)]
+    for target in random_targets(20, 5):
+        for engine in engines:
+            engine.step(target)
+    assert same(snapshot(engines[0]), snapshot(engines[1]), list(range(5)))
+
+
+def test_reset_leaves_others_untouched():
+    """Resetting two of four puts these where asked, poses included, and changes no bit of the others, then or later."""
+    engine, twin = (make(4) for _ in range(2))
+    targets = random_targets(20, 4)
+    for target in targets[:10]:
+        engine.step(target)
+        twin.step(target)
+    qpos, qvel = default_state(2)
+    qpos[:, 0], qvel[:, 1] = torch.tensor([1.0, 2.0]), 0.5
+    engine.reset(torch.tensor([2, 0]), qpos, qvel)
+    assert torch.equal(engine.qpos[[2, 0]], qpos) and torch.equal(engine.qvel[[2, 0]], qvel)
+    assert torch.equal(engine.body_position[[2, 0], 0], qpos[:, :3])
+    for target in targets[10:]:
+        assert same(snapshot(engine), snapshot(twin), [1, 3])
+        engine.step(target)
+        twin.step(target)
+    assert same(snapshot(engine), snapshot(twin), [1, 3])
+    assert not same(snapshot(engine), snapshot(twin), [0])
+
+
+def test_reset_forgets_the_past():
+    """A simulation put into a state goes on as a new one put there does: nothing of its past is left."""
+    old, new = (make(1) for _ in range(2))
+    targets, everyone = random_targets(10, 1), torch.tensor([0])
+    for target in targets[:5]:
+        old.step(target)
+    for engine in (old, new):
+        engine.reset(everyone, *default_state(1))
+        for target in targets[5:]:
+            engine.step(target)
+    assert same(snapshot(old), snapshot(new), [0])
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [("qpos", torch.nan), ("qvel", torch.nan), ("qvel", torch.inf), ("qvel", 1e9), ("qvel", 2e3)]
+)
+def test_a_broken_simulation_is_reset_counted_and_alone(field, value):
+    """NaN, infinity or absurd speed in one simulation: it restarts in the default pose, is told and counted, once."""
+    engine, twin = (make(3) for _ in range(2))
+    targets = random_targets(10, 3)
+    for target in targets[:5]:
+        engine.step(target)
+        twin.step(target)
+    getattr(engine, field)[1, 12] = value
+    assert engine.step(targets[5]).tolist() == [False, True, False]
+    assert engine.blown_up == 1
+    assert torch.equal(engine.qpos[1], default_state(1)[0][0]) and not engine.qvel[1].any()
+    twin.step(targets[5])
+    for target in targets[6:]:
+        assert same(snapshot(engine), snapshot(twin), [0, 2])
+        assert not engine.step(target).any()
+        twin.step(target)
+    assert engine.blown_up == 1 and twin.blown_up == 0
+    assert all(part.isfinite().all() for part in snapshot(engine))
+
+
+def test_state_and_restore_repeat_the_future():
+    """A new engine given another's state has the same next ten steps, bit for bit."""
+    engine = make(2)
+    targets = random_targets(20, 2)
+    for target in targets[:10]:
+        engine.step(target)
+    kept, other = engine.state(), make(2)
+    for target in targets[10:]:
+        engine.step(target)
+    other.restore(kept)
+    for target in targets[10:]:
+        other.step(target)
+    assert same(snapshot(engine), snapshot(other), [0, 1])
+
+
+def test_push_moves_the_torso():
+    """50 N along y for one control step on 50 kg give about 50/50/30 m/s of momentum; zeros end it."""
+    engine = make(2)
+    qpos, qvel = default_state(2)
+    qpos[:, 2] += 1.0  # in the air, where nothing else acts along y
+    engine.reset(torch.arange(2), qpos, qvel)
+    hold = torch.from_numpy(character.DEFAULT_POSE).float().expand(2, -1)
+    engine.push(torch.tensor([[0.0, 50.0, 0.0], [0.0, 0.0, 0.0]]))
+    engine.step(hold)
+    engine.push(torch.zeros(2, 3))
+    momentum = [momentum_y(row) for row in zip(engine.qpos.numpy(), engine.qvel.numpy(), strict=True)]
+    engine.step(hold)
+    later = momentum_y((engine.qpos[0].numpy(), engine.qvel[0].numpy()))
+    assert momentum[0] == pytest.approx(50.0 / CONTROL_HZ, rel=1e-3)
+    assert momentum[1] == pytest.approx(0.0, abs=1e-6)
+    assert later == pytest.approx(momentum[0], rel=1e-3)
+
+
+def momentum_y(state: tuple[np.ndarray, np.ndarray]) -> float:
+    """Linear momentum along y of the whole body, kg·m/s."""
+    model = character.model()
+    data = mujoco.MjData(model)
+    data.qpos[:], data.qvel[:] = state
+    mujoco.mj_forward(model, data)
+    mujoco.mj_subtreeVel(model, data)
+    return float(data.subtree_linvel[0, 1] * model.body_subtreemass[0])
+
+
+def test_control_decimation():
+    """120 Hz of physics under 30 Hz of control are 4 steps; what does not divide names both rates."""
+    assert physics.control_decimation(120, 30) == 4
+    assert physics.control_decimation(90, 30) == 3
+    for physics_hz, control_hz in ((100, 30), (15, 30)):
+        with pytest.raises(ValueError, match=rf"control runs at {control_hz} Hz and physics at {physics_hz} Hz"):
+            physics.control_decimation(physics_hz, control_hz)
+
+
+def test_unknown_engine_is_named():
+    """An engine that is none: one sentence with what was given and what there is."""
+    with pytest.raises(ConfigError, match=r"physics=bullet: expected .*'mujoco'"):
+        physics.create("bullet", envs=1)

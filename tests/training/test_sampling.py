@@ -1,0 +1,89 @@
+"""DDPM and DDIM from a denoiser that is exact: what they sample is known."""
+
+from __future__ import annotations
+
+import torch
+
+from tests.training import gaussian
+from training.prior import sampling, schedule
+
+SIZE = 8
+
+
+def test_ddpm_recovers_mean_and_covariance():
+    """40,000 samples of a known Gaussian: means within 4 standard errors, variances as the 50 steps must give them."""
+    network = gaussian.known(SIZE, components=4)
+    samples = sampling.ddpm(network, (40_000, SIZE), torch.Generator().manual_seed(0), clip=20.0)
+    y = (samples - network.mean) @ network.basis
+    expected = ancestral_variance(network.variance)
+    assert (y.mean(0).abs() < 4 * (expected / 40_000).sqrt()).all()
+    covariance = y.T.cov()
+    torch.testing.assert_close(covariance.diagonal(), expected, rtol=0.035, atol=0)
+    correlation = covariance / (expected.unsqueeze(0) * expected.unsqueeze(1)).sqrt()
+    assert (correlation - correlation.diagonal().diag()).abs().max() < 4 / 40_000**0.5
+
+
+def test_ddpm_loses_little_variance_in_50_steps():
+    """By the exact recursion: .91 of a variance of 1 is left, more than three quarters of one of .05."""
+    left = ancestral_variance(torch.tensor([4.0, 1.0, 0.05])) / torch.tensor([4.0, 1.0, 0.05])
+    torch.testing.assert_close(left, torch.tensor([0.920, 0.914, 0.782]), atol=1e-3, rtol=0)
+
+
+def ancestral_variance(variance: torch.Tensor) -> torch.Tensor:
+    """Variance of DDPM samples of a Gaussian along its axes: every step is linear, so this is exact."""
+    signal = schedule.alpha_bar().double()
+    lam, v = variance.double(), torch.ones(len(variance), dtype=torch.float64)
+    for t in reversed(range(schedule.STEPS)):
+        shrink = signal[t].sqrt() * lam / (signal[t] * lam + 1 - signal[t])  # x̂_0 = shrink·x_t
+        if t == 0:
+            return (shrink**2 * v).float()
+        before, beta = signal[t - 1], 1 - signal[t] / signal[t - 1]
+        mean = (before.sqrt() * beta * shrink + (1 - beta).sqrt() * (1 - before)) / (1 - signal[t])
+        v = mean**2 * v + beta * (1 - before) / (1 - signal[t])
+    raise AssertionError
+
+
+def test_ddpm_is_the_seeds():
+    """The same generator gives the same samples, another one others."""
+    network = gaussian.known(SIZE, components=4)
+    one, same, other = (sampling.ddpm(network, (3, SIZE), torch.Generator().manual_seed(s)) for s in (1, 1, 2))
+    torch.testing.assert_close(one, same, rtol=0, atol=0)
+    assert (one - other).abs().min() > 1e-4
+
+
+def test_ddpm_clips_what_it_predicts():
+    """No sample is further out than `clip`."""
+    network = gaussian.known(SIZE, components=4)
+    samples = sampling.ddpm(network, (500, SIZE), torch.Generator().manual_seed(0), clip=1.0)
+    assert samples.abs().max().item() <= 1.0
+    assert (samples.abs() > 0.999).float().mean() > 0.05
+
+
+def test_ddim_is_deterministic():
+    """The same noised windows give the same clean ones, without touching any generator."""
+    network = gaussian.known(SIZE, components=4)
+    x = torch.randn(10, SIZE, generator=torch.Generator().manual_seed(0))
+    state = torch.random.get_rng_state()
+    one = sampling.ddim(network, x.clone(), (22, 15, 8))
+    assert torch.equal(torch.random.get_rng_state(), state)
+    assert torch.equal(one, sampling.ddim(network, x.clone(), (22, 15, 8)))
+
+
+def test_ddim_in_one_step_is_the_best_guess():
+    """From one level it is x̂_0 = E[x | x_t], which for a Gaussian is linear."""
+    network = gaussian.known(SIZE, components=4)
+    x = torch.randn(10, SIZE, generator=torch.Generator().manual_seed(0))
+    a, lam = schedule.alpha_bar()[15], network.variance
+    y = (x - a.sqrt() * network.mean) @ network.basis
+    expected = network.mean + (a.sqrt() * lam / (a * lam + 1 - a) * y) @ network.basis.T
+    torch.testing.assert_close(sampling.ddim(network, x, (15,)), expected, atol=1e-5, rtol=1e-5)
+
+
+def test_ddim_takes_noise_away():
+    """Windows noised to level 22 come back, by three steps, much nearer to the windows than they were."""
+    network = gaussian.known(SIZE, components=4)
+    generator = torch.Generator().manual_seed(0)
+    clean = gaussian.draw(network, 2000, generator)
+    noised = schedule.add_noise(clean, torch.randn(clean.shape, generator=generator), schedule.alpha_bar()[22])
+    guess = sampling.ddim(network, noised, (22, 15, 8))
+    assert (guess - clean).square().mean() < 0.5 * (noised / schedule.alpha_bar()[22].sqrt() - clean).square().mean()

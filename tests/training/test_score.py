@@ -1,0 +1,196 @@
+"""The score: errors in closed form, groups, conditions, and a reward worked out by hand."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from torch import Tensor
+
+from tests.training import gaussian
+from training import features
+from training.prior import schedule
+from training.prior.score import SPEED_KNOTS, Score, condition
+
+SIZE = 520
+FRAMES, CHANNELS = features.WINDOW, len(features.WINDOW_NAMES)
+
+
+def gaussian_score(groups: bool = True) -> Score:
+    """A score of the Gaussian that its denoiser knows, with a normaliser that is not trivial."""
+    score = Score(gaussian.known(SIZE, components=8), groups)
+    generator = torch.Generator().manual_seed(5)
+    score.channel_mean.copy_(torch.randn(CHANNELS, generator=generator))
+    score.channel_std.copy_(0.5 + torch.rand(CHANNELS, generator=generator))
+    return score.eval()
+
+
+def draw(score: Score, count: int, seed: int, scale: float = 1.0) -> Tensor:
+    """Raw windows of that Gaussian, `scale` times as far from its mean."""
+    flat = gaussian.draw(score.denoiser, count, torch.Generator().manual_seed(seed))
+    return score.denormalise(score.denoiser.mean + scale * (flat - score.denoiser.mean))
+
+
+def noise(count: int, seed: int = 9) -> Tensor:
+    """Standard normal noise for `count` windows."""
+    return torch.randn(count, len(schedule.LEVELS), FRAMES, CHANNELS, generator=torch.Generator().manual_seed(seed))
+
+
+def travelling(speed: Tensor, turn: float = 0.0) -> Tensor:
+    """Windows [N, 10, 52] whose root came from `speed` [N] m/s behind, turned by `turn` rad/s."""
+    windows = torch.zeros(len(speed), FRAMES, CHANNELS)
+    windows[:, 0, 0] = -speed * 0.3
+    angle = torch.tensor(turn * 0.3)
+    windows[:, 0, 3], windows[:, 0, 4] = angle.cos(), -angle.sin()
+    return windows
+
+
+@pytest.mark.parametrize("scale", [1.0, 0.5, 2.0])
+def test_errors_are_the_closed_form(scale: float):
+    """On Gaussian windows and on the same contracted or stretched, every level's error is what theory says to 2 %."""
+    score = gaussian_score()
+    with torch.no_grad():
+        error, _ = score.errors(draw(score, 2000, seed=1, scale=scale), noise(2000))
+    assert error.shape == (2000, 3)
+    for column, level in enumerate(schedule.LEVELS):
+        expected = gaussian.error_elsewhere(score.denoiser.variance, level, scale, torch.zeros(SIZE))
+        spread = error[:, column].std().item() / math.sqrt(2000)
+        assert spread < 0.005 * expected
+        assert error[:, column].mean().item() == pytest.approx(expected, abs=4 * spread)
+
+
+def test_normaliser_is_undone():
+    """Raw to normalised and back."""
+    score = gaussian_score()
+    windows = torch.randn(4, FRAMES, CHANNELS)
+    torch.testing.assert_close(score.denormalise(score.normalise(windows)), windows, atol=1e-5, rtol=0)
+    by_hand = (windows[2, 3, 7] - score.channel_mean[7]) / score.channel_std[7]
+    assert score.normalise(windows)[2, 3 * CHANNELS + 7].item() == pytest.approx(by_hand.item(), abs=1e-5)
+
+
+def test_groups_part_the_error():
+    """Group errors, weighted by their numbers of channels, add up to the error over all channels."""
+    score = gaussian_score()
+    with torch.no_grad():
+        error, by_group = score.errors(draw(score, 20, seed=1), noise(20))
+    share = torch.tensor([len(features.GROUPS[name]) / CHANNELS for name in score.groups])
+    torch.testing.assert_close(by_group @ share, error, atol=1e-5, rtol=1e-5)
+    whole = gaussian_score(groups=False)
+    with torch.no_grad():
+        same, alone = whole.errors(draw(whole, 20, seed=1), noise(20))
+    torch.testing.assert_close(alone.squeeze(2), same, atol=1e-6, rtol=1e-5)
+
+
+def test_each_group_sees_its_own_channels():
+    """With noise that only differs in the feet's channels, only the feet's error differs (zero net: ε̂ = 0)."""
+    score = gaussian_score()
+    score.denoiser.variance.fill_(1e9)  # then ε̂ is almost zero, and the error is the noise's square
+    one = noise(3)
+    other = one.clone()
+    other[..., features.GROUPS["feet"]] *= 2
+    with torch.no_grad():
+        before, after = (score.errors(torch.zeros(3, FRAMES, CHANNELS), n)[1] for n in (one, other))
+    changed = (after - before).abs() > 0.5
+    assert changed[..., score.groups.index("feet")].all()
+    assert not changed[..., : score.groups.index("feet")].any()
+
+
+def test_condition_by_hand():
+    """1.0 m/s lies half way between knots .8 and 1.2; 3 m/s is a knot; 9 m/s counts as 5; turning is capped at 3."""
+    c = condition(travelling(torch.tensor([1.0, 3.0, 9.0, 0.0])))
+    expected = torch.zeros(4, len(SPEED_KNOTS) + 1)
+    expected[0, [2, 3]] = 0.5
+    expected[1, 6] = expected[2, 8] = expected[3, 0] = 1.0
+    torch.testing.assert_close(c, expected, atol=1e-5, rtol=0)
+    for turn, seen in ((1.5, 1.5), (-2.0, 2.0), (8.0, 3.0)):
+        assert condition(travelling(torch.tensor([1.0]), turn))[0, -1].item() == pytest.approx(seen, abs=1e-4)
+
+
+def test_deviation_and_reward_by_hand():
+    """Errors e² times the reference with tolerance .5: 1.5 beyond; half of that below it; reward exp(-2·mean)."""
+    score = gaussian_score(groups=False)
+    score.reference.fill_(math.log(0.1))
+    score.reference[..., -1] = 0.0
+    score.tolerance.fill_(0.5)
+    score.sharpness.fill_(2.0)
+    score.calm_weight.fill_(0.5)
+    windows = travelling(torch.tensor([1.0, 1.0, 1.0, 1.0]))
+    error = 0.1 * torch.exp(torch.tensor([2.0, -2.0, 0.4, 0.0])).view(4, 1, 1).expand(4, 3, 1)
+    deviation = score.deviation(windows, error)
+    torch.testing.assert_close(deviation[:, 0, 0], torch.tensor([2.0, -2.0, 0.4, 0.0]), atol=1e-5, rtol=0)
+    torch.testing.assert_close(score.penalty(deviation), torch.tensor([1.5, 0.75, 0.0, 0.0]), atol=1e-5, rtol=0)
+    score.calm_weight.fill_(0.0)
+    torch.testing.assert_close(score.penalty(deviation), torch.tensor([1.5, 0.0, 0.0, 0.0]), atol=1e-5, rtol=0)
+
+
+def test_reward_is_what_its_parts_say():
+    """The reward is exp(-sharpness · penalty of the deviation of the errors)."""
+    score = gaussian_score()
+    windows, eps = draw(score, 10, seed=1), noise(10)
+    score.sharpness.fill_(3.0)
+    score.calibrate(draw(score, 200, seed=2))
+    with torch.no_grad():
+        error, reward = score(windows, eps)
+        expected_error, by_group = score.errors(windows, eps)
+        expected = torch.exp(-3.0 * score.penalty(score.deviation(windows, by_group)))
+    torch.testing.assert_close(error, expected_error)
+    torch.testing.assert_close(reward, expected)
+    assert ((reward > 0) & (reward <= 1)).all() and reward.std() > 0
+
+
+def test_calibration_centres_real_motion():
+    """Fresh windows of the same kind deviate by 0 on average, and half of their deviations lie within the tolerance."""
+    score = gaussian_score()
+    score.calibrate(draw(score, 1500, seed=1), quantile=0.5)
+    fresh = draw(score, 1500, seed=2)
+    with torch.no_grad():
+        deviation = score.deviation(fresh, score.errors(fresh, noise(1500))[1])
+    assert deviation.mean((0, 1)).abs().max() < 0.05
+    within = (deviation.abs() <= score.tolerance).float().mean((0, 1))
+    assert ((within > 0.45) & (within < 0.55)).all()
+
+
+def test_calibration_by_speed():
+    """Where fast windows are twice as far from the mean, only a reference by speed expects their larger errors."""
+    score = gaussian_score(groups=False)
+    slow, fast = draw(score, 800, seed=1), draw(score, 800, seed=2, scale=2.0)
+    for windows, speed in ((slow, 0.8), (fast, 3.0)):
+        windows[:, 0, :2] = torch.tensor([-speed * 0.3, 0.0])
+        windows[:, 0, 3:5] = torch.tensor([1.0, 0.0])
+    knots = [SPEED_KNOTS.index(0.8), SPEED_KNOTS.index(3.0)]
+    score.calibrate(torch.cat((slow, fast)), by_speed=True)
+    low, high = score.reference[:, 0, knots].T
+    assert (high - low).min() > 0.1
+    with torch.no_grad():
+        error = score.errors(fast, noise(800))[1].log().mean(0).squeeze()
+    torch.testing.assert_close(high, error, atol=0.02, rtol=0)
+    score.calibrate(torch.cat((slow, fast)), by_speed=False)
+    low, high = score.reference[:, 0, knots].T
+    torch.testing.assert_close(low, high, atol=1e-5, rtol=0)
+
+
+def test_calm_windows_are_not_preferred():
+    """Contracted windows have a LOWER error; the reward prefers real ones if calm counts and is fooled otherwise."""
+    score = gaussian_score()
+    score.calibrate(draw(score, 1000, seed=1))
+    real, calm = draw(score, 500, seed=2), draw(score, 500, seed=2, scale=0.3)
+    with torch.no_grad():
+        assert (score.errors(calm, noise(500))[0] < score.errors(real, noise(500))[0]).float().mean() > 0.99
+        score.calm_weight.fill_(1.0)
+        assert (score(calm, noise(500))[1] < score(real, noise(500))[1]).float().mean() > 0.99
+        score.calm_weight.fill_(0.0)
+        assert score(calm, noise(500))[1].mean() > 0.99
+
+
+def test_sibling_shares_denoiser_and_normaliser():
+    """But not groups or calibration."""
+    score = gaussian_score()
+    score.calibrate(draw(score, 100, seed=1))
+    other = score.sibling(score.denoiser, groups=False)
+    assert other.groups == ("all",) and other.denoiser is score.denoiser
+    assert torch.equal(other.channel_std, score.channel_std) and torch.equal(other.channel_mean, score.channel_mean)
+    assert other.reference.abs().max() == 0
+    windows = draw(score, 5, seed=3)
+    with torch.no_grad():
+        assert torch.equal(other.errors(windows, noise(5))[0], score.errors(windows, noise(5))[0])

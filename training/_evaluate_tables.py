@@ -1,0 +1,114 @@
+"""The report as tables on the terminal. Private to `training.evaluate`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+Entry = dict[str, Any]
+
+
+def show(result: Entry, console: Console) -> None:
+    """Print the most telling figures of a report."""
+    console.print(_goals(result["random"]))
+    console.print(_motion(result["random"], result["mocap"]))
+    if result["steady"]:
+        console.print(_steady(result["steady"]))
+    if result["turn"] or result["stop"]:
+        console.print(_changes(result["turn"] | {f"stop {name}": entry for name, entry in result["stop"].items()}))
+    for part in ("prior", "mocap"):
+        if result[part]["note"]:
+            console.print(f"{part}: {result[part]['note']}", markup=False, soft_wrap=True)
+
+
+def _goals(random: Entry) -> Table:
+    table = Table(title=f"random goals: {random['episodes']} episodes, {random['goals']} goals")
+    for name in ("figure", "mean", "std", "p10", "median", "p90"):
+        table.add_column(name, justify="left" if name == "figure" else "right")
+    success = random["success"]
+    rows = {
+        "success per goal": success,
+        "speed error, m/s": random["speed_error_m_s"],
+        "velocity error, m/s": random["velocity_error_m_s"],
+        "heading error, deg": random["heading_error_deg"],
+        "time to reach (of goals reached), s": random["reach_time_s"],
+        "falls per minute": random["falls"]["over_episodes"],
+    }
+    for name, figure in rows.items():
+        table.add_row(name, *(_number(figure[key]) for key in ("mean", "std", "p10", "median", "p90")))
+    bands = [f"{name} m/s {_number(band['share'])}" for name, band in success["by_speed"].items()]
+    bands += [f"{name}° {_number(band['share'])}" for name, band in success["by_turn"].items()]
+    table.caption = f"success by speed and turn: {', '.join(bands)}; survival {_number(random['falls']['survival'])}"
+    return table
+
+
+def _motion(random: Entry, mocap: Entry) -> Table:
+    held_out = {name: mocap.get(f"held_out_{name}") or {} for name in ("ratio", "reward")}
+    table = Table(title="motion under random goals, against mocap at the same speeds")
+    for name in ("figure", "mean", "std", "mocap", "ratio"):
+        table.add_column(name, justify="left" if name == "figure" else "right")
+    rows = {f"foot skate, {name}, m/s": figure for name, figure in random["skate_m_s"].items()}
+    rows |= {"flight share": random["flight_share"], "joint jerk, rad/s³": random["jerk_rad_s3"]}
+    rows |= {"stride frequency, Hz": random["stride_frequency_hz"]}
+    rows |= {f"stride amplitude, {name}, rad": entry for name, entry in random["stride_amplitude_rad"].items()}
+    rows |= {"torque / limit": random["torque_share"], "power, W": random["power_w"]}
+    for name, row in (("ratio", "prior's error / held-out real's"), ("reward", "prior's reward")):
+        rows[row] = {**random["prior"][name], "mocap": held_out[name].get("mean")}
+    rows |= {name: random[name] or {} for name in ("coverage", "fidelity")}
+    for name, figure in rows.items():
+        table.add_row(name, *(_number(figure.get(key)) for key in ("mean", "std", "mocap", "ratio")))
+    table.caption = "mocap of the prior's figures: held-out clips"
+    return table
+
+
+def _steady(steady: dict[str, Entry]) -> Table:
+    """One column a speed."""
+    table = Table(title="steady speeds, from 3 s on")
+    table.add_column("m/s wanted")
+    for label in steady:
+        table.add_column(label.removesuffix(" m/s"), justify="right")
+    entries = list(steady.values())
+
+    def row(name: str, figures: list[Entry], key: str = "mean", end_section: bool = False) -> None:
+        table.add_row(name, *(_number(figure[key]) for figure in figures), end_section=end_section)
+
+    row("m/s had", [entry["speed_m_s"] for entry in entries])
+    row("speed error, m/s", [entry["speed_error_m_s"] for entry in entries])
+    row("heading error, deg", [entry["heading_error_deg"] for entry in entries])
+    row("falls per minute", [entry["falls"] for entry in entries], "per_minute")
+    row("prior's error / real", [entry["prior"]["ratio"] for entry in entries])
+    row("prior's reward", [entry["prior"]["reward"] for entry in entries], end_section=True)
+    for name, figures in (
+        ("flight share", [entry["flight_share"] for entry in entries]),
+        ("foot skate, m/s", [entry["skate_m_s"]["mean"] for entry in entries]),
+        ("strides, Hz", [entry["stride_frequency_hz"] for entry in entries]),
+        ("legs swing, rad", [entry["stride_amplitude_rad"]["legs"] for entry in entries]),
+        ("arms swing, rad", [entry["stride_amplitude_rad"]["arms"] for entry in entries]),
+        ("jerk, rad/s³", [entry["jerk_rad_s3"] for entry in entries]),
+    ):
+        row(name, figures)
+        row("  mocap", figures, "mocap", end_section=True)
+    return table
+
+
+def _changes(changes: dict[str, Entry]) -> Table:
+    table = Table(title="turns and stops")
+    table.add_column(no_wrap=True)
+    for name in ("kept", "fell", "reached", "in s", "off m/s", "off deg", "way m"):
+        table.add_column(name, justify="right")
+    for label, entry in changes.items():
+        table.add_row(
+            label, *(_number(entry[name]) for name in ("success", "fell", "reached_share")),
+            *(_number(entry[name]["mean"]) for name in ("reach_time_s", "speed_error_m_s", "heading_error_deg")),
+            _number(entry.get("stopping_distance_m", {}).get("mean")),
+        )  # fmt: skip
+    return table
+
+
+def _number(value: float | None) -> str:
+    """Three digits that matter, a dash for nothing."""
+    if value is None:
+        return "-"
+    return f"{value:.0f}" if abs(value) >= 100 else f"{value:.1f}" if abs(value) >= 10 else f"{value:.2f}"

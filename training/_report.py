@@ -1,0 +1,205 @@
+"""What an evaluation reports: rollouts in, a JSON-ready dictionary out. Private to `training.evaluate`.
+
+    report ── random:  _goals, naturalness, coverage    goals drawn anew every few seconds
+           ── steady:  _steady, naturalness             one entry a speed
+           ── turn:    _change                          one entry a turn
+           ── stop:    _stop                            one entry a stop
+
+`DEFINITIONS` says what every figure is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from runtime.character import CONTROL_HZ, FALLEN_HEAD, FALLEN_ROOT
+from training import _gait, metrics
+from training._episodes import Episode
+from training._naturalness import START_SKIP, Group, Measure, coverage, naturalness, runs
+from training.metrics import GoalResult, Rollout
+
+STEADY_SKIP = 90  # steps after which a steady course is measured
+SPEED_BANDS = {"stop": (0.0, 1e-6), "0-1": (1e-6, 1.0), "1-2": (1.0, 2.0), "2-3": (2.0, 3.001)}  # m/s wanted
+TURN_BANDS = {"0-45": (0.0, 45.0), "45-90": (45.0, 90.0), "90-180": (90.0, 180.1)}  # deg
+
+DEFINITIONS = {
+    "spread": "mean, std, p10, median and p90 are over episodes: a figure is taken in every episode first; count is "
+    "how many episodes have it. For what exists once a goal (reach_time_s, all of turn and stop) they are over goals",
+    "mocap, ratio": "mocap: the figure real motion has at the speeds at which the policy's values were met "
+    "(interpolated between speed bins); ratio: the figure of all episodes' values together, divided by that",
+    "random": "goals drawn anew every 4 to 7 s: speed 0 to 3 m/s and a turn of up to ±180°, or (12 %) a stop as it "
+    "stands; facing = direction of travel; starts standing in the default pose. After a fall the character stands "
+    "again where it began and goes on with the goal in force",
+    "steady": "one speed straight ahead for 10 s, measured from 3 s on; starts up to 30° off the direction",
+    "turn, stop": "4 s straight ahead at a speed, then a turn at that speed (6 s) or a stop (5 s): the second goal's "
+    "figures",
+    "success": "share of goals with no fall in them for which, averaged over the goal's time after its first 1.5 s, "
+    "velocity_error is within 15 % of the speed wanted or 0.3 m/s, whichever is more, and heading_error within 20°; "
+    "goals that last less than 2.5 s are not judged",
+    "speed_error_m_s": "| |v| − |v wanted| |, v the root's horizontal velocity averaged over the last half second; "
+    "counted from 1.5 s after a goal was given",
+    "velocity_error_m_s": "|v − v wanted|, likewise",
+    "heading_error_deg": "between the root's heading at that instant (its swing in gait included) and the facing asked "
+    "for; likewise counted from 1.5 s",
+    "smooth_heading_error_deg": "the same for the heading averaged over the last half second",
+    "reach_time_s": "from the goal to the first half second spent wholly within tolerance, facing smoothed; "
+    "reached_share: goals in which there is one before a fall",
+    "falls": f"a root below {FALLEN_ROOT} m or a head below {FALLEN_HEAD} m; survival: share of episodes without one",
+    "skate_m_s": "horizontal speed of the lowest corner of a sole that is less than 2 cm above ground at both ends of "
+    "a control step; from 1 s after a start (as all that follows)",
+    "flight_share": "share of frames with both soles more than 1.2 cm above ground",
+    "jerk_rad_s3": "mean |third difference| of the joint angles at 30 Hz",
+    "stride_frequency_hz": "median over strides: from one passing of the right foot by the left to the next, if each "
+    "gets 8 cm ahead of the other; stride_time_share: share of the time that is part of a stride",
+    "stride_amplitude_rad": "median over strides of the range of a joint's angle, averaged over a group of joints",
+    "torque_share, power_w": "mean |servo torque| / limit over the joints, and Σ|servo torque · joint velocity|",
+    "prior.ratio": "the prior's error on motion windows, every third one, divided by the median of held-out real "
+    "windows in the same speed bin (from the prior's file), averaged over levels. Held-out real motion itself scores "
+    "mocap.held_out_ratio. prior.reward: the style reward of the same windows",
+    "coverage": "share of real poses up to 3.25 m/s with a policy pose (random episodes) within the threshold; std by "
+    "jackknife over episodes; fidelity: share of policy poses with a real pose that near. A pose is height, tilt, "
+    "joint angles, key bodies and root velocity (52 numbers, each divided by its deviation over real motion); the "
+    "threshold is what 90 % of held-out real poses have to the nearest of the training poses in the sample. 4,000 "
+    "poses of either side, real ones of training and held-out clips and their mirror images",
+}  # fmt: skip
+"""What every figure means."""
+
+
+def report(plan: Sequence[Episode], rollouts: Sequence[Rollout], measure: Measure) -> dict[str, Any]:
+    """All figures of an evaluation by kind of episode, the most telling ones repeated in front as `headline`."""
+    groups: dict[str, dict[str, list[tuple[int, Rollout]]]] = {}
+    for number, (episode, rollout) in enumerate(zip(plan, rollouts, strict=True)):
+        groups.setdefault(episode.kind, {}).setdefault(episode.label, []).append((number, rollout))
+    random = groups["random"]["random"]
+    figures: dict[str, Any] = {
+        "random": {**_goals(random), **naturalness(random, START_SKIP, measure), **coverage(random, measure)},
+        "steady": {label: _steady(group, measure) for label, group in groups.get("steady", {}).items()},
+        "turn": {label: _change(group) for label, group in groups.get("turn", {}).items()},
+        "stop": {label: _stop(group) for label, group in groups.get("stop", {}).items()},
+    }
+    return {"headline": _headline(figures), **figures}
+
+
+def _headline(figures: dict[str, Any]) -> dict[str, Any]:
+    """The figures by which controllers are compared, one number each."""
+    random, steady = figures["random"], figures["steady"]
+    return {
+        "success": random["success"]["share"],
+        "speed_error_m_s": random["speed_error_m_s"]["mean"],
+        "heading_error_deg": random["heading_error_deg"]["mean"],
+        "falls_per_minute": random["falls"]["per_minute"],
+        "survival": random["falls"]["survival"],
+        "prior_ratio": random["prior"]["ratio"]["mean"],
+        "prior_ratio_steady": {label: entry["prior"]["ratio"]["mean"] for label, entry in steady.items()},
+        "skate_ratio": {name: figure["ratio"] for name, figure in random["skate_m_s"].items()},
+        "jerk_ratio": random["jerk_rad_s3"]["ratio"],
+        "flight_steady": {
+            label: {"policy": entry["flight_share"]["mean"], "mocap": entry["flight_share"]["mocap"]}
+            for label, entry in steady.items()
+        },
+        "coverage": random["coverage"] and random["coverage"]["mean"],
+        "fidelity": random["fidelity"] and random["fidelity"]["mean"],
+    }
+
+
+def _goals(group: Group) -> dict[str, Any]:
+    """How well goals were kept in episodes of several goals each."""
+    results = [metrics.goal_results(rollout) for _, rollout in group]
+    every = [result for of_episode in results for result in of_episode]
+    return {
+        "episodes": len(group),
+        "goals": len(every),
+        "success": {
+            "share": _share(every),
+            **metrics.spread([_share(of_episode) for of_episode in results]),
+            "by_speed": _by_band(every, SPEED_BANDS, lambda result: result.speed),
+            "by_turn": _by_band(every, TURN_BANDS, lambda result: abs(result.turn)),
+        },
+        **_tracking(group, metrics.REACTION),
+        **_reach(every),
+        "falls": _falls(group),
+    }
+
+
+def _share(results: Sequence[GoalResult]) -> float:
+    return metrics.mean(np.array([result.success for result in results]))
+
+
+def _by_band(
+    results: Sequence[GoalResult], bands: dict[str, tuple[float, float]], key: Callable[[GoalResult], float]
+) -> dict[str, dict[str, float | int]]:
+    groups = {name: [r for r in results if low <= key(r) < high] for name, (low, high) in bands.items()}
+    return {name: {"share": _share(group), "goals": len(group)} for name, group in groups.items()}
+
+
+def _tracking(group: Group, after: int) -> dict[str, Any]:
+    """Errors of every episode, over the steps at least `after` steps into a goal."""
+    errors = [(metrics.tracking(rollout), rollout.goal_age >= after) for _, rollout in group]
+    names = {
+        "speed_error_m_s": "speed_error", "velocity_error_m_s": "velocity_error", "heading_error_deg": "heading_error",
+        "smooth_heading_error_deg": "smooth_heading_error", "time_within_tolerance": "within",
+    }  # fmt: skip
+    return {
+        figure: metrics.spread([metrics.mean(getattr(error, name)[counted]) for error, counted in errors])
+        for figure, name in names.items()
+    }
+
+
+def _reach(results: Sequence[GoalResult]) -> dict[str, Any]:
+    """How long reaching goals took, where they were reached; spread over goals."""
+    times = np.array([result.reach_time for result in results])
+    return {"reach_time_s": metrics.spread(times), "reached_share": metrics.mean(np.isfinite(times))}
+
+
+def _falls(group: Group) -> dict[str, Any]:
+    """Falls per minute and the share of episodes without one."""
+    counts = np.array([rollout.fell.sum() for _, rollout in group])
+    minutes = np.array([len(rollout.fell) for _, rollout in group]) / CONTROL_HZ / 60
+    return {
+        "falls": int(counts.sum()),
+        "minutes": float(minutes.sum()),
+        "per_minute": float(counts.sum() / minutes.sum()),
+        "over_episodes": metrics.spread(counts / minutes),
+        "survival": float((counts == 0).mean()),
+    }
+
+
+def _steady(group: Group, measure: Measure) -> dict[str, Any]:
+    """Figures of one speed, straight ahead, from 3 s on."""
+    had = [metrics.mean(_gait.pieces(runs(rollout, STEADY_SKIP)).speed) for _, rollout in group]
+    return {
+        "episodes": len(group),
+        "speed_m_s": metrics.spread(had),
+        **_tracking(group, STEADY_SKIP),
+        "falls": _falls(group),
+        **naturalness(group, STEADY_SKIP, measure),
+    }
+
+
+def _change(group: Group) -> dict[str, Any]:
+    """What became of the second and last goal."""
+    last = [metrics.goal_results(rollout)[-1] for _, rollout in group]
+    return {
+        "episodes": len(group),
+        "success": _share(last),
+        "fell": metrics.mean(np.array([result.fell for result in last])),
+        **_reach(last),
+        "speed_error_m_s": metrics.spread([result.speed_error for result in last]),
+        "velocity_error_m_s": metrics.spread([result.velocity_error for result in last]),
+        "heading_error_deg": metrics.spread([result.heading_error for result in last]),
+    }
+
+
+def _stop(group: Group) -> dict[str, Any]:
+    """`_change`, the way made after the order to stop and the speed in the last 2 s, where nobody fell."""
+    way, drift = [], []
+    for _, rollout in group:
+        order = int(np.argmax(rollout.goal_index == 1))
+        if not rollout.fell[order:].any():
+            place = rollout.states.root_position[:, :2]
+            way.append(np.linalg.norm(place[-1] - place[order]))
+            drift.append(np.linalg.norm(place[-1] - place[-1 - 2 * CONTROL_HZ]) / 2)
+    return {**_change(group), "stopping_distance_m": metrics.spread(way), "drift_m_s": metrics.spread(drift)}

@@ -1,0 +1,219 @@
+"""Measure an exported controller: `python -m training.evaluate controller=exported/steering.onnx output=report.json`.
+
+The ONNX file is run through `runtime`, as a game would, never from a checkpoint: 64 episodes of random goals, and set
+courses (steady speeds, turns, stops). JSON goes to `output` or to stdout, tables to the terminal. The same
+controller, prior, settings and seed give the same report on the same machine.
+
+    main ── evaluate ── _episodes.plan, roll_out      run the controller
+                     ├─ _mocap.load or measure        what real motion does at the same speeds
+                     └─ _report.report ── metrics     figures
+
+Where `data=` names a prepared dataset, real motion is measured there; otherwise two files next to the prior hold what
+was measured once (`reference=true data=data/locomotion` writes them). With neither, figures that need it are null and
+the report says why. `help=true` prints what every figure means.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from omegaconf import OmegaConf
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from runtime import Controller, ControllerError, Prior, PriorError, SimulationError
+from training import _episodes, _mocap
+from training import config as settings
+from training._evaluate_tables import show
+from training._mocap import Mocap
+from training._naturalness import Measure
+from training._report import DEFINITIONS, report
+from training.motion import dataset
+
+
+@dataclass(frozen=True)
+class EvaluateConfig:
+    """`python -m training.evaluate`."""
+
+    controller: str = "exported/steering.onnx"
+    """Controller file to measure."""
+    prior: str = "exported/priors/locomotion.onnx"
+    """Prior file that judges the motion."""
+    data: str = ""
+    """Folder that `training.prepare` wrote; empty: the reference files next to the prior."""
+    output: str = ""
+    """JSON file to write; empty: stdout."""
+    episodes: int = 64
+    """Episodes of random goals."""
+    seconds: float = 20.0
+    """Length of those."""
+    grid_episodes: int = 8
+    """Episodes of every steady speed, turn and stop."""
+    seed: int = 0
+    """Draws goals, starts and the prior's noise."""
+    reference: bool = False
+    """Measure the motion capture of `data` and write the prior's reference files instead."""
+    help: bool = False
+    """Print what every figure means instead."""
+
+
+class EvaluateError(ValueError):
+    """What was asked for cannot be done."""
+
+
+def main() -> None:
+    """Do what the command line (`key=value` of EvaluateConfig) asks for; exits with 2 and one sentence on bad input."""
+    try:
+        config = settings.resolve(EvaluateConfig, OmegaConf.from_cli())
+        if config.help:
+            _explain(Console())
+        elif config.reference:
+            _write_reference(config, Console())
+        else:
+            _evaluate_and_show(config)
+    except (
+        settings.ConfigError, EvaluateError, ControllerError, PriorError, SimulationError, _mocap.ReferenceError,
+        FileNotFoundError,
+    ) as error:  # fmt: skip
+        print(error, file=sys.stderr)
+        raise SystemExit(2) from None
+
+
+def evaluate(config: EvaluateConfig, console: Console | None = None) -> dict[str, Any]:
+    """Measure a controller and return the report; `console` shows a progress bar.
+
+    Raises ControllerError, PriorError, ReferenceError and EvaluateError for files and settings that are no good,
+    SimulationError when the controller or the physics give numbers that are not finite.
+    """
+    if config.episodes < 1 or config.grid_episodes < 0 or not config.seconds > 0.0:
+        raise EvaluateError("expected episodes of at least 1, grid_episodes of at least 0 and seconds above 0")
+    controller, prior = Controller.load(config.controller), Prior.load(config.prior)
+    if controller.task != "steering":
+        raise EvaluateError(f"{config.controller}: expected a controller for 'steering', found {controller.task!r}")
+    mocap, note = _real_motion(config, prior)
+    plan = _episodes.plan(config.episodes, config.seconds, config.grid_episodes, config.seed)
+    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[rate]}"), TimeRemainingColumn())
+    with Progress(*columns, console=console, disable=console is None) as progress:
+        total = sum(episode.seconds for episode in plan) * _episodes.CONTROL_HZ
+        bar, start = progress.add_task(f"{len(plan)} episodes", total=total, rate=""), time.monotonic()
+
+        def done(steps: int) -> None:
+            rate = (progress.tasks[bar].completed + steps) / (time.monotonic() - start)
+            progress.update(bar, advance=steps, rate=f"{rate:,.0f} control steps/s")
+
+        rollouts = list(_episodes.roll_out(controller, plan, done))
+    described = {
+        "controller": _describe_controller(config, controller),
+        "prior": _describe_prior(config, controller),
+        "mocap": note,
+        "protocol": {
+            "seed": config.seed, "random_episodes": config.episodes, "seconds": config.seconds,
+            "episodes_of_each_set_course": config.grid_episodes, "control_steps": sum(len(r.life) for r in rollouts),
+        },
+        "definitions": DEFINITIONS,
+    }  # fmt: skip
+    return plain({**described, **report(plan, rollouts, Measure(prior, mocap, config.seed))})
+
+
+def _real_motion(config: EvaluateConfig, prior: Prior) -> tuple[Mocap | None, dict[str, Any]]:
+    """Real motion to compare with, where there is any, and what the report says of it."""
+    if config.data:
+        mocap, source = _mocap.measure(dataset.load(config.data), prior), config.data
+    elif _mocap.paths(config.prior)[0].is_file():
+        mocap, source = _mocap.load(config.prior), str(_mocap.paths(config.prior)[0])
+    else:
+        reason = (
+            f"figures that need motion capture are null: data= names no prepared dataset and there is no "
+            f"{_mocap.paths(config.prior)[0]}; `python -m training.evaluate reference=true data=FOLDER` writes it"
+        )
+        return None, {"source": None, "note": reason}
+    judged = mocap.figures["prior"]
+    same = judged["sha256"] == _mocap.sha256(prior.path)
+    return mocap, {
+        "source": source,
+        **mocap.figures["data"],
+        "threshold": mocap.threshold,
+        "held_out_coverage": mocap.figures["poses"]["held_out_coverage"],
+        "held_out_ratio": judged["held_out_ratio"] if same else None,
+        "held_out_reward": judged["held_out_reward"] if same else None,
+        "note": None if same else f"{source} was measured with another prior; held_out_ratio and _reward are null",
+    }
+
+
+def _describe_controller(config: EvaluateConfig, controller: Controller) -> dict[str, Any]:
+    training = controller.metadata["training"]
+    return {
+        "path": config.controller,
+        "sha256": _mocap.sha256(Path(config.controller)),
+        "task": controller.task,
+        **{key: training.get(key) for key in ("seed", "samples", "hours", "hardware", "code_version")},
+    }
+
+
+def _describe_prior(config: EvaluateConfig, controller: Controller) -> dict[str, Any]:
+    """Which prior judges, and whether it is the one the controller was trained against."""
+    own, sha256 = controller.metadata["prior"], _mocap.sha256(Path(config.prior))
+    trained = own["sha256"] if own else None
+    note = None
+    if trained != sha256:
+        note = f"the controller was trained against {'another prior' if own else 'no prior'}, not against this one"
+    return {"path": config.prior, "sha256": sha256, "trained_against_sha256": trained, "note": note}
+
+
+def plain(value: Any) -> Any:  # noqa: ANN401 - anything that JSON can hold, with numpy's numbers in it
+    """Return the same in JSON's own types; numbers that are not finite become None."""
+    if isinstance(value, Mapping):
+        return {str(key): plain(entry) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(entry) for entry in value]
+    if isinstance(value, bool | np.bool_):
+        return bool(value)
+    if isinstance(value, int | np.integer):
+        return int(value)
+    if isinstance(value, float | np.floating):
+        return float(value) if np.isfinite(value) else None
+    return value
+
+
+def _evaluate_and_show(config: EvaluateConfig) -> None:
+    """Measure; JSON goes to `output`, or to stdout with tables on stderr."""
+    console, start = Console(stderr=not config.output), time.monotonic()
+    result = evaluate(config, console)
+    text = json.dumps(result, indent=1, allow_nan=False)
+    if config.output:
+        Path(config.output).parent.mkdir(parents=True, exist_ok=True)
+        Path(config.output).write_text(text + "\n")
+    else:
+        print(text)
+    show(result, console)
+    console.print(
+        f"{result['protocol']['control_steps']:,} control steps in {time.monotonic() - start:.0f} s, seed {config.seed}"
+    )
+
+
+def _write_reference(config: EvaluateConfig, console: Console) -> None:
+    if not config.data:
+        raise EvaluateError("data= is missing: name the folder that `training.prepare` wrote")
+    mocap = _mocap.measure(dataset.load(config.data), Prior.load(config.prior))
+    for path in _mocap.save(mocap, config.prior):
+        console.print(f"wrote {path} ({path.stat().st_size / 1000:.0f} kB)", soft_wrap=True)
+
+
+def _explain(console: Console) -> None:
+    table = Table(title="what every figure means", show_header=False, show_lines=True)
+    for name, meaning in DEFINITIONS.items():
+        table.add_row(name, meaning)
+    console.print(__doc__, markup=False, highlight=False, soft_wrap=True)
+    console.print(table)
+
+
+if __name__ == "__main__":
+    main()
