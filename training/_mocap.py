@@ -47,11 +47,11 @@ class Mocap:
     figures: dict[str, Any]
     """What the JSON file holds."""
     poses: np.ndarray
-    """[R, 52] pose features, see `pose_features`; not divided by `scale` yet."""
+    """[R, 58] pose features, see `pose_features`; not divided by `scale` yet."""
     pose_speed: np.ndarray
     """[R] m/s, of the root over the window each pose is from."""
     scale: np.ndarray
-    """[52] standard deviation of every channel over real motion."""
+    """[58] standard deviation of every channel over real motion."""
 
     @property
     def threshold(self) -> float:
@@ -82,19 +82,17 @@ def window_speed(states: State) -> np.ndarray:
 
 
 def window_values(states: State) -> np.ndarray:
-    """Raw windows [B, 10, 52] of states [B, 10], see `training.features.window`."""
-    frames = (
-        states.root_position, states.root_rotation, states.joint_position,
-        states.body_position[..., features.KEY_BODY_INDEX, :],
-    )  # fmt: skip
-    return features.window(*(torch.from_numpy(np.asarray(value, dtype=np.float64)) for value in frames)).numpy()
+    """Raw windows [B, 10, 58] of states [B, 10], see `training.features.window`."""
+    names = ("root_position", "root_rotation", "joint_position", "body_position", "body_rotation")
+    *frames, position, rotation = (torch.from_numpy(np.asarray(getattr(states, name), np.float64)) for name in names)
+    return features.window(*frames, features.key_points(position, rotation)).numpy()
 
 
 def pose_features(values: np.ndarray) -> np.ndarray:
-    """Poses [N, 52] of raw windows [N, 10, 52]: the last frame's channels, but for the root's x and y.
+    """Poses [N, 58] of raw windows [N, 10, 58]: the last frame's channels, but for the root's x and y.
 
     Those are zero in the last frame; the first frame's stand in for them: how far the root came in 0.3 s. So a pose is
-    height, tilt, joint angles and key bodies in the heading frame, and the root's velocity.
+    height, tilt, joint angles and key points in the heading frame, and the root's velocity.
     """
     return np.concatenate((values[:, 0, :2], values[:, -1, 2:]), axis=1)
 

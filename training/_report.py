@@ -61,7 +61,7 @@ DEFINITIONS = {
     "mocap.held_out_ratio. prior.reward: the style reward of the same windows",
     "coverage": "share of real poses up to 3.25 m/s with a policy pose (random episodes) within the threshold; std by "
     "jackknife over episodes; fidelity: share of policy poses with a real pose that near. A pose is height, tilt, "
-    "joint angles, key bodies and root velocity (52 numbers, each divided by its deviation over real motion); the "
+    "joint angles, key points and root velocity (58 numbers, each divided by its deviation over real motion); the "
     "threshold is what 90 % of held-out real poses have to the nearest of the training poses in the sample. 4,000 "
     "poses of either side, real ones of training and held-out clips and their mirror images",
 }  # fmt: skip

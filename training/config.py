@@ -38,11 +38,13 @@ class RewardConfig:
     """Judge body groups apart instead of all channels as one."""
     by_speed: bool = True
     """Compare with real motion of the same speed and turning rate instead of all real motion."""
-    calm_weight: float = 0.5
+    calm_weight: float = 1.0
     """Weight of errors that are too low; 0 never punishes calm motion."""
     tolerance_quantile: float = 0.5
     """Share of real windows whose deviation costs nothing, per group and level."""
-    sharpness: float = 2.0
+    statistics_weight: float = 1.0
+    """Weight of window statistics that are not those of real motion at that speed; 0 judges by errors alone."""
+    sharpness: float = 4.0
     """w_s: how steeply the reward falls with the mean excess log error."""
 
 
@@ -98,6 +100,9 @@ class EnvironmentConfig:
     """w_g."""
     style_weight: float = 0.5
     """w_smp."""
+    style_sharpness: tuple[float, float] = (1.5, 6.0)
+    """w_s: how steeply r_smp falls with the prior's penalty p: the mean of exp(-w_s p) over both. The flat one leads from
+    afar, where a policy that still falls would see no slope of the steep one; the steep one tells good from better."""
     composition: str = "additive"
     """`additive`: w_g·r_g + w_smp·r_smp; `product`: r_g·r_smp."""
     prior_interval: int = 2
@@ -106,6 +111,12 @@ class EnvironmentConfig:
     """Start windows kept; a quarter is replaced every `start_refresh` control steps."""
     start_refresh: int = 1000
     """Control steps between replacements."""
+    standing_share: float = 0.1
+    """Share of episodes that start standing in the default pose, as a character in a world does."""
+    push_rate: float = 0.15
+    """Pushes a second on every torso, at random times and in random horizontal directions …"""
+    push_impulse: float = 20.0
+    """… of up to this many N·s."""
     action_std: float = 2.0
     """Action scale: this many standard deviations of the prior's joint angles …"""
     action_floor: float = 0.2
@@ -135,11 +146,14 @@ class LearnerConfig:
     """Widths of actor and critic."""
     activation: str = "elu"
     """Activation of both nets."""
-    std: tuple[float, float] = (0.15, 0.10)
-    """Action deviation at the start and at the end, in units of the action scale; falls linearly."""
+    std: tuple[float, float] = (0.15, 0.05)
+    """Action deviation at first and at last, in units of the action scale; falls linearly. Wide finds balance, but its
+    tremor hides from the prior how the motion would look without it."""
+    std_samples: int = 8_000_000
+    """Samples over which it falls."""
     learning_rate: float = 3e-4
     """Adam's rate at the start; the KL rule changes it."""
-    desired_kl: float = 0.016
+    desired_kl: float = 0.03
     """KL divergence a step that the rate is steered to."""
     gamma: float = 0.97
     """Discount per control step."""

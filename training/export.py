@@ -90,11 +90,7 @@ def _roll_out(environment: Environment, graph: ControllerGraph) -> tuple[dict[st
     with torch.no_grad():
         for _ in range(math.ceil(VERIFY_STEPS / witnesses)):
             body = environment.body
-            now = {
-                **{name: getattr(body, name) for name in character.STATE_SHAPES if name != "body_rotation"},
-                "body_rotation": engine.body_rotation.float(),
-            }
-            now = {name: now[name] for name in character.STATE_SHAPES}  # contract order
+            now = {name: getattr(body, name) for name in character.STATE_SHAPES}
             goal = environment.task.goal.clone()
             target = graph(*now.values(), goal)
             for name, value in (*now.items(), ("goal", goal), (contract.OUTPUT, target)):

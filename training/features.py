@@ -4,7 +4,7 @@ Both live in the heading frame (the root's yaw removed, `rotation.heading`), so 
 translated or turned about the vertical.
 
 A policy sees one instant, `observation`: 84 numbers, no history. A prior sees a motion window of ten frames at 30 Hz
-ending now, `window`: 52 numbers a frame in the frame of the LAST root, no velocities; whatever a window says about
+ending now, `window`: 58 numbers a frame in the frame of the LAST root, no velocities; whatever a window says about
 speed it says by differences of its frames, so a clip and a simulation are seen the same way (method.md §3).
 
 Joint rotations enter as the 28 hinge angles: they are bounded, never wrap, and are a third of the 84 numbers that six
@@ -25,18 +25,26 @@ from training import rotation
 WINDOW = 10
 """Frames of a motion window."""
 
+SOLE_POINTS = {"heel": (-0.0435, 0.0, -0.05), "toe": (0.1335, 0.0, -0.05)}
+"""m, in the foot's frame: middle of the sole's hind and fore edge."""
+KEY_POINTS = ("head", "right_hand", "left_hand", "right_heel", "right_toe", "left_heel", "left_toe")
+"""What a window knows of the body's ends; the sole's edges instead of the ankles, to see contact, slip and flight."""
+_FREE_INDEX = tuple(character.BODIES.index(name) for name in KEY_POINTS[:3])
+_FOOT_INDEX = tuple(character.BODIES.index(name) for name in character.FEET)
+
 KEY_BODY_INDEX = tuple(character.BODIES.index(name) for name in character.KEY_BODIES)
 
 _AXES3, _KEYS = ("x", "y", "z"), character.KEY_BODIES
 _ROOT_6D = ("root_xx", "root_xy", "root_xz", "root_yx", "root_yy", "root_yz")  # column, then component
 _KEY_NAMES = tuple(f"{body}_{axis}" for body in _KEYS for axis in _AXES3)
+_POINT_NAMES = tuple(f"{point}_{axis}" for point in KEY_POINTS for axis in _AXES3)
 
 OBSERVATION_NAMES = (
     "root_height", *_ROOT_6D,
     *(f"velocity_{a}" for a in _AXES3), *(f"spin_{a}" for a in _AXES3),
     *character.JOINT_NAMES, *(f"{name}_velocity" for name in character.JOINT_NAMES), *_KEY_NAMES,
 )  # fmt: skip
-WINDOW_NAMES = ("root_x", "root_y", "root_height", *_ROOT_6D, *character.JOINT_NAMES, *_KEY_NAMES)
+WINDOW_NAMES = ("root_x", "root_y", "root_height", *_ROOT_6D, *character.JOINT_NAMES, *_POINT_NAMES)
 
 
 def _groups() -> dict[str, list[int]]:
@@ -50,7 +58,7 @@ def _groups() -> dict[str, list[int]]:
         "legs": lambda n: "hip" in n or "knee" in n or "ankle" in n,
         "head": lambda n: n.startswith("head_"),
         "hands": lambda n: "hand_" in n,
-        "feet": lambda n: "foot_" in n,
+        "feet": lambda n: "heel_" in n or "toe_" in n,
     }
     groups = {group: [i for i, n in enumerate(WINDOW_NAMES) if rule(n)] for group, rule in rules.items()}
     assert sorted(i for members in groups.values() for i in members) == list(range(len(WINDOW_NAMES)))
@@ -85,16 +93,26 @@ def observation(
     )
 
 
-def window(root_position: Tensor, root_rotation: Tensor, joint_position: Tensor, key_position: Tensor) -> Tensor:
-    """Motion windows [B, 10, 52] from world-frame frames [B, 10, ...]; `key_position` [B, 10, 5, 3] m.
+def key_points(body_position: Tensor, body_rotation: Tensor) -> Tensor:
+    """World positions [..., 7, 3] m of `KEY_POINTS` from body positions [..., 15, 3] and rotations [..., 15, 4]."""
+    points = [body_position[..., _FREE_INDEX, :]]
+    for foot in _FOOT_INDEX:
+        ankle, turn = body_position[..., foot, :], body_rotation[..., foot, :]
+        for offset in SOLE_POINTS.values():
+            points.append((ankle + rotation.rotate(turn, ankle.new_tensor(offset).expand_as(ankle))).unsqueeze(-2))
+    return torch.cat(points, dim=-2)
+
+
+def window(root_position: Tensor, root_rotation: Tensor, joint_position: Tensor, points: Tensor) -> Tensor:
+    """Motion windows [B, 10, 58] from world-frame frames [B, 10, ...]; `points` [B, 10, 7, 3] m, see `key_points`.
 
     Each frame: root x and y relative to the last frame's root, root height (m), root rotation 6, joint angles 28
-    (rad), key bodies relative to that frame's root 15 (m); directions in the last frame's heading frame.
+    (rad), key points relative to that frame's root 21 (m); directions in the last frame's heading frame.
     """
     cos, sin = rotation.heading(root_rotation[:, -1])
     cos, sin = cos.unsqueeze(1), sin.unsqueeze(1)  # [B, 1]
     travel = rotation.unyaw(cos, sin, root_position - root_position[:, -1:])
-    keys = key_position - root_position.unsqueeze(2)
+    keys = points - root_position.unsqueeze(2)
     return torch.cat(
         (
             travel[..., :2],
@@ -115,9 +133,9 @@ def _heading_6d(cos: Tensor, sin: Tensor, q: Tensor) -> Tensor:
 
 
 def unpack_window(windows: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Root position [B, 10, 3], root rotation [B, 10, 4] wxyz and joint angles [B, 10, 28] of windows [B, 10, 52].
+    """Root position [B, 10, 3], root rotation [B, 10, 4] wxyz and joint angles [B, 10, 28] of windows [B, 10, 58].
 
-    The inverse of `window` up to the world's translation and heading; key bodies follow by forward kinematics.
+    The inverse of `window` up to the world's translation and heading; key points follow by forward kinematics.
     """
     return windows[..., :3], rotation.from_6d(windows[..., 3:9]), windows[..., 9:37]
 

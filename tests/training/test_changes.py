@@ -20,7 +20,7 @@ from training.prior import changes
 
 ROOT = slice(0, 3)
 JOINTS = slice(9, 37)
-KEYS = slice(37, 52)
+KEYS = slice(37, 58)
 
 
 def bouncing(seed: int) -> Motion:
@@ -32,7 +32,7 @@ def bouncing(seed: int) -> Motion:
 
 @pytest.fixture(scope="module")
 def real() -> Tensor:
-    """Windows [N, 10, 52] of made-up walking and of a body that turns and tilts."""
+    """Windows [N, 10, 58] of made-up walking and of a body that turns and tilts."""
     clips = [Clip(bouncing(seed), "walk", "train", "g", 1.0) for seed in range(2)]
     turning = torch.cat([window(turning_states(seed)) for seed in range(8)])
     return torch.cat((motion_windows.cut(clips).values, turning))

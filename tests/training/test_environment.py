@@ -133,7 +133,7 @@ def test_style_reward_is_that_of_the_window(make_environment, prior):
     random = environment._generator.get_state()
     environment.step(torch.zeros(4, 28))
     window = environment.history.windows(slice(None))
-    noise = torch.randn((4, 3, 10, 52), generator=torch.Generator().set_state(random))
+    noise = torch.randn((4, 3, 10, 58), generator=torch.Generator().set_state(random))
     error, reward = prior.score(window, noise)
     torch.testing.assert_close(environment._style, reward)
     torch.testing.assert_close(environment._errors, error)

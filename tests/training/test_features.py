@@ -44,7 +44,7 @@ def observe(states: dict[str, Tensor]) -> Tensor:
 
 
 def window(states: dict[str, Tensor]) -> Tensor:
-    """The window [1, 10, 52] that ends with the last of the states."""
+    """The window [1, 10, 58] that ends with the last of the states."""
     names = ("root_position", "root_rotation", "joint_position")
     last = {name: states[name][None, -features.WINDOW :] for name in (*names, "body_position")}
     return features.window(*(last[n] for n in names), last["body_position"][:, :, features.KEY_BODY_INDEX])
@@ -86,12 +86,12 @@ def mirrored(states: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 def test_names_count_what_comes_out():
-    """84 numbers observed, 10 × 52 in a window, every window channel in one group."""
+    """84 numbers observed, 10 × 58 in a window, every window channel in one group."""
     states = turning_states()
     assert observe(states).shape == (12, 84) and len(features.OBSERVATION_NAMES) == 84
-    assert window(states).shape == (1, 10, 52) and len(features.WINDOW_NAMES) == 52
+    assert window(states).shape == (1, 10, 58) and len(features.WINDOW_NAMES) == 58
     members = sorted(i for group in features.GROUPS.values() for i in group)
-    assert members == list(range(52))
+    assert members == list(range(58))
     assert [features.WINDOW_NAMES[i] for i in features.GROUPS["root_travel"]] == ["root_x", "root_y"]
     assert len(features.GROUPS["legs"]) == 14 and len(features.GROUPS["feet"]) == 6
 
@@ -131,7 +131,7 @@ def test_height_and_tilt_are_seen():
     raised = moved(states, 0.0, (0.0, 0.0, 0.1))
     difference = (window(raised) - window(states))[0]
     np.testing.assert_allclose(difference[:, 2], 0.1, atol=1e-6)
-    assert difference[:, [0, 1, *range(3, 52)]].abs().max() < 1e-5
+    assert difference[:, [0, 1, *range(3, 58)]].abs().max() < 1e-5
     tilt = rotation.from_axis(torch.tensor([0.0, 1.0, 0.0]), torch.tensor(0.5)).expand(12, 4)
     tilted = states | {"root_rotation": rotation.multiply(states["root_rotation"], tilt)}
     assert (observe(tilted) - observe(states))[:, 1:7].abs().max() > 0.2
@@ -177,7 +177,7 @@ def test_clip_and_simulator_give_the_same_window():
         read.append({name: np.array(value) for name, value in vars(state).items()})
     states = {name: torch.from_numpy(np.stack([r[name] for r in read])).float() for name in STATE_SHAPES}
     from_simulator = torch.cat([window({n: v[: end + 1] for n, v in states.items()}) for end in range(9, 40)])
-    assert from_clip.shape == (31, 10, 52)
+    assert from_clip.shape == (31, 10, 58)
     assert (from_clip - from_simulator).abs().max() < 2e-6
     assert from_clip.std() > 0.1
 

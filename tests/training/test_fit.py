@@ -26,7 +26,7 @@ def six(count: int, seed: int) -> Windows:
     """
     generator, always = torch.Generator().manual_seed(seed), torch.Generator().manual_seed(99)
     channels = [features.WINDOW_NAMES.index(name) for name in ("root_height", "abdomen_y", "neck_y", "head_x")]
-    values = torch.zeros(count, 10, 52)
+    values = torch.zeros(count, 10, 58)
     values[..., channels] = torch.randn(6, 10, 4, generator=always)[torch.randint(6, (count,), generator=generator)]
     values += 0.0001 * torch.randn(values.shape, generator=generator)
     return Windows(values, torch.zeros(count, dtype=torch.long), torch.zeros(count, 28))
@@ -90,7 +90,7 @@ def test_same_seed_same_prior():
 
 
 def test_what_comes_out_is_frozen_and_calibrated(fitted: Fit):
-    """No gradients, evaluation mode, reference and tolerance from held-out windows, constants from the configuration."""
+    """No gradients, evaluation mode, reference and tolerance from held-out windows, constants from the settings."""
     assert not fitted.score.training and not any(p.requires_grad for p in fitted.score.parameters())
     assert fitted.score.reference.abs().max() > 0.1 and (fitted.score.tolerance > 0).all()
     reward = RewardConfig(calm_weight=0.25, sharpness=1.5, groups=False)
@@ -100,7 +100,7 @@ def test_what_comes_out_is_frozen_and_calibrated(fitted: Fit):
 
 def test_normaliser_by_hand():
     """Weighted mean and deviation per channel over all frames, left and right alike, never below .02."""
-    values = torch.zeros(2, 10, 52)
+    values = torch.zeros(2, 10, 58)
     name = features.WINDOW_NAMES.index
     values[0, :, name("root_height")], values[1, :, name("root_height")] = 1.0, 2.0
     values[0, :, name("left_hand_y")] = 0.4

@@ -23,7 +23,7 @@ def symmetric_score() -> Score:
     denoiser = gaussian.known(520, components=8)
     denoiser.mean.zero_()
     denoiser.basis.copy_(torch.eye(520))
-    denoiser.variance.copy_(gaussian.spectrum(10).repeat_interleave(52))
+    denoiser.variance.copy_(gaussian.spectrum(10).repeat_interleave(58))
     return Score(denoiser).eval()
 
 
@@ -57,7 +57,7 @@ def test_halves_keep_performances_whole():
 
 def test_group_numbers_follow_the_clips():
     """Windows of clips 0, 1, 2 of performances b, a, b."""
-    windows = Windows(torch.zeros(5, 10, 52), torch.tensor([0, 0, 1, 2, 2]), torch.zeros(5, 28))
+    windows = Windows(torch.zeros(5, 10, 58), torch.tensor([0, 0, 1, 2, 2]), torch.zeros(5, 28))
     assert preference.group_numbers(windows, ["b", "a", "b"]).tolist() == [1, 1, 0, 1, 1]
 
 
@@ -67,7 +67,7 @@ def test_judging_is_the_noises():
     windows = draw(score, 600, seed=1)
     judged = preference.judge(score, windows, draws=2, seed=7)
     generator = torch.Generator().manual_seed(7)
-    noise = torch.randn(600, 3, 10, 52, generator=generator)
+    noise = torch.randn(600, 3, 10, 58, generator=generator)
     with torch.no_grad():
         error, group_error = score.errors(windows, noise)
     torch.testing.assert_close(judged.error[0], error, atol=1e-5, rtol=1e-5)

@@ -72,7 +72,7 @@ def test_reference_errors_are_of_held_out_motion(trained: Path):
     loaded = file.load(trained)
     held_out = motion_windows.cut([clips()[3]])
     reference = loaded.metadata["reference_error"]
-    noise = torch.randn(len(held_out), 3, 10, 52, generator=torch.Generator().manual_seed(0))
+    noise = torch.randn(len(held_out), 3, 10, 58, generator=torch.Generator().manual_seed(0))
     error = loaded.score.errors(held_out.values, noise)[0]
     np.testing.assert_allclose(error.median(0).values, reference, rtol=0.1)
     quantiles = loaded.metadata["reference_quantiles"]

@@ -64,7 +64,7 @@ def test_runtime_and_torch_agree(saved: tuple[Path, Score]):
     """Errors and rewards of raw world states through runtime.Prior equal the torch score's within 1e-5."""
     path, score = saved
     states = windows_in_the_world()
-    noise = torch.randn(6, 3, 10, 52, generator=torch.Generator().manual_seed(0))
+    noise = torch.randn(6, 3, 10, 58, generator=torch.Generator().manual_seed(0))
     keys = states["body_position"][:, :, features.KEY_BODY_INDEX]
     window = features.window(states["root_position"], states["root_rotation"], states["joint_position"], keys)
     error, reward = score(window, noise)
@@ -119,7 +119,7 @@ def rename_initialiser(model: onnx.ModelProto, metadata: dict) -> None:
         (remove_metadata, r"expected metadata 'prior', found none"),
         (lambda _, metadata: metadata["character"].update(sha256="0"), r"made for another humanoid\.xml; pretrain it"),
         (lambda _, metadata: metadata["channels"].pop(), r"made for other window channels"),
-        (rename_initialiser, r"initialiser score\.channel_std: expected shape \(52,\), found nothing"),
+        (rename_initialiser, r"initialiser score\.channel_std: expected shape \(58,\), found nothing"),
     ],
 )
 def test_files_that_do_not_fit_are_refused(prior_path: Path, tmp_path: Path, edit: Callable, message: str):
@@ -139,7 +139,7 @@ def test_a_file_that_judges_otherwise_is_not_left_unseen(tmp_path: Path, monkeyp
         model = onnx.load(path)
         for tensor in model.graph.initializer:
             if tensor.name == "score.channel_mean":
-                tensor.CopyFrom(onnx.numpy_helper.from_array(np.full(52, 0.5, dtype=np.float32), tensor.name))
+                tensor.CopyFrom(onnx.numpy_helper.from_array(np.full(58, 0.5, dtype=np.float32), tensor.name))
         onnx.save(model, path)
 
     monkeypatch.setattr(file.onnx_file, "write", spoil)

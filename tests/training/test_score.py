@@ -38,7 +38,7 @@ def noise(count: int, seed: int = 9) -> Tensor:
 
 
 def travelling(speed: Tensor, turn: float = 0.0) -> Tensor:
-    """Windows [N, 10, 52] whose root came from `speed` [N] m/s behind, turned by `turn` rad/s."""
+    """Windows [N, 10, 58] whose root came from `speed` [N] m/s behind, turned by `turn` rad/s."""
     windows = torch.zeros(len(speed), FRAMES, CHANNELS)
     windows[:, 0, 0] = -speed * 0.3
     angle = torch.tensor(turn * 0.3)

@@ -21,7 +21,7 @@ def clip(motion: Motion, group: str = "g") -> Clip:
 
 def made(speeds: list[float], owners: list[int]) -> Windows:
     """Windows that only have a speed (m/s) and a clip."""
-    values = torch.zeros(len(speeds), 10, 52)
+    values = torch.zeros(len(speeds), 10, 58)
     values[:, 0, 0] = -torch.tensor(speeds) * 0.3  # nine frames at 30 Hz
     return Windows(values, torch.tensor(owners), torch.zeros(len(speeds), 28))
 

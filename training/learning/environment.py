@@ -26,7 +26,7 @@ from training.config import EnvironmentConfig
 from training.learning.starts import Starts
 from training.physics import Engine
 from training.prior import schedule
-from training.prior.score import Score
+from training.prior.score import STATISTICS, Score
 from training.tasks import Body, Task
 
 
@@ -58,12 +58,12 @@ class History:
     def __init__(self, envs: int) -> None:
         """Make an empty history; `fill` every environment before `windows`."""
         n = features.WINDOW
-        self._frames = [torch.zeros(n, envs, *shape) for shape in ((3,), (4,), (28,), (5, 3))]
+        self._frames = [torch.zeros(n, envs, *shape) for shape in ((3,), (4,), (28,), (len(features.KEY_POINTS), 3))]
         self._next = 0
 
     def push(self, body: Body) -> None:
         """Append the current state as the newest frame."""
-        keys = body.body_position[:, features.KEY_BODY_INDEX]
+        keys = features.key_points(body.body_position, body.body_rotation)
         for ring, value in zip(
             self._frames, (body.root_position, body.root_rotation, body.joint_position, keys), strict=True
         ):
@@ -73,12 +73,12 @@ class History:
     def fill(self, ids: Tensor, start: dict[str, Tensor]) -> None:
         """Replace the whole history of `ids` [n] by start windows (see `Starts`)."""
         order = self._order()
-        names = ("root_position", "root_rotation", "joint_position", "key_position")
+        names = ("root_position", "root_rotation", "joint_position", "key_points")
         for ring, name in zip(self._frames, names, strict=True):
             ring[order.unsqueeze(1), ids.unsqueeze(0)] = start[name].movedim(1, 0)
 
     def windows(self, ids: slice) -> Tensor:
-        """Raw motion windows [n, 10, 52] of environments `ids`, oldest frame first."""
+        """Raw motion windows [n, 10, 58] of environments `ids`, oldest frame first."""
         order = self._order()
         frames = [ring[order][:, ids].movedim(0, 1) for ring in self._frames]
         return features.window(*frames)
@@ -97,7 +97,7 @@ class History:
         return (torch.arange(features.WINDOW) + self._next) % features.WINDOW
 
 
-_EPISODE = ("age", "style", "errors", "deviation")
+_EPISODE = ("age", "style", "errors", "deviation", "oddity")
 
 
 class Environment:
@@ -121,6 +121,7 @@ class Environment:
         self._style = torch.zeros(engine.envs)
         self._errors = torch.zeros(engine.envs, len(schedule.LEVELS))
         self._deviation = torch.zeros(engine.envs, len(score.groups))
+        self._oddity = torch.zeros(engine.envs, len(STATISTICS))
         self._steps = 0
         self._restart(torch.arange(engine.envs))
 
@@ -145,6 +146,7 @@ class Environment:
         self, joint_target: Tensor
     ) -> tuple[TensorDict, Tensor, Tensor, dict[str, Tensor], dict[str, Tensor]]:
         """`step` with joint targets [N, 28] rad in place of actions."""
+        self.engine.push(self._pushes())
         blown = self.engine.step(joint_target)
         self.body = self._read()
         self.history.push(self.body)
@@ -182,16 +184,30 @@ class Environment:
             getattr(self, f"_{name}").copy_(state[name])
         self.body = self._read()
 
+    def _pushes(self) -> Tensor:
+        """Forces [N, 3] N on the torsos for one control step: a few pushed, most not."""
+        dice = torch.rand(self.num_envs, 3, generator=self._generator)
+        chosen = dice[:, 0] < self.config.push_rate / character.CONTROL_HZ
+        force = self.config.push_impulse * character.CONTROL_HZ * dice[:, 1] * chosen
+        angle = 2 * torch.pi * dice[:, 2]
+        return torch.stack((force * angle.cos(), force * angle.sin(), torch.zeros_like(force)), 1)
+
     def _judge(self) -> None:
         """Refresh the style reward of this step's share of the environments."""
         share = slice(self._steps % self.config.prior_interval, None, self.config.prior_interval)
         windows = self.history.windows(share)
         noise = torch.randn((len(windows), len(schedule.LEVELS), *windows.shape[1:]), generator=self._generator)
         error, group_error = self.score.errors(windows, noise)
-        deviation = self.score.deviation(windows, group_error)
+        deviation, oddity = self.score.deviation(windows, group_error), self.score.oddity(windows)
         self._errors[share] = error
         self._deviation[share] = deviation.mean(1)
-        self._style[share] = torch.exp(-self.score.sharpness * self.score.penalty(deviation))
+        self._oddity[share] = oddity
+        self._style[share] = self._reward(self.score.penalty(deviation, oddity))
+
+    def _reward(self, penalty: Tensor) -> Tensor:
+        """r_smp [n] of the prior's penalty [n]."""
+        flat, steep = self.config.style_sharpness
+        return 0.5 * torch.exp(-flat * penalty) + 0.5 * torch.exp(-steep * penalty)
 
     def _compose(self, task_reward: Tensor) -> Tensor:
         c = self.config
@@ -203,12 +219,14 @@ class Environment:
         figures = {"task_reward": task_reward, "style_reward": self._style, "failed": failed.float()}
         figures |= {"blown_up": blown.float(), **self.task.figures(self.body)}
         figures |= {f"error_t{t}": self._errors[:, k] for k, t in enumerate(schedule.LEVELS)}
-        return figures | {f"excess_{name}": self._deviation[:, g] for g, name in enumerate(self.score.groups)}
+        return figures | {f"excess_{name}": self._deviation[:, g] for g, name in enumerate(self.score.groups)} | {
+            f"odd_{name}": self._oddity[:, s] for s, name in enumerate(STATISTICS)
+        }
 
     def _restart(self, ids: Tensor) -> None:
         """Start new episodes in `ids` [n]."""
         if len(ids):
-            start = self.starts.draw(len(ids))
+            start = self.starts.draw(len(ids), self.config.standing_share)
             self.engine.reset(ids, start["qpos"], start["qvel"])
             self.history.fill(ids, start)
         self.body = self._read()
@@ -224,4 +242,5 @@ class Environment:
             joint_position=qpos[:, 7:],
             joint_velocity=qvel[:, 6:],
             body_position=self.engine.body_position.float(),
+            body_rotation=self.engine.body_rotation.float(),
         )

@@ -114,7 +114,7 @@ class Learner:
     def _anneal(self) -> None:
         """Let the action deviation fall linearly with the samples."""
         first, last = self.config.std
-        share = min(1.0, self.samples / self.config.samples)
+        share = min(1.0, self.samples / self.config.std_samples)
         distribution = self.actor.distribution
         assert isinstance(distribution, GaussianDistribution)
         distribution.std_param.data.fill_(first + (last - first) * share)

@@ -33,7 +33,7 @@ class Starts:
     """A pool of valid start windows of one prior.
 
     root_position [P, 10, 3] m (last frame at x = y = 0, heading 0), root_rotation [P, 10, 4] wxyz, joint_position
-    [P, 10, 28] rad, key_position [P, 10, 5, 3] m; qpos [P, 35] and qvel [P, 34] of the last frame.
+    [P, 10, 28] rad, key_points [P, 10, 7, 3] m; qpos [P, 35] and qvel [P, 34] of the last frame.
     """
 
     def __init__(self, score: Score, size: int, generator: torch.Generator) -> None:
@@ -44,6 +44,7 @@ class Starts:
         self._score = score
         self._generator = generator
         self._kinematics = Kinematics()
+        self._standing = self._rest()
         self._pool = self._valid(size)
 
     def refresh(self, share: float = 0.25) -> None:
@@ -52,10 +53,21 @@ class Starts:
         fresh = self._valid(count)
         self._pool = {key: torch.cat((value[count:], fresh[key])) for key, value in self._pool.items()}
 
-    def draw(self, count: int) -> dict[str, Tensor]:
-        """Return `count` random start windows, each field as described at the class."""
+    def draw(self, count: int, standing_share: float = 0.0) -> dict[str, Tensor]:
+        """Return `count` random start windows, each field as described at the class; a share stands at rest instead."""
         picks = torch.randint(self.size, (count,), generator=self._generator)
-        return {key: value[picks] for key, value in self._pool.items()}
+        standing = torch.rand(count, generator=self._generator) < standing_share
+        return {
+            key: torch.where(standing.view(-1, *[1] * (value.dim() - 1)), self._standing[key], value[picks])
+            for key, value in self._pool.items()
+        }
+
+    def _rest(self) -> dict[str, Tensor]:
+        """One window [1, ...] of standing still in the default pose."""
+        position = torch.tensor([0.0, 0.0, character.DEFAULT_HEIGHT]).expand(1, features.WINDOW, 3)
+        orientation = torch.tensor([1.0, 0.0, 0.0, 0.0]).expand(1, features.WINDOW, 4)
+        joints = torch.tensor(character.DEFAULT_POSE, dtype=torch.float32).expand(1, features.WINDOW, -1)
+        return _start(position, orientation, joints, *self._kinematics(position, orientation, joints))
 
     def state(self) -> dict[str, Any]:
         """Copy the pool and the counts, for a checkpoint."""
@@ -78,7 +90,7 @@ class Starts:
         raise RuntimeError(f"the prior makes too few valid start states: {have} of {self.sampled} samples were usable")
 
     def _sample(self, count: int) -> Tensor:
-        """Raw windows [count, 10, 52]."""
+        """Raw windows [count, 10, 58]."""
         size = features.WINDOW * len(features.WINDOW_NAMES)
         flat = sampling.ddpm(self._score.denoiser, (count, size), self._generator)
         return self._score.denormalise(flat)
@@ -101,15 +113,24 @@ class Starts:
             & (bodies[:, -1, character.BODIES.index("head"), 2] > LOWEST_HEAD)
         )
         self.rejected += int((~good).sum())
-        position, orientation, clamped, bodies = position[good], orientation[good], clamped[good], bodies[good]
-        return {
-            "root_position": position,
-            "root_rotation": orientation,
-            "joint_position": clamped,
-            "key_position": bodies[..., features.KEY_BODY_INDEX, :],
-            "qpos": torch.cat((position[:, -1], orientation[:, -1], clamped[:, -1]), 1),
-            "qvel": _velocity(position, orientation, clamped),
-        }
+        position, orientation, clamped, bodies, rotations = (
+            part[good] for part in (position, orientation, clamped, bodies, rotations)
+        )
+        return _start(position, orientation, clamped, bodies, rotations)
+
+
+def _start(
+    position: Tensor, orientation: Tensor, joints: Tensor, bodies: Tensor, rotations: Tensor
+) -> dict[str, Tensor]:
+    """Start windows of poses [B, 10, ...] and the body poses that follow from them, see `Starts`."""
+    return {
+        "root_position": position,
+        "root_rotation": orientation,
+        "joint_position": joints,
+        "key_points": features.key_points(bodies, rotations),
+        "qpos": torch.cat((position[:, -1], orientation[:, -1], joints[:, -1]), 1),
+        "qvel": _velocity(position, orientation, joints),
+    }
 
 
 def _velocity(position: Tensor, orientation: Tensor, joints: Tensor) -> Tensor:

@@ -19,10 +19,10 @@ SPEED_EDGES = (0.3, 0.8, 1.3, 2.0, 2.7, 3.4, 4.2)  # m/s, bins by which windows 
 
 @dataclass(frozen=True)
 class Windows:
-    """Raw windows [N, 10, 52] (see `training.features.window`) with what is known of each."""
+    """Raw windows [N, 10, 58] (see `training.features.window`) with what is known of each."""
 
     values: Tensor
-    """[N, 10, 52] float32."""
+    """[N, 10, 58] float32."""
     clip: Tensor
     """[N] int64, index of the clip a window is from."""
     joint_velocity: Tensor
@@ -54,13 +54,11 @@ def cut(clips: Sequence[Clip], speeds: Sequence[float] = (1.0,)) -> Windows:
             if motion.seconds * CONTROL_HZ < features.WINDOW and not motion.loop:
                 continue
             states = motion_states(motion)
+            points = features.key_points(torch.as_tensor(states.body_position), torch.as_tensor(states.body_rotation))
             frames = [
                 _sliding(array)
-                for array in (
-                    states.root_position, states.root_rotation, states.joint_position,
-                    states.body_position[:, features.KEY_BODY_INDEX],
-                )
-            ]  # fmt: skip
+                for array in (states.root_position, states.root_rotation, states.joint_position, points.numpy())
+            ]
             values.append(features.window(*frames))
             owner.append(torch.full((len(frames[0]),), index))
             velocity.append(torch.as_tensor(states.joint_velocity[features.WINDOW - 1 :], dtype=torch.float32))
@@ -76,7 +74,7 @@ def _sliding(array: np.ndarray) -> Tensor:
 
 
 def mirror(values: Tensor) -> Tensor:
-    """Left and right of windows [..., 52] swapped."""
+    """Left and right of windows [..., 58] swapped."""
     index, sign = features.WINDOW_MIRROR
     return values[..., torch.from_numpy(index)] * torch.from_numpy(sign)
 

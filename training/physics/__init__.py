@@ -39,6 +39,10 @@ class Engine(Protocol):
         """
         ...
 
+    def push(self, force: torch.Tensor) -> None:
+        """Apply forces [N, 3] N, world, at the torsos in the next control steps, until the next call; zeros end it."""
+        ...
+
     def reset(self, ids: torch.Tensor, qpos: torch.Tensor, qvel: torch.Tensor) -> None:
         """Put simulations `ids` [n] into states qpos [n, 35], qvel [n, 34]; the others are untouched."""
         ...

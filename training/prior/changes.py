@@ -1,6 +1,6 @@
 """Changes that make real motion worse: what a prior's judgement is tested by (method.md §10).
 
-Each takes raw windows [N, 10, 52] and a generator and gives changed windows. Root and joints are changed; key bodies
+Each takes raw windows [N, 10, 58] and a generator and gives changed windows. Root and joints are changed; key bodies
 follow by forward kinematics, so that a change looks to the prior as it would coming from a simulation, and nothing is
 given away by hands that do not fit the arms. The last frame's root stays at the origin with heading 0, as in every
 window.
@@ -23,9 +23,9 @@ _ARMS = [i for i, name in enumerate(character.JOINT_NAMES) if "shoulder" in name
 
 
 def rebuild(position: Tensor, orientation: Tensor, joints: Tensor) -> Tensor:
-    """Windows [N, 10, 52] of root positions [N, 10, 3] m, rotations [N, 10, 4] wxyz, joint angles [N, 10, 28] rad."""
-    bodies, _ = Kinematics()(position, orientation, joints)
-    return features.window(position, orientation, joints, bodies[:, :, features.KEY_BODY_INDEX])
+    """Windows [N, 10, 58] of root positions [N, 10, 3] m, rotations [N, 10, 4] wxyz, joint angles [N, 10, 28] rad."""
+    bodies, rotations = Kinematics()(position, orientation, joints)
+    return features.window(position, orientation, joints, features.key_points(bodies, rotations))
 
 
 def frames_shuffled(windows: Tensor, generator: torch.Generator) -> Tensor:

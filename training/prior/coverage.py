@@ -19,9 +19,9 @@ _QUERIES, _REFERENCES = 512, 16384  # a tile of distances
 
 
 def nearest(windows: Tensor, references: Tensor, channel_std: Tensor) -> Tensor:
-    """Distance [M] of raw windows [M, 10, 52] to the nearest of `references` [N, 10, 52] or its mirror image.
+    """Distance [M] of raw windows [M, 10, 58] to the nearest of `references` [N, 10, 58] or its mirror image.
 
-    In standard deviations, `channel_std` [52], root mean square over frames and channels.
+    In standard deviations, `channel_std` [58], root mean square over frames and channels.
     """
     queries = [(w / channel_std).flatten(1) for w in (windows, motion_windows.mirror(windows))]
     least = torch.full((len(windows),), torch.inf)
@@ -36,7 +36,7 @@ def nearest(windows: Tensor, references: Tensor, channel_std: Tensor) -> Tensor:
 def coverage(
     windows: Tensor, held_out: Tensor, training: Tensor, alike: Tensor, channel_std: Tensor
 ) -> dict[str, float]:
-    """Coverage and fidelity of generated `windows`, and whether they are copies; all arguments raw [*, 10, 52].
+    """Coverage and fidelity of generated `windows`, and whether they are copies; all arguments raw [*, 10, 58].
 
     `alike` are as many windows drawn from the training data as it was trained on: what a perfect generator would make.
     The copy ratio is the median distance to the nearest training window, of generated over held-out windows: 1 where

@@ -1,13 +1,13 @@
 """Networks that predict the noise in a motion window: ε̂(x_t, t), all with one face.
 
-A window is flattened, 10 frames × 52 normalised channels = 520 numbers: x_t and ε̂ are [B, 520], t is [B] int64 in
+A window is flattened, 10 frames × 58 normalised channels = 580 numbers: x_t and ε̂ are [B, 580], t is [B] int64 in
 0…49. Three denoisers stand to choice (`prior.denoiser` in the configuration; training/README.md has the trade measured
 by the audit):
 
 - `principal` (the default): the window in its principal components y. Were motion Gaussian with variances λ, the best
   prediction would be linear (Wiener): ε̂_i = √(1-ᾱ)·y_i / (ᾱλ_i + 1-ᾱ). That part is exact from the data's covariance;
   a small network adds what is not Gaussian about the leading components.
-- `mlp`: a plain residual MLP on the 520 numbers.
+- `mlp`: a plain residual MLP on the 580 numbers.
 - `transformer`: two adaLN blocks over the ten frames, after SMP's reference network, in small.
 """
 
@@ -98,7 +98,7 @@ class PrincipalDenoiser(Denoiser):
         self.register_buffer("alpha_bar", schedule.alpha_bar())
 
     def fit(self, windows: Tensor, weights: Tensor, floor: float = 1e-4) -> None:
-        """Set mean, components and variances from normalised windows [N, 520] with weights [N].
+        """Set mean, components and variances from normalised windows [N, 580] with weights [N].
 
         `floor` bounds the variances from below: a component that training data never moves is not infinitely wrong.
         """

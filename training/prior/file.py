@@ -58,7 +58,7 @@ class LoadedPrior:
 
 
 class PriorGraph(nn.Module):
-    """What the file computes: raw states [B, 10, ...] and noise [B, K, 10, 52] to error [B, K] and reward [B]."""
+    """What the file computes: raw states [B, 10, ...] and noise [B, K, 10, 58] to error [B, K] and reward [B]."""
 
     def __init__(self, score: Score) -> None:
         """Wrap a score."""
@@ -71,7 +71,7 @@ class PriorGraph(nn.Module):
         body_rotation: Tensor, noise: Tensor,
     ) -> tuple[Tensor, Tensor]:  # fmt: skip
         """Judge windows; velocities and rotations of bodies are inputs of the contract that this prior ignores."""
-        keys = body_position[:, :, features.KEY_BODY_INDEX]
+        keys = features.key_points(body_position, body_rotation)
         return self.score(features.window(root_position, root_rotation, joint_position, keys), noise)
 
 

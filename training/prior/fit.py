@@ -147,6 +147,7 @@ def _set_reward(config: PriorConfig, score: Score, values: Tensor) -> None:
     reward = config.reward
     score.sharpness.fill_(reward.sharpness)
     score.calm_weight.fill_(reward.calm_weight)
+    score.statistics_weight.fill_(reward.statistics_weight)
     score.calibrate(values, by_speed=reward.by_speed, quantile=reward.tolerance_quantile)
 
 

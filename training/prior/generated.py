@@ -24,18 +24,18 @@ _SLACK = 0.01  # rad beyond a limit that count for nothing
 
 
 def figures(windows: Tensor) -> dict[str, object]:
-    """Figures of raw windows [N, 10, 52].
+    """Figures of raw windows [N, 10, 58].
 
     Shares are of windows: `beyond_limits` with a joint angle beyond its limits by more than .01 rad in any frame,
-    `sunk_2_cm` and `sunk_5_cm` with a sole that deep in the ground in any frame. `key_body_cm` is how far the window's
-    key bodies are from where its own joint angles put them, mean and 95 % quantile; `last_root_cm` and
+    `sunk_2_cm` and `sunk_5_cm` with a sole that deep in the ground in any frame. `key_point_cm` is how far the window's
+    key points are from where its own joint angles put them, mean and 95 % quantile; `last_root_cm` and
     `last_heading_deg` how far the last root is from origin and heading 0, where it is by definition. `skate` is the
     speed (m/s) of soles in contact, `flight_above_3_m_s` the share of frames without contact in windows of that speed
     (None without any), `joint_acceleration` the root mean square in rad/s² (jitter).
     """
     position, orientation, joints = features.unpack_window(windows)
     bodies, rotations = Kinematics()(position, orientation, joints)
-    keys = (bodies - position.unsqueeze(2))[:, :, features.KEY_BODY_INDEX]
+    keys = features.key_points(bodies, rotations) - position.unsqueeze(2)
     apart = (windows[..., -3 * keys.shape[2] :].unflatten(-1, (-1, 3)) - keys).norm(dim=-1).flatten()  # m
     cos, sin = rotation.heading(orientation[:, -1])
     state = _state(bodies, rotations)
@@ -51,7 +51,7 @@ def figures(windows: Tensor) -> dict[str, object]:
         "largest_beyond_limits_rad": max(0.0, beyond.max().item()),
         "sunk_2_cm": _share(lowest < -0.02),
         "sunk_5_cm": _share(lowest < -0.05),
-        "key_body_cm": {"mean": 100 * apart.mean().item(), "q95": 100 * float(np.quantile(apart.numpy(), 0.95))},
+        "key_point_cm": {"mean": 100 * apart.mean().item(), "q95": 100 * float(np.quantile(apart.numpy(), 0.95))},
         "last_root_cm": 100 * position[:, -1, :2].norm(dim=1).mean().item(),
         "last_heading_deg": torch.atan2(sin, cos).abs().rad2deg().mean().item(),
         "skate": _skate(state),

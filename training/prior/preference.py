@@ -32,7 +32,7 @@ class Judged:
     """N windows and their errors under R draws of noise."""
 
     windows: Tensor
-    """[N, 10, 52] raw."""
+    """[N, 10, 58] raw."""
     error: Tensor
     """[R, N, K] over all channels."""
     group_error: Tensor
@@ -45,7 +45,7 @@ class Judged:
 
 @torch.no_grad()
 def judge(score: Score, windows: Tensor, draws: int, seed: int) -> Judged:
-    """Errors of raw windows [N, 10, 52]; the noise depends on `seed`, `draws` and N alone."""
+    """Errors of raw windows [N, 10, 58]; the noise depends on `seed`, `draws` and N alone."""
     generator = torch.Generator().manual_seed(seed)
     errors, group_errors = [], []
     for _ in range(draws):
@@ -60,7 +60,7 @@ def judge(score: Score, windows: Tensor, draws: int, seed: int) -> Judged:
 def penalty(score: Score, judged: Judged) -> Tensor:
     """[R, N] what `score` makes of the errors: the reward is exp(-sharpness · penalty)."""
     own = judged.error.unsqueeze(-1) if score.groups == ("all",) else judged.group_error
-    return torch.stack([score.penalty(score.deviation(judged.windows, errors)) for errors in own])
+    return torch.stack([score.penalty(score.deviation(judged.windows, errors), score.oddity(judged.windows)) for errors in own])
 
 
 def preferred(real: Tensor, changed: Tensor) -> Tensor:
@@ -153,7 +153,7 @@ def cross_fit(
 
 
 def calibrated(score: Score, calibration: Calibration, windows: Tensor) -> Score:
-    """Return a score with `score`'s denoiser, calibrated so on raw real windows [N, 10, 52]."""
+    """Return a score with `score`'s denoiser, calibrated so on raw real windows [N, 10, 58]."""
     other = score.sibling(score.denoiser, calibration.groups).eval()
     other.sharpness.copy_(score.sharpness)
     other.calm_weight.fill_(calibration.calm_weight)

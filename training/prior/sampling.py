@@ -11,7 +11,7 @@ from training.prior.denoiser import Denoiser
 
 @torch.no_grad()
 def ddpm(denoiser: Denoiser, shape: tuple[int, int], generator: torch.Generator, clip: float = 8.0) -> Tensor:
-    """Sample `shape` = [B, 520] normalised windows by all 50 ancestral steps.
+    """Sample `shape` = [B, 580] normalised windows by all 50 ancestral steps.
 
     The predicted clean window is clipped to ±`clip` standard deviations before each step, which only binds on the
     first few, where √ᾱ is almost zero. With the posterior's variance 50 steps make samples a little calmer than the
@@ -34,7 +34,7 @@ def ddpm(denoiser: Denoiser, shape: tuple[int, int], generator: torch.Generator,
 
 @torch.no_grad()
 def ddim(denoiser: Denoiser, x: Tensor, levels: tuple[int, ...]) -> Tensor:
-    """Take windows x [B, 520] noised to levels[0] deterministically down the falling `levels` to a clean window."""
+    """Take windows x [B, 580] noised to levels[0] deterministically down the falling `levels` to a clean window."""
     signal = schedule.alpha_bar().to(x.device)
     for t, following in zip(levels, (*levels[1:], None), strict=True):
         noise = denoiser(x, torch.full((len(x),), t, device=x.device))

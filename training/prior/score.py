@@ -11,9 +11,14 @@ prior file, so that a reward means the same in every run:
   ρ_{t,g}(c), so that calm motion is not preferred to lively motion that goes just as fast;
 - two-sided: d = |log(e / ρ)|, with `calm_weight` on the side below, since motion that is too calm to be real has a
   LOWER error (method.md §10);
-- dead zone: deviations that most real windows have, up to `tolerance_{t,g}`, cost nothing.
+- dead zone: deviations that most real windows have, up to `tolerance_{t,g}`, cost nothing;
+- statistics: what the error cannot tell is asked directly. A shuffle of short quick steps has a lower error than real
+  walking, and the noise of a policy that explores hides even that. `statistics` (how far each body group moves within
+  the window, how the feet slip while they are down, how far they are apart) are held to those of real motion at the
+  same speed in the same way.
 
-    r = exp(-sharpness · mean_{t,g} max(0, |log(e_{t,g} / ρ_{t,g}(c))| - tolerance_{t,g}))
+    p = mean_{t,g} max(0, |log(e_{t,g} / ρ_{t,g}(c))| - tolerance_{t,g}) + weight · mean_s max(0, |u_s - ū_s(c)| - tol_s)
+    r = exp(-sharpness · p)
 """
 
 from __future__ import annotations
@@ -32,7 +37,7 @@ _SPAN = (features.WINDOW - 1) / 30.0  # s, first frame to last
 def condition(windows: Tensor) -> Tensor:
     """What the reference error may depend on, [B, 10]: hat functions of the root's speed, and its turning rate.
 
-    `windows` [B, 10, 52] are raw. Speed is the root's net horizontal travel over the window (m/s), linearly
+    `windows` [B, 10, 58] are raw. Speed is the root's net horizontal travel over the window (m/s), linearly
     interpolated between `SPEED_KNOTS`; the turning rate (rad/s) is that of the root's x axis, capped at 3.
     """
     speed = windows[:, 0, :2].norm(dim=1) / _SPAN
@@ -44,24 +49,50 @@ def condition(windows: Tensor) -> Tensor:
     return torch.cat((hats, turn.clamp(max=3.0).unsqueeze(1)), dim=1)
 
 
+def statistics(windows: Tensor, channel_std: Tensor) -> Tensor:
+    """Logarithms [B, 10] of what a window's motion amounts to; `windows` [B, 10, 58] are raw.
+
+    First the temporal spread of each body group but root travel (which is the speed), in units of `channel_std` [58];
+    then the slip, horizontal speed of the soles' edges while they are within 2 cm of the ground (m/s, plus .05); then
+    the mean horizontal distance of the heels (m, plus .05).
+    """
+    variance = (windows / channel_std).var(dim=1, unbiased=False)
+    spread = [
+        0.5 * (variance[:, channels].mean(1) + 1e-4).log() for name, channels in features.GROUPS.items()
+        if name != "root_travel"
+    ]  # fmt: skip
+    first = features.WINDOW_NAMES.index("right_heel_x")
+    sole = windows[..., first : first + 12].unflatten(2, (4, 3)) + windows[..., None, :3]  # world, up to yaw
+    speed = (sole[:, 1:, :, :2] - sole[:, :-1, :, :2]).norm(dim=-1) * 30.0  # [B, 9, 4] m/s
+    height = torch.maximum(sole[:, 1:, :, 2], sole[:, :-1, :, 2])
+    down = torch.sigmoid((0.02 - height) / 0.004)
+    slip = (down * speed).sum((1, 2)) / (down.sum((1, 2)) + 1.0)
+    apart = (sole[:, :, 0, :2] - sole[:, :, 2, :2]).norm(dim=-1).mean(1)
+    return torch.stack((*spread, (slip + 0.05).log(), (apart + 0.05).log()), dim=1)
+
+
+STATISTICS = (*(f"{name} spread" for name in features.GROUPS if name != "root_travel"), "slip", "feet apart")
+"""Names of the `statistics`."""
+
+
 class Score(nn.Module):
     """The frozen judge: normaliser, denoiser, reference errors, reward. What a prior file contains.
 
     In the file are `channel_mean` to `calm_weight`; the rest follows from this code.
     """
 
-    share: Tensor  # [52, G], averages channels into groups
+    share: Tensor  # [58, G], averages channels into groups
     signal: Tensor  # [K], ᾱ of the levels
     levels: Tensor  # [K]
-    channel_mean: Tensor  # [52]
-    channel_std: Tensor  # [52]
+    channel_mean: Tensor  # [58]
+    channel_std: Tensor  # [58]
     reference: Tensor  # [K, G, 10], log error of real motion per condition
     tolerance: Tensor  # [K, G], of |log(error / reference)|
     sharpness: Tensor  # []
     calm_weight: Tensor  # []
 
     def __init__(self, denoiser: Denoiser, groups: bool = True) -> None:
-        """Wrap a denoiser of [B, 520] windows; `groups` False judges all 52 channels as one group."""
+        """Wrap a denoiser of [B, 580] windows; `groups` False judges all 58 channels as one group."""
         super().__init__()
         self.denoiser = denoiser
         names = list(features.GROUPS) if groups else ["all"]
@@ -78,7 +109,10 @@ class Score(nn.Module):
         knots = len(SPEED_KNOTS) + 1
         self.register_buffer("reference", torch.zeros(len(schedule.LEVELS), len(names), knots))
         self.register_buffer("tolerance", torch.zeros(len(schedule.LEVELS), len(names)))
-        self.register_buffer("sharpness", torch.tensor(2.0))
+        self.register_buffer("statistics_reference", torch.zeros(len(STATISTICS), knots))
+        self.register_buffer("statistics_tolerance", torch.zeros(len(STATISTICS)))
+        self.register_buffer("statistics_weight", torch.tensor(1.0))
+        self.register_buffer("sharpness", torch.tensor(4.0))
         self.register_buffer("calm_weight", torch.tensor(1.0))
 
     def sibling(self, denoiser: Denoiser, groups: bool) -> Score:
@@ -89,16 +123,16 @@ class Score(nn.Module):
         return other
 
     def normalise(self, windows: Tensor) -> Tensor:
-        """Raw windows [B, 10, 52] to the denoiser's [B, 520]."""
+        """Raw windows [B, 10, 58] to the denoiser's [B, 580]."""
         return ((windows - self.channel_mean) / self.channel_std).flatten(1)
 
     def denormalise(self, flat: Tensor) -> Tensor:
-        """The denoiser's [B, 520] to raw windows [B, 10, 52]."""
+        """The denoiser's [B, 580] to raw windows [B, 10, 58]."""
         windows = flat.view(len(flat), features.WINDOW, -1)
         return windows * self.channel_std + self.channel_mean
 
     def errors(self, windows: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
-        """Noise-prediction errors of raw windows [B, 10, 52] under `noise` [B, K, 10, 52].
+        """Noise-prediction errors of raw windows [B, 10, 58] under `noise` [B, K, 10, 58].
 
         Returns e_t [B, K] over all channels and e_{t,g} [B, K, G] per body group. All levels go through the denoiser
         as one batch.
@@ -118,22 +152,27 @@ class Score(nn.Module):
         expected = torch.einsum("kgc,bc->bkg", self.reference, condition(windows))
         return group_errors.clamp_min(1e-8).log() - expected
 
-    def penalty(self, deviation: Tensor) -> Tensor:
-        """Mean over levels and groups [B] of what a deviation costs beyond the tolerance."""
+    def oddity(self, windows: Tensor) -> Tensor:
+        """u - ū(c) [B, S]: how far the window's statistics are from those of real motion at its speed, logarithmic."""
+        return statistics(windows, self.channel_std) - condition(windows) @ self.statistics_reference.T
+
+    def penalty(self, deviation: Tensor, oddity: Tensor) -> Tensor:
+        """What deviations [B, K, G] and oddities [B, S] cost beyond the tolerances, [B]."""
         above = (deviation - self.tolerance).clamp_min(0)
         below = (-deviation - self.tolerance).clamp_min(0)
-        return (above + self.calm_weight * below).mean((1, 2))
+        odd = (oddity.abs() - self.statistics_tolerance).clamp_min(0)
+        return (above + self.calm_weight * below).mean((1, 2)) + self.statistics_weight * odd.mean(1)
 
     def forward(self, windows: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
-        """Error per level [B, K] and reward [B] in (0, 1] of raw windows [B, 10, 52]."""
+        """Error per level [B, K] and reward [B] in (0, 1] of raw windows [B, 10, 58]."""
         error, group_errors = self.errors(windows, noise)
-        return error, torch.exp(-self.sharpness * self.penalty(self.deviation(windows, group_errors)))
+        return error, torch.exp(-self.sharpness * self.penalty(self.deviation(windows, group_errors), self.oddity(windows)))
 
     @torch.no_grad()
     def calibrate(
         self, windows: Tensor, by_speed: bool = True, quantile: float = 0.5, repeats: int = 8, ridge: float = 3.0
     ) -> None:
-        """Fit `reference` and `tolerance` to held-out real windows [N, 10, 52].
+        """Fit `reference` and `tolerance` to held-out real windows [N, 10, 58].
 
         The reference is the ridge regression of log errors on `condition`, the ridge pulling each speed's value
         towards the mean over speeds (all the way when not `by_speed`); the tolerance is the given quantile of
@@ -149,6 +188,10 @@ class Score(nn.Module):
         self.reference.copy_(reference)
         spread = (logs[0] - torch.einsum("kgc,bc->bkg", reference, conditions)).abs()
         self.tolerance.copy_(spread.flatten(1).quantile(quantile, dim=0).view(self.tolerance.shape))
+        values = statistics(windows, self.channel_std)
+        line = _regress(conditions, values.unsqueeze(1), ridge if by_speed else 1e12)[0]
+        self.statistics_reference.copy_(line)
+        self.statistics_tolerance.copy_((values - conditions @ line.T).abs().quantile(quantile, dim=0))
 
 
 def _regress(conditions: Tensor, target: Tensor, ridge: float) -> Tensor:

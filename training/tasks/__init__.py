@@ -28,6 +28,7 @@ class Body:
     joint_position: Tensor  # [N, 28] rad
     joint_velocity: Tensor  # [N, 28] rad/s
     body_position: Tensor  # [N, 15, 3] m
+    body_rotation: Tensor  # [N, 15, 4] wxyz
 
 
 class Task(Protocol):
