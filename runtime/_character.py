@@ -28,7 +28,6 @@ from runtime.controller import Controller
 from runtime.goals import Goal, GoalError, default_vector
 
 
-
 class Character:
     """One simulated humanoid in a `World`. Made by `World.add_character`.
 

@@ -216,9 +216,7 @@ def rotate(quaternion: np.ndarray, vector: np.ndarray) -> np.ndarray:
     return vector + w * t + a * t[..., [2, 0, 1]] - b * t[..., [1, 2, 0]]
 
 
-def read_state(
-    qpos: np.ndarray, qvel: np.ndarray, xpos: np.ndarray, xquat: np.ndarray, slots: Slots
-) -> State:
+def read_state(qpos: np.ndarray, qvel: np.ndarray, xpos: np.ndarray, xquat: np.ndarray, slots: Slots) -> State:
     """Gather a character's `State` from MuJoCo arrays with any leading axes.
 
     `xpos` [..., nbody, 3] and `xquat` [..., nbody, 4] must belong to the same instant as `qpos` and `qvel`

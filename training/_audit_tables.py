@@ -7,19 +7,28 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-_LADDER = {  # title: groups, by_speed, calm_weight, tolerance_quantile
-    "no extra below": (False, False, 0.0, 0.0),
-    "+ groups": (True, False, 0.0, 0.0),
-    "+ by speed": (True, True, 0.0, 0.0),
-    "+ dead zone .5": (True, True, 0.0, 0.5),
-    "+ calm .25": (True, True, 0.25, 0.5),
-    "+ calm .5": (True, True, 0.5, 0.5),
-    "+ calm 1": (True, True, 1.0, 0.5),
-    "calm .5, no groups": (False, True, 0.5, 0.5),
-    "calm .5, not by speed": (True, False, 0.5, 0.5),
-    "calm .5, no dead zone": (True, True, 0.5, 0.0),
+_KEYS = ("groups", "by_speed", "calm_weight", "tolerance_quantile", "statistics_weight")
+_ADDED = {
+    "no extra below": (False, False, 0.0, 0.0, 0.0),
+    "+ groups": (True, False, 0.0, 0.0, 0.0),
+    "+ by speed": (True, True, 0.0, 0.0, 0.0),
+    "+ dead zone": (True, True, 0.0, 0.5, 0.0),
+    "+ calm .25": (True, True, 0.25, 0.5, 0.0),
+    "calm .5": (True, True, 0.5, 0.5, 0.0),
+    "calm 1": (True, True, 1.0, 0.5, 0.0),
+    "+ statistics": (True, True, 1.0, 0.5, 2.0),
 }
-"""Calibrations shown; the report has all."""
+_ALL_BUT = {
+    "all": (True, True, 1.0, 0.5, 2.0),
+    "calm .5": (True, True, 0.5, 0.5, 2.0),
+    "calm .25": (True, True, 0.25, 0.5, 2.0),
+    "calm 0": (True, True, 0.0, 0.5, 2.0),
+    "no groups": (False, True, 1.0, 0.5, 2.0),
+    "not by speed": (True, False, 1.0, 0.5, 2.0),
+    "no dead zone": (True, True, 1.0, 0.0, 2.0),
+    "no statistics": (True, True, 1.0, 0.5, 0.0),
+}
+"""Calibrations shown, by `_KEYS`; the report has all."""
 
 
 def show(report: dict[str, Any], console: Console) -> None:
@@ -52,16 +61,23 @@ def _preference(report: dict[str, Any], console: Console) -> None:
 
 
 def _remedies(remedies: dict[str, Any], console: Console) -> None:
-    table = Table(title="the same for the reward, each remedy calibrated on the other half of the performances")
-    for name in ("change", "mean error", *_LADDER):
-        table.add_column(name, justify="left" if name == "change" else "right", min_width=5)
-    keys = ("groups", "by_speed", "calm_weight", "tolerance_quantile")
-    shares = {tuple(entry[key] for key in keys): entry["changes"] for entry in remedies["cross_fitted"]}
-    for name, plain in remedies["mean_error"].items():
-        table.add_row(name, _share(plain), *(_share(shares[setting][name]) for setting in _LADDER.values()))
-    console.print(table)
+    shares = {tuple(entry[key] for key in _KEYS): entry["changes"] for entry in remedies["cross_fitted"]}
+    plain = {"mean error": remedies["mean_error"]}
+    title = "the same for rewards calibrated on the other half of the performances: remedies"
+    _columns(f"{title} added one by one", plain | {name: shares[key] for name, key in _ADDED.items()}, console)
+    _columns(f"{title} left out one by one", {name: shares[key] for name, key in _ALL_BUT.items()}, console)
     name, most = max(remedies["shipped_minus_as_in_the_file"].items(), key=lambda item: abs(item[1]))
     console.print(f"cross-fitted shares differ from the shipped calibration's by {most:+.3f} at most ({name})")
+
+
+def _columns(title: str, columns: dict[str, dict[str, float]], console: Console) -> None:
+    """Print shares of changes by {title of column: {change: share}}."""
+    table = Table(title=title)
+    for name in ("change", *columns):
+        table.add_column(name, justify="left" if name == "change" else "right", min_width=5)
+    for change in next(iter(columns.values())):
+        table.add_row(change, *(_share(column[change]) for column in columns.values()))
+    console.print(table)
 
 
 def _generated(figures: dict[str, Any], console: Console) -> None:

@@ -83,9 +83,13 @@ def window_speed(states: State) -> np.ndarray:
 
 def window_values(states: State) -> np.ndarray:
     """Raw windows [B, 10, 58] of states [B, 10], see `training.features.window`."""
-    names = ("root_position", "root_rotation", "joint_position", "body_position", "body_rotation")
-    *frames, position, rotation = (torch.from_numpy(np.asarray(getattr(states, name), np.float64)) for name in names)
-    return features.window(*frames, features.key_points(position, rotation)).numpy()
+
+    def tensor(values: np.ndarray) -> torch.Tensor:
+        return torch.from_numpy(np.asarray(values, np.float64))
+
+    points = features.key_points(tensor(states.body_position), tensor(states.body_rotation))
+    root = tensor(states.root_position), tensor(states.root_rotation)
+    return features.window(*root, tensor(states.joint_position), points).numpy()
 
 
 def pose_features(values: np.ndarray) -> np.ndarray:

@@ -18,7 +18,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -138,7 +138,9 @@ def audit(settings: AuditConfig, loaded: LoadedPrior, data: Data, console: Conso
         speed = windows_per_second(loaded.score, data.held_out.values)
         progress.advance(bar)
     return {
-        "prior": {"file": settings.prior, "name": loaded.metadata["configuration"]["name"], "sha256": loaded.sha256},
+        "prior": {"file": settings.prior, "name": loaded.metadata["configuration"]["name"]},
+        "sha256": loaded.sha256,
+        "headline": headline(preferences, remedies, samples, speed),
         "data": {
             "held_out_windows": len(data.held_out), "held_out_performances": len(set(data.groups)),
             "training_windows": len(data.training), "what_the_prior_was_made_of": data.known,
@@ -156,10 +158,31 @@ def audit(settings: AuditConfig, loaded: LoadedPrior, data: Data, console: Conso
     }  # fmt: skip
 
 
+def headline(
+    preferences: dict[str, Any], remedies: dict[str, Any], samples: dict[str, Any], speed: float
+) -> dict[str, Any]:
+    """The figures that a model card shows, in its words."""
+    fitted, own = remedies["shipped"], samples["generated"]["samples"]
+    return {
+        "real preferred by the reward, calibrated on other clips, over": {
+            name: f"{share:.2f} ± {fitted['standard_error'][name]:.2f}" for name, share in fitted["changes"].items()
+        },
+        "real preferred by the raw error at t = 8 over": {name: row["error"][-1] for name, row in preferences.items()},
+        "held-out windows covered by samples": samples["coverage"]["coverage_of_held_out"],
+        "held-out windows covered by as many training windows": samples["coverage"]["coverage_of_held_out_by_training"],
+        "samples near training data": samples["coverage"]["fidelity_to_training"],
+        "samples' distance to training data over held-out motion's": samples["coverage"]["copy_ratio"],
+        "samples with a joint beyond its limits": own["beyond_limits"],
+        "samples with a sole 2 cm in the ground": own["sunk_2_cm"],
+        "samples that make no start state": samples["generated"]["rejected_as_starts"],
+        "windows judged a second on one thread": round(speed),
+    }
+
+
 def shipped_calibration(loaded: LoadedPrior) -> Calibration:
     """The remedies that the file's own reward uses."""
     reward = loaded.metadata["configuration"]["reward"]
-    return Calibration(*(reward[k] for k in ("groups", "by_speed", "calm_weight", "tolerance_quantile")))
+    return Calibration(**{field.name: reward[field.name] for field in fields(Calibration)})
 
 
 def _judgements(

@@ -42,7 +42,7 @@ class RewardConfig:
     """Weight of errors that are too low; 0 never punishes calm motion."""
     tolerance_quantile: float = 0.5
     """Share of real windows whose deviation costs nothing, per group and level."""
-    statistics_weight: float = 1.0
+    statistics_weight: float = 2.0
     """Weight of window statistics that are not those of real motion at that speed; 0 judges by errors alone."""
     sharpness: float = 4.0
     """w_s: how steeply the reward falls with the mean excess log error."""
@@ -96,13 +96,13 @@ class EnvironmentConfig:
 
     episode_seconds: float = 20.0
     """Episodes end as time-outs after this long."""
-    task_weight: float = 0.5
+    task_weight: float = 0.4
     """w_g."""
-    style_weight: float = 0.5
+    style_weight: float = 0.6
     """w_smp."""
-    style_sharpness: tuple[float, float] = (1.5, 6.0)
-    """w_s: how steeply r_smp falls with the prior's penalty p: the mean of exp(-w_s p) over both. The flat one leads from
-    afar, where a policy that still falls would see no slope of the steep one; the steep one tells good from better."""
+    style_sharpness: tuple[float, float] = (1.5, 5.0)
+    """w_s: r_smp is the mean of exp(-w_s p) over both, p the prior's penalty. The flat one leads from afar, where a
+    policy that still falls would see no slope of the steep one; the steep one tells good from better."""
     composition: str = "additive"
     """`additive`: w_g·r_g + w_smp·r_smp; `product`: r_g·r_smp."""
     prior_interval: int = 2
@@ -111,7 +111,7 @@ class EnvironmentConfig:
     """Start windows kept; a quarter is replaced every `start_refresh` control steps."""
     start_refresh: int = 1000
     """Control steps between replacements."""
-    standing_share: float = 0.1
+    standing_share: float = 0.25
     """Share of episodes that start standing in the default pose, as a character in a world does."""
     push_rate: float = 0.15
     """Pushes a second on every torso, at random times and in random horizontal directions …"""
@@ -173,7 +173,7 @@ class LearnerConfig:
     def __post_init__(self) -> None:
         """Check what types do not say."""
         _one_of("learner.symmetry", self.symmetry, ("none", "augment", "loss"))
-        _at_least_one("learner", self, "envs", "horizon", "samples", "epochs", "minibatches")
+        _at_least_one("learner", self, "envs", "horizon", "samples", "epochs", "minibatches", "std_samples")
 
 
 @dataclass(frozen=True)

@@ -85,7 +85,7 @@ def export(path: Path, learner: Learner, metadata: dict[str, Any]) -> float:
 
 def _roll_out(environment: Environment, graph: ControllerGraph) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]:
     """Run the deterministic policy: states, goals and targets of 1,000 control steps, one humanoid after the other."""
-    engine, kept = environment.engine, {name: [] for name in (*character.STATE_SHAPES, "goal", contract.OUTPUT)}
+    kept = {name: [] for name in (*character.STATE_SHAPES, "goal", contract.OUTPUT)}
     witnesses = min(WITNESSES, environment.num_envs)
     with torch.no_grad():
         for _ in range(math.ceil(VERIFY_STEPS / witnesses)):

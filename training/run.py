@@ -125,7 +125,7 @@ def export_only(config: RunConfig) -> None:
 def finish(config: RunConfig, learner: Learner, seconds: float) -> None:
     """Export the controller, verified, into the run folder and, where asked, to `output`."""
     path = Path(config.folder) / "controller.onnx"
-    difference = export(path, learner, card(config, learner.samples, seconds))
+    difference = export(path, learner, card(config, learner, seconds))
     print(f"wrote {path}: {learner.samples:,} samples, targets equal the policy's within {difference:.1e} rad")
     if config.output:
         Path(config.output).parent.mkdir(parents=True, exist_ok=True)
@@ -133,17 +133,22 @@ def finish(config: RunConfig, learner: Learner, seconds: float) -> None:
         print(f"wrote {config.output}, the same file")
 
 
-def card(config: RunConfig, samples: int, seconds: float) -> dict[str, Any]:
-    """Provenance for the controller's metadata (keyword arguments of `runtime.contract.controller_metadata`)."""
+def card(config: RunConfig, learner: Learner, seconds: float) -> dict[str, Any]:
+    """Provenance for the controller's metadata (keyword arguments of `runtime.contract.controller_metadata`).
+
+    Samples and hours count the runs that this one started from, too.
+    """
     prior = prior_file.load(config.task.prior)
+    samples = learner.samples + sum(run["samples"] for run in learner.lineage)
+    hours = seconds / 3600 + sum(run["hours"] for run in learner.lineage)
     return {
         "prior": {"name": prior.metadata["configuration"]["name"], "sha256": prior.sha256},
         "datasets": [
             {key: entry[key] for key in ("name", "licence", "clips", "minutes")} for entry in prior.metadata["datasets"]
         ],
         "training": {
-            "seed": config.seed, "samples": samples, "hours": seconds / 3600, "hardware": hardware(),
-            "code_version": code_version(), "configuration": settings.as_plain(config),
+            "seed": config.seed, "samples": samples, "hours": hours, "lineage": learner.lineage,
+            "hardware": hardware(), "code_version": code_version(), "configuration": settings.as_plain(config),
         },
         "evaluation": {},
     }  # fmt: skip

@@ -38,11 +38,14 @@ def _one_thread() -> None:
 
 
 def sliding(seed: int, speed: float) -> Motion:
-    """The standing figure of `motions.standing`, trembling in all joints and pushed along x at `speed` m/s."""
+    """The standing figure of `motions.standing`, trembling all over and pushed along x at `speed` m/s."""
     still, rng = standing(90), np.random.default_rng(seed)
+    wave = np.sin(np.arange(90)[:, None] * rng.uniform(0.1, 0.4, 32) + rng.uniform(0, 6, 32))
     position = still.root_position + np.outer(np.arange(90) / 30 * speed, [1.0, 0.0, 0.0])
-    wave = np.sin(np.arange(90)[:, None] * rng.uniform(0.1, 0.4, 28) + rng.uniform(0, 6, 28))
-    return Motion(30.0, position, still.root_rotation, still.joint_position + 0.03 * wave, name=f"slide{seed}")
+    position[:, 2] += 0.01 * wave[:, 28]
+    turn = np.concatenate((np.ones((90, 1)), 0.03 * wave[:, 29:]), axis=1)  # small turns about x, y and z
+    turn /= np.linalg.norm(turn, axis=1, keepdims=True)
+    return Motion(30.0, position, turn, still.joint_position + 0.03 * wave[:, :28], name=f"slide{seed}")
 
 
 @pytest.fixture(scope="session")

@@ -17,12 +17,12 @@ from hydra.core.global_hydra import GlobalHydra
 from rich.console import Console
 
 from tests.training.conftest import sliding
-from training import _audit_tables, audit, config
+from training import _audit_tables, audit, cards, config
 from training.motion import dataset
 from training.motion.dataset import Clip
 from training.prior.changes import CHANGES
 from training.prior.file import LoadedPrior
-from training.prior.preference import Calibration
+from training.prior.preference import CALIBRATIONS, Calibration
 
 ROOT = Path(__file__).parents[2]
 
@@ -74,14 +74,15 @@ def numbers(value: Any) -> list[float]:
     return [value] if isinstance(value, int | float) else []
 
 
-def test_report_is_complete(report: dict[str, Any]):
+def test_report_is_complete(report: dict[str, Any], prior: LoadedPrior):
     """Every change and every remedy, with shares between 0 and 1; samples, coverage and cost; all of it JSON."""
     again = json.loads(json.dumps(report))
     changes, remedies = again["preference"]["changes"], again["remedies"]
     assert set(changes) == set(remedies["mean_error"]) == set(remedies["shipped"]["changes"]) == set(CHANGES)
     shares = [s for row in changes.values() for s in (*row["error"], row["reward"], row["reward_apart"])]
     shares += [s for entry in remedies["cross_fitted"] for s in entry["changes"].values()]
-    assert len(shares) == 5 * len(CHANGES) + 32 * len(CHANGES)
+    shipped = audit.shipped_calibration(prior)
+    assert len(shares) == (5 + len({*CALIBRATIONS, shipped})) * len(CHANGES)
     assert all(0.0 <= share <= 1.0 for share in shares)
     assert all(math.isfinite(n) for n in numbers(report))
     assert set(again["generated"]) == {"samples", "training", "held_out", "rejected_as_starts"}
@@ -98,6 +99,17 @@ def test_gross_changes_are_seen(report: dict[str, Any]):
         assert row["mean_reward"] < row["mean_reward_of_real"]
 
 
+def test_model_cards_can_read_it(report: dict[str, Any], prior: LoadedPrior):
+    """The file's hash and a headline of figures by name, one for each change and those of samples and cost."""
+    assert report["sha256"] == prior.sha256
+    rows = dict(cards._flat(report["headline"]))
+    assert len(rows) == 2 * len(CHANGES) + 8
+    assert re.fullmatch(
+        r"[01]\.\d\d ± 0\.\d\d", rows["real preferred by the reward, calibrated on other clips, over: frozen"]
+    )
+    assert float(rows["windows judged a second on one thread"]) > 10
+
+
 def test_difference_to_the_shipped_calibration(report: dict[str, Any]):
     """It is the cross-fitted share minus the one in the table."""
     remedies, changes = report["remedies"], report["preference"]["changes"]
@@ -109,12 +121,21 @@ def test_difference_to_the_shipped_calibration(report: dict[str, Any]):
 def test_real_windows_fit_their_kinematics(report: dict[str, Any]):
     """Key bodies of data are where the joints put them; those of a barely trained prior's samples are not."""
     generated = report["generated"]
-    assert generated["held_out"]["key_body_cm"]["q95"] < 0.01 < generated["samples"]["key_body_cm"]["mean"]
+    assert generated["held_out"]["key_point_cm"]["q95"] < 0.01 < generated["samples"]["key_point_cm"]["mean"]
 
 
 def test_shipped_calibration_is_the_files(prior: LoadedPrior):
-    """As `training.config` has it by default."""
-    assert audit.shipped_calibration(prior) == Calibration(True, True, 0.5, 0.5)
+    """As the file's own configuration says."""
+    reward = {
+        "groups": False,
+        "by_speed": True,
+        "calm_weight": 0.3,
+        "tolerance_quantile": 0.4,
+        "statistics_weight": 0.7,
+    }
+    configuration = {**prior.metadata["configuration"], "reward": {**reward, "sharpness": 9.0}}
+    other = replace(prior, metadata={**prior.metadata, "configuration": configuration})
+    assert audit.shipped_calibration(other) == Calibration(False, True, 0.3, 0.4, 0.7)
 
 
 def test_tables_show_everything(report: dict[str, Any]):

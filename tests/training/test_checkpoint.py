@@ -152,6 +152,24 @@ def test_init_starts_a_new_run_from_a_checkpoint(config, monkeypatch, tmp_path):
     assert path.read_bytes() == bytes_before
 
 
+def test_lineage_adds_up(config, tmp_path):
+    """A run started from a run started from a run: its card counts the samples and hours of all, eldest first."""
+    for name, begun, hours in (("one", "", 0.5), ("two", "one", 0.25), ("three", "two", 1.0)):
+        origin = str(tmp_path / begun / CHECKPOINT) if begun else ""
+        run_config = replace(config, folder=str(tmp_path / name), init=origin)
+        Path(run_config.folder).mkdir()
+        learner = run.build(ALONE, run_config)
+        checkpoint.restore(run_config, learner)
+        learner.iterate()
+        checkpoint.save(run_config, learner, 3600 * hours)
+    assert learner.lineage == [{"checkpoint": CHECKPOINT, "samples": 32, "hours": h} for h in (0.5, 0.25)]
+    training = run.card(run_config, learner, 3600.0)["training"]
+    assert (training["samples"], training["hours"]) == (3 * 32, 1.75)
+    again = run.build(ALONE, run_config)
+    checkpoint.restore(replace(run_config, init="", resume=run_config.folder), again)
+    assert again.lineage == learner.lineage  # resuming is going on, not starting from
+
+
 def test_what_may_change_on_resuming(config, monkeypatch):
     """The run's own configuration holds but for limits that are given again, output and the number of processes."""
     start_and_kill(config, monkeypatch, 1)

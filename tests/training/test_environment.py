@@ -9,24 +9,29 @@ import pytest
 import torch
 from torch import Tensor
 
+from runtime import character
 from runtime.character import JOINTS
 from training import features
 from training.config import ConfigError, EnvironmentConfig
 from training.learning.environment import ActionTransform, Environment, History
+from training.physics.mujoco import default_state
+from training.prior.score import STATISTICS
 from training.tasks import Body
 
 
 def random_body(envs: int, generator: torch.Generator) -> Body:
-    """Humanoids in random states; the rotations are no units, which a history does not mind."""
+    """Humanoids in random states; the roots' rotations are no units, which a history does not mind."""
     shapes = {"root_position": (3,), "root_rotation": (4,), "root_linear_velocity": (3,), "root_angular_velocity": (3,)}
     shapes |= {"joint_position": (28,), "joint_velocity": (28,), "body_position": (15, 3)}
-    return Body(**{name: torch.randn(envs, *shape, generator=generator) for name, shape in shapes.items()})
+    drawn = {name: torch.randn(envs, *shape, generator=generator) for name, shape in shapes.items()}
+    turns = torch.nn.functional.normalize(torch.randn(envs, 15, 4, generator=generator), dim=2)
+    return Body(**drawn, body_rotation=turns)
 
 
 def frame(body: Body, env: int) -> list[Tensor]:
     """What a history keeps of one humanoid."""
-    keys = body.body_position[env, list(features.KEY_BODY_INDEX)]
-    return [body.root_position[env], body.root_rotation[env], body.joint_position[env], keys]
+    points = features.key_points(body.body_position[env], body.body_rotation[env])
+    return [body.root_position[env], body.root_rotation[env], body.joint_position[env], points]
 
 
 def test_history_equals_a_naive_list():
@@ -36,7 +41,7 @@ def test_history_equals_a_naive_list():
     for step in range(25):
         if step in (0, 13):
             ids = torch.tensor([0, 1, 2] if step == 0 else [2, 0])
-            names = {"root_position": (3,), "root_rotation": (4,), "joint_position": (28,), "key_position": (5, 3)}
+            names = {"root_position": (3,), "root_rotation": (4,), "joint_position": (28,), "key_points": (7, 3)}
             start = {name: torch.randn(len(ids), 10, *shape, generator=rng) for name, shape in names.items()}
             history.fill(ids, start)
             for row, env in enumerate(ids.tolist()):
@@ -76,13 +81,13 @@ def test_observation_after_reset_is_that_of_the_start(make_environment):
     let_fall(environment, [1])
     starts = environment.starts.draw
     drawn: list[dict[str, Tensor]] = []
-    environment.starts.draw = lambda count: drawn.append(starts(count)) or drawn[-1]
+    environment.starts.draw = lambda *asked: drawn.append(starts(*asked)) or drawn[-1]
     observation, _, done, _, _ = environment.step(still)
     assert done.tolist() == [0, 1, 0, 0]
     start = drawn[0]
     assert torch.equal(environment.engine.qpos[1].float(), start["qpos"][0])
     assert torch.equal(environment.engine.qvel[1].float(), start["qvel"][0])
-    frames = [start[name] for name in ("root_position", "root_rotation", "joint_position", "key_position")]
+    frames = [start[name] for name in ("root_position", "root_rotation", "joint_position", "key_points")]
     assert torch.equal(environment.history.windows(slice(1, 2)), features.window(*frames))
     seen = observation["policy"][1]
     assert seen[0] == start["qpos"][0, 2]  # root height
@@ -128,15 +133,87 @@ def test_only_a_share_is_judged_each_step(make_environment):
 
 
 def test_style_reward_is_that_of_the_window(make_environment, prior):
-    """The style reward is the prior's reward of the window that ends now, under the noise that was drawn."""
-    environment = make_environment(prior_interval=1)
+    """From the prior's reward r = exp(-w p) of the window that ends now follows r_smp of w/20 and w/10: r^.05, r^.1.
+
+    Under the noise that was drawn; what is logged are its errors and oddities.
+    """
+    own = prior.score.sharpness.item()
+    environment = make_environment(prior_interval=1, style_sharpness=(0.05 * own, 0.1 * own))
+    environment._pushes = lambda: torch.zeros(4, 3)  # so that noise is the first that is drawn
     random = environment._generator.get_state()
-    environment.step(torch.zeros(4, 28))
+    _, _, done, _, figures = environment.step(torch.zeros(4, 28))
+    assert not done.any()
     window = environment.history.windows(slice(None))
     noise = torch.randn((4, 3, 10, 58), generator=torch.Generator().set_state(random))
     error, reward = prior.score(window, noise)
-    torch.testing.assert_close(environment._style, reward)
-    torch.testing.assert_close(environment._errors, error)
+    torch.testing.assert_close(figures["style_reward"], 0.5 * reward**0.05 + 0.5 * reward**0.1)
+    assert figures["style_reward"].min() > 0.1 and figures["style_reward"].std() > 0.001
+    torch.testing.assert_close(figures["error_t15"], error[:, 1])
+    torch.testing.assert_close(figures["odd_slip"], prior.score.oddity(window)[:, STATISTICS.index("slip")])
+
+
+def test_style_reward_by_hand(make_environment):
+    """With sharpnesses 1 and 2, penalties 0, ln 2 and ln 4 are worth 1, (½ + ¼)/2 and (¼ + 1/16)/2."""
+    environment = make_environment(style_sharpness=(1.0, 2.0))
+    found = environment._reward(torch.tensor([1.0, 2.0, 4.0]).log())
+    assert found.tolist() == pytest.approx([1.0, 0.375, 0.15625])
+    slope = [environment._reward(torch.tensor(p)) - environment._reward(torch.tensor(p + 0.1)) for p in (0.0, 3.0)]
+    assert slope[0] > 0.1 and slope[1] > 0.001  # steep near real motion, and still a slope far from it
+
+
+def test_pushes_come_at_their_rate(make_environment):
+    """With 3 a second, one torso in ten is pushed each step, in all directions, evenly up to 20 N·s, never upwards."""
+    environment = make_environment(envs=64, push_rate=3.0, push_impulse=20.0)
+    force = torch.stack([environment._pushes() for _ in range(400)])  # [400, 64, 3] N
+    pushed = force.any(dim=2)
+    assert pushed.float().mean().item() == pytest.approx(0.1, abs=0.01)
+    assert ((pushed.float().mean(0) > 0.02) & (pushed.float().mean(0) < 0.25)).all()  # everybody's turn comes
+    assert not force[..., 2].any()
+    impulse = force[pushed] / character.CONTROL_HZ  # N·s over one control step
+    assert impulse.norm(dim=1).max() <= 20.0 and impulse.norm(dim=1).mean().item() == pytest.approx(10.0, abs=0.5)
+    assert (impulse / impulse.norm(dim=1, keepdim=True)).mean(0).abs().max() < 0.06
+
+
+def test_a_push_moves_whom_it_hits_for_one_step(make_environment):
+    """The force drawn is on that torso, and nothing else, while physics runs; the others move as if there were none."""
+    pushed, calm = (make_environment(push_rate=0.0) for _ in range(2))
+    force, seen = torch.zeros(4, 3), []
+    force[2, 1] = 300.0
+    for environment, draws in ((pushed, [force, torch.zeros(4, 3)]), (calm, [torch.zeros(4, 3)] * 2)):
+        environment._pushes = iter(draws).__next__
+    run = pushed.engine.step
+    pushed.engine.step = lambda target: seen.append(pushed.engine.state()["force"]) or run(target)
+    for environment in (pushed, calm):
+        environment.step(torch.zeros(4, 28))
+    torso = 1 + character.BODIES.index("torso")
+    assert seen[0].nonzero().tolist() == [[2, torso, 1]] and seen[0][2, torso, 1] == 300.0
+    moved = (pushed.engine.qvel != calm.engine.qvel).any(1)
+    assert moved.tolist() == [False, False, True, False]
+    faster = pushed.engine.qvel[2, 1] - calm.engine.qvel[2, 1]
+    assert 0.02 < faster < 2.0  # 10 N·s on the torso of 50 kg pull the root along
+    pushed.step(torch.zeros(4, 28))
+    assert not seen[1].any()
+
+
+def test_no_pushes_unless_asked(make_environment):
+    """A rate of 0 is no force, an impulse of 0 the same."""
+    for setting in ({"push_rate": 0.0}, {"push_rate": 30.0, "push_impulse": 0.0}):
+        environment = make_environment(**setting)
+        assert not torch.stack([environment._pushes() for _ in range(50)]).any()
+
+
+def test_standing_starts(make_environment):
+    """With a share of 1 all start at rest in the default pose, and their history is ten frames of that; with 0 none."""
+    environment = make_environment(standing_share=1.0)
+    qpos, qvel = default_state(4)
+    torch.testing.assert_close(environment.engine.qpos, qpos, atol=1e-6, rtol=0)
+    assert torch.equal(environment.engine.qvel, qvel)
+    window = environment.history.windows(slice(None))
+    assert torch.equal(window, window[:1, :1].expand_as(window))
+    points = features.key_points(environment.body.body_position, environment.body.body_rotation)
+    seen = window[:, -1, -21:].unflatten(1, (7, 3)) + environment.body.root_position.unsqueeze(1)
+    torch.testing.assert_close(seen, points, atol=1e-5, rtol=0)  # what the engine says of that pose
+    assert make_environment(standing_share=0.0).engine.qvel.any(1).all()
 
 
 @pytest.mark.parametrize(
@@ -185,7 +262,7 @@ def test_start_pool_is_refreshed(make_environment):
 
 def test_state_and_restore_repeat_the_future(make_environment):
     """Another environment given the state goes on with the same observations, rewards and ends, bit for bit."""
-    settings = {"start_refresh": 15, "episode_seconds": 0.5}
+    settings = {"start_refresh": 15, "episode_seconds": 0.5, "style_sharpness": (0.05, 0.1)}  # so that style counts
     one, other = make_environment(**settings), make_environment(seed=9, **settings)
     actions = torch.randn(32, 4, 28, generator=torch.Generator().manual_seed(1))
     for action in actions[:16]:

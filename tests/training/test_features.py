@@ -46,8 +46,8 @@ def observe(states: dict[str, Tensor]) -> Tensor:
 def window(states: dict[str, Tensor]) -> Tensor:
     """The window [1, 10, 58] that ends with the last of the states."""
     names = ("root_position", "root_rotation", "joint_position")
-    last = {name: states[name][None, -features.WINDOW :] for name in (*names, "body_position")}
-    return features.window(*(last[n] for n in names), last["body_position"][:, :, features.KEY_BODY_INDEX])
+    last = {name: value[None, -features.WINDOW :] for name, value in states.items()}
+    return features.window(*(last[n] for n in names), features.key_points(last["body_position"], last["body_rotation"]))
 
 
 def moved(states: dict[str, Tensor], yaw: float, shift: tuple[float, float, float]) -> dict[str, Tensor]:
@@ -93,7 +93,7 @@ def test_names_count_what_comes_out():
     members = sorted(i for group in features.GROUPS.values() for i in group)
     assert members == list(range(58))
     assert [features.WINDOW_NAMES[i] for i in features.GROUPS["root_travel"]] == ["root_x", "root_y"]
-    assert len(features.GROUPS["legs"]) == 14 and len(features.GROUPS["feet"]) == 6
+    assert len(features.GROUPS["legs"]) == 14 and len(features.GROUPS["feet"]) == 12
 
 
 def test_window_by_hand():
@@ -102,15 +102,28 @@ def test_window_by_hand():
     yaw = rotation.from_axis(torch.tensor([0.0, 0.0, 1.0]), torch.tensor(math.pi / 2)).expand(12, 4)
     position = torch.tensor([[5.0, 1.0 + 0.03 * t, 0.9] for t in range(12)])
     joints = torch.from_numpy(character.DEFAULT_POSE).float().expand(12, 28)
-    bodies, _ = Kinematics()(position, yaw, joints)
-    states |= {"root_position": position, "root_rotation": yaw, "joint_position": joints, "body_position": bodies}
+    bodies, rotations = Kinematics()(position, yaw, joints)
+    states |= {"root_position": position, "root_rotation": yaw, "joint_position": joints}
+    states |= {"body_position": bodies, "body_rotation": rotations}
     value = dict(zip(features.WINDOW_NAMES, window(states)[0].T, strict=True))
     np.testing.assert_allclose(value["root_x"], 0.03 * np.arange(-9, 1), atol=1e-6)
     np.testing.assert_allclose(value["root_y"], 0, atol=1e-6)
     np.testing.assert_allclose(value["root_height"], 0.9)
     np.testing.assert_allclose(value["root_xx"], 1, atol=1e-6)
     np.testing.assert_allclose(value["left_hand_y"], 0.18311, atol=1e-5)
-    np.testing.assert_allclose(value["left_foot_z"], -0.831416, atol=1e-5)
+    np.testing.assert_allclose(value["left_heel_z"], -0.831416 - 0.05, atol=1e-5)
+    np.testing.assert_allclose(value["left_heel_x"], 0.045 - 0.0885, atol=1e-5)
+    np.testing.assert_allclose(value["right_toe_x"], 0.045 + 0.0885, atol=1e-5)
+    np.testing.assert_allclose(value["right_toe_y"], -0.084887, atol=1e-5)
+
+
+def test_the_last_frame_is_the_frame_of_reference():
+    """Its root is at the origin and faces along x, whatever the body does; the first frame's does not."""
+    value = window(turning_states())
+    cos, sin = rotation.heading(rotation.from_6d(value[0, :, 3:9]))
+    assert value[0, -1, :2].abs().max() == 0
+    assert sin[-1].abs() < 1e-6 and cos[-1] > 0
+    assert sin[0].abs() > 0.5 and value[0, 0, :2].norm() > 0.5
 
 
 @settings(max_examples=40, deadline=None)
@@ -183,12 +196,11 @@ def test_clip_and_simulator_give_the_same_window():
 
 
 def test_unpacking_a_window_undoes_it():
-    """Root, joints and, by kinematics, key bodies come back, up to where in the world it was."""
+    """Root, joints and, by kinematics, key points come back, up to where in the world it was."""
     states = turning_states()
     first = window(states)
-    position, orientation, joints = features.unpack_window(first)
-    bodies, _ = Kinematics()(position, orientation, joints)
-    again = features.window(position, orientation, joints, bodies[:, :, features.KEY_BODY_INDEX])
+    position, orientation, joints = poses = features.unpack_window(first)
+    again = features.window(position, orientation, joints, features.key_points(*Kinematics()(*poses)))
     torch.testing.assert_close(again, first, atol=2e-6, rtol=0)
 
 

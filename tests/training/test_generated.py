@@ -28,11 +28,11 @@ def channel(name: str) -> int:
 
 
 def test_standing_is_fine():
-    """Nothing beyond limits, nothing in the ground, no skate, no jitter, key bodies in place."""
+    """Nothing beyond limits, nothing in the ground, no skate, no jitter, key points in place."""
     found = figures(standing())
     assert found["windows"] == 11
     assert found["beyond_limits"] == found["sunk_2_cm"] == 0.0
-    assert found["key_body_cm"]["mean"] < 1e-3 and found["last_root_cm"] == 0 and found["last_heading_deg"] < 1e-3
+    assert found["key_point_cm"]["mean"] < 1e-3 and found["last_root_cm"] == 0 and found["last_heading_deg"] < 1e-3
     assert found["skate"]["q90"] == pytest.approx(0, abs=1e-4)
     assert found["joint_acceleration"] == pytest.approx(0, abs=1e-2)
     assert found["flight_above_3_m_s"] is None
@@ -57,12 +57,12 @@ def test_joint_limits():
     assert found["largest_beyond_limits_rad"] == pytest.approx(0.2, abs=1e-5)
 
 
-def test_key_bodies_that_do_not_fit_the_joints():
-    """Every left hand claimed 5 cm higher than the arm puts it: 5 cm for one body of five, 1 on average."""
+def test_key_points_that_do_not_fit_the_joints():
+    """Every left hand claimed 5 cm higher than the arm puts it: 5 cm for one point of seven, 5/7 on average."""
     windows = standing()
     windows[..., channel("left_hand_z")] += 0.05
-    found = figures(windows)["key_body_cm"]
-    assert found["mean"] == pytest.approx(1.0, abs=1e-3) and found["q95"] == pytest.approx(5.0, abs=1e-3)
+    found = figures(windows)["key_point_cm"]
+    assert found["mean"] == pytest.approx(5 / 7, abs=1e-3) and found["q95"] == pytest.approx(5.0, abs=1e-3)
 
 
 def test_gliding_skates_and_flying_does_not():

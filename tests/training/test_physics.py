@@ -172,6 +172,31 @@ def test_push_moves_the_torso():
     assert later == pytest.approx(momentum[0], rel=1e-3)
 
 
+def test_a_push_is_on_the_torso_alone_until_the_next():
+    """It acts on no other body and turns nothing, stays through steps, and is replaced as a whole; a reset ends one's.
+
+    A state taken while a push lasts goes on with it.
+    """
+    engine, torso = make(3), 1 + character.BODIES.index("torso")
+    hold = torch.from_numpy(character.DEFAULT_POSE).float().expand(3, -1)
+    force = torch.tensor([[10.0, 0.0, 0.0], [0.0, 20.0, 0.0], [0.0, 0.0, 30.0]])
+    for wanted in (force, force.flip(0)):
+        engine.push(wanted)
+        for _ in range(2):
+            engine.step(hold)
+            applied = engine._batch.bind("xfrc_applied").copy()
+            assert applied[:, torso, :3].tolist() == wanted.tolist()
+            applied[:, torso, :3] = 0.0
+            assert not applied.any()
+    other = make(3)
+    other.restore(engine.state())
+    for one in (engine, other):
+        one.step(hold)
+    assert same(snapshot(engine), snapshot(other), [0, 1, 2])
+    engine.reset(torch.tensor([1]), *default_state(1))
+    assert engine._batch.bind("xfrc_applied").any(axis=(1, 2)).tolist() == [True, False, True]
+
+
 def momentum_y(state: tuple[np.ndarray, np.ndarray]) -> float:
     """Linear momentum along y of the whole body, kg·m/s."""
     model = character.model()

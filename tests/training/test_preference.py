@@ -14,15 +14,18 @@ from training.prior import preference
 from training.prior.preference import CALIBRATIONS, Calibration, Judged
 from training.prior.score import Score
 
-PLAIN = Calibration(groups=False, by_speed=False, calm_weight=0.0, tolerance_quantile=0.0)
-TWO_SIDED = Calibration(groups=True, by_speed=False, calm_weight=1.0, tolerance_quantile=0.5)
+PLAIN = Calibration(groups=False, by_speed=False, calm_weight=0.0, tolerance_quantile=0.0, statistics_weight=0.0)
+TWO_SIDED = Calibration(groups=True, by_speed=False, calm_weight=1.0, tolerance_quantile=0.5, statistics_weight=0.0)
+BY_STATISTICS = Calibration(
+    groups=False, by_speed=False, calm_weight=0.0, tolerance_quantile=0.5, statistics_weight=1.0
+)
 
 
 def symmetric_score() -> Score:
     """A score of a known Gaussian that is the same left and right: ten variances, one for each frame."""
-    denoiser = gaussian.known(520, components=8)
+    denoiser = gaussian.known(580, components=8)
     denoiser.mean.zero_()
-    denoiser.basis.copy_(torch.eye(520))
+    denoiser.basis.copy_(torch.eye(580))
     denoiser.variance.copy_(gaussian.spectrum(10).repeat_interleave(58))
     return Score(denoiser).eval()
 
@@ -101,18 +104,30 @@ def test_comparing(judged: tuple[Judged, Judged, Judged]):
     assert same["reward_apart"] == pytest.approx(0.5, abs=0.05)
 
 
+def test_noise_apart_hides_small_changes():
+    """Two percent of stretching is seen under the same noise, and hardly where each side meets noise of its own."""
+    score = symmetric_score()
+    score.calibrate(draw(score, 400, seed=1))
+    for value in (score.calm_weight, score.tolerance, score.statistics_weight):
+        value.zero_()
+    real, wider = (preference.judge(score, draw(score, 400, seed=2, scale=s), 2, 0) for s in (1.0, 1.02))
+    figures = preference.compare(score, real, wider)
+    assert figures["reward"] > 0.9
+    assert 0.5 < figures["reward_apart"] < 0.75
+
+
 def test_cross_fit_shows_what_a_remedy_does(judged: tuple[Judged, Judged, Judged]):
-    """Without remedies calm windows win, two-sided groups turn that round; stretched windows lose by either."""
+    """Without remedies calm windows win, two-sided groups or statistics turn that round; stretched windows lose."""
     real, calm, wild = judged
     half = torch.arange(400) % 2 == 0
     count: list[int] = []
-    shares = preference.cross_fit(
-        symmetric_score(), real, {"calm": calm, "wild": wild}, half, (PLAIN, TWO_SIDED), lambda: count.append(1)
-    )
-    assert len(count) == 4
+    remedies, changed = (PLAIN, TWO_SIDED, BY_STATISTICS), {"calm": calm, "wild": wild}
+    shares = preference.cross_fit(symmetric_score(), real, changed, half, remedies, lambda: count.append(1))
+    assert len(count) == 6
     assert shares[PLAIN]["calm"].shape == (400,)
-    assert shares[PLAIN]["calm"].mean() < 0.3 and shares[TWO_SIDED]["calm"].mean() > 0.95
-    assert min(shares[c]["wild"].mean() for c in (PLAIN, TWO_SIDED)) > 0.95
+    assert shares[PLAIN]["calm"].mean() < 0.3
+    assert min(shares[c]["calm"].mean() for c in (TWO_SIDED, BY_STATISTICS)) > 0.95
+    assert min(shares[c]["wild"].mean() for c in remedies) > 0.95
 
 
 def test_cross_fit_measures_on_the_other_half(judged: tuple[Judged, Judged, Judged]):
@@ -130,5 +145,5 @@ def test_cross_fit_measures_on_the_other_half(judged: tuple[Judged, Judged, Judg
 
 
 def test_calibrations_span_the_remedies():
-    """Every combination once: 2 × 2 × 4 × 2."""
-    assert len(set(CALIBRATIONS)) == len(CALIBRATIONS) == 32 and {PLAIN, TWO_SIDED} <= set(CALIBRATIONS)
+    """Every combination once: 2 × 2 × 4 × 2 × 2."""
+    assert len(set(CALIBRATIONS)) == len(CALIBRATIONS) == 64 and {PLAIN, TWO_SIDED} <= set(CALIBRATIONS)

@@ -22,6 +22,7 @@ from training.prior import denoiser, file
 from training.prior.file import PriorFileError
 from training.prior.score import Score
 
+SIZE = features.WINDOW * len(features.WINDOW_NAMES)
 EXTRA = {"reference_error": [0.1, 0.2, 0.3], "joints": {"mean": [0.5] * 28, "std": [0.1] * 28}, "datasets": []}
 
 
@@ -33,7 +34,7 @@ def random_score(kind: str, groups: bool) -> tuple[Score, PriorConfig]:
         "transformer": {"width": 16, "blocks": 1, "heads": 2},
     }[kind]
     torch.manual_seed(3)
-    score = Score(denoiser.create(kind, 520, **options), groups)
+    score = Score(denoiser.create(kind, SIZE, **options), groups)
     for name, value in score.state_dict().items():
         if name.endswith("alpha_bar"):
             continue
@@ -65,7 +66,7 @@ def test_runtime_and_torch_agree(saved: tuple[Path, Score]):
     path, score = saved
     states = windows_in_the_world()
     noise = torch.randn(6, 3, 10, 58, generator=torch.Generator().manual_seed(0))
-    keys = states["body_position"][:, :, features.KEY_BODY_INDEX]
+    keys = features.key_points(states["body_position"], states["body_rotation"])
     window = features.window(states["root_position"], states["root_rotation"], states["joint_position"], keys)
     error, reward = score(window, noise)
     found = Prior.load(path).score(State(**{n: v.numpy() for n, v in states.items()}), noise.numpy())

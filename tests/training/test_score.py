@@ -10,11 +10,13 @@ from torch import Tensor
 
 from tests.training import gaussian
 from training import features
+from training.motion.windows import mirror
 from training.prior import schedule
-from training.prior.score import SPEED_KNOTS, Score, condition
+from training.prior.score import SPEED_KNOTS, STATISTICS, Score, condition, statistics
 
-SIZE = 520
 FRAMES, CHANNELS = features.WINDOW, len(features.WINDOW_NAMES)
+SIZE = FRAMES * CHANNELS
+LEFT_OUT = torch.zeros(4, len(STATISTICS))  # statistics that are just right
 
 
 def gaussian_score(groups: bool = True) -> Score:
@@ -119,9 +121,84 @@ def test_deviation_and_reward_by_hand():
     error = 0.1 * torch.exp(torch.tensor([2.0, -2.0, 0.4, 0.0])).view(4, 1, 1).expand(4, 3, 1)
     deviation = score.deviation(windows, error)
     torch.testing.assert_close(deviation[:, 0, 0], torch.tensor([2.0, -2.0, 0.4, 0.0]), atol=1e-5, rtol=0)
-    torch.testing.assert_close(score.penalty(deviation), torch.tensor([1.5, 0.75, 0.0, 0.0]), atol=1e-5, rtol=0)
+    penalty = score.penalty(deviation, LEFT_OUT)
+    torch.testing.assert_close(penalty, torch.tensor([1.5, 0.75, 0.0, 0.0]), atol=1e-5, rtol=0)
     score.calm_weight.fill_(0.0)
-    torch.testing.assert_close(score.penalty(deviation), torch.tensor([1.5, 0.0, 0.0, 0.0]), atol=1e-5, rtol=0)
+    penalty = score.penalty(deviation, LEFT_OUT)
+    torch.testing.assert_close(penalty, torch.tensor([1.5, 0.0, 0.0, 0.0]), atol=1e-5, rtol=0)
+
+
+def test_penalty_of_statistics_by_hand():
+    """Two of 14 statistics off by .7 to either side, tolerance .2: 2·.5/14 times the weight; added to the errors'."""
+    score = gaussian_score(groups=False)
+    score.statistics_tolerance.fill_(0.2)
+    score.statistics_weight.fill_(3.0)
+    oddity = LEFT_OUT.clone()
+    oddity[1, 0], oddity[1, 9], oddity[2, 5] = 0.7, -0.7, 0.1
+    deviation = torch.zeros(4, 3, 1)
+    deviation[3] = 2.0
+    expected = torch.tensor([0.0, 3.0 / 14, 0.0, 2.0])
+    torch.testing.assert_close(score.penalty(deviation, oddity), expected, atol=1e-5, rtol=0)
+
+
+def gliding(speed: float, lift: float = 0.0, apart: float = 0.2) -> Tensor:
+    """A window [1, 10, C] of someone who glides along x on level soles `apart` m wide, `lift` m up."""
+    windows = torch.zeros(1, FRAMES, CHANNELS)
+    windows[0, :, 0] = speed * torch.arange(-9, 1) / 30
+    windows[..., features.WINDOW_NAMES.index("root_height")] = 0.9 + lift
+    for side, y in (("right", -apart / 2), ("left", apart / 2)):
+        for point, x in (("heel", -0.04), ("toe", 0.13)):
+            for axis, value in zip("xyz", (x, y, -0.9), strict=True):
+                windows[..., features.WINDOW_NAMES.index(f"{side}_{point}_{axis}")] = value
+    return windows
+
+
+def test_slip_and_stance_by_hand():
+    """Gliding at 2 m/s on four points slips 36·2/(36 + 1) m/s, lifted by 10 cm not at all; heels 20 cm apart."""
+    std = torch.ones(CHANNELS)
+    slip, apart = (STATISTICS.index(name) for name in ("slip", "feet apart"))
+    down = 36 * torch.sigmoid(torch.tensor(5.0)).item()  # 2 cm below the edge of contact
+    on, off = (statistics(gliding(2.0, lift), std)[0] for lift in (0.0, 0.1))
+    assert on[slip].exp().item() - 0.05 == pytest.approx(2.0 * down / (down + 1), rel=1e-3)
+    assert off[slip].exp().item() - 0.05 == pytest.approx(0.0, abs=1e-3)
+    assert on[apart].exp().item() - 0.05 == pytest.approx(0.2, abs=1e-5)
+
+
+def test_spread_by_hand():
+    """The head going up and down by .3 in one of three channels of std 2: log √(.15²/3 + .0001), nothing else moves."""
+    windows, std = gliding(1.0), torch.ones(CHANNELS)
+    z = features.WINDOW_NAMES.index("head_z")
+    std[z] = 2.0
+    windows[0, :, z] += 0.3 * (-1.0) ** torch.arange(FRAMES)
+    found = statistics(windows, std)[0]
+    head = STATISTICS.index("head spread")
+    assert found[head].item() == pytest.approx(0.5 * math.log(0.15**2 / 3 + 1e-4), abs=1e-4)
+    still = [i for i, name in enumerate(STATISTICS) if name.endswith("spread") and i != head]
+    torch.testing.assert_close(found[still], torch.full((7,), 0.5 * math.log(1e-4)), atol=1e-4, rtol=0)
+    assert not any("travel" in name for name in STATISTICS)
+
+
+def test_straightness_by_hand():
+    """A hand that rises 3 cm a frame comes 7·.03 from its first three frames to its last three; one that shakes .2·.3.
+
+    In one of the hands' six channels; the spreads are √8.25·.03 and .3.
+    """
+    z, hands = features.WINDOW_NAMES.index("left_hand_z"), STATISTICS.index("hands straightness")
+    path = torch.stack((0.03 * torch.arange(FRAMES), 0.3 * (-1.0) ** torch.arange(FRAMES)))
+    windows = torch.zeros(2, FRAMES, CHANNELS)
+    windows[..., z] = path
+    found = statistics(windows, torch.ones(CHANNELS))
+    for row, (net, spread) in enumerate(((0.21, 0.03 * math.sqrt(8.25)), (0.2, 0.3))):
+        expected = 0.5 * math.log(net**2 / 6 + 1e-3) - 0.5 * math.log(spread**2 / 6 + 1e-4)
+        assert found[row, hands].item() == pytest.approx(expected, abs=1e-4)
+    assert found[0, hands] > found[1, hands] + 0.8
+
+
+def test_statistics_do_not_see_left_or_right():
+    """A window and its mirror image have the same statistics where left and right have the same deviations."""
+    windows = 0.3 * torch.randn(5, FRAMES, CHANNELS, generator=torch.Generator().manual_seed(0))
+    std = torch.ones(CHANNELS)
+    torch.testing.assert_close(statistics(mirror(windows), std), statistics(windows, std), atol=1e-5, rtol=1e-5)
 
 
 def test_reward_is_what_its_parts_say():
@@ -129,18 +206,23 @@ def test_reward_is_what_its_parts_say():
     score = gaussian_score()
     windows, eps = draw(score, 10, seed=1), noise(10)
     score.sharpness.fill_(3.0)
+    score.statistics_weight.fill_(0.7)
     score.calibrate(draw(score, 200, seed=2))
     with torch.no_grad():
         error, reward = score(windows, eps)
         expected_error, by_group = score.errors(windows, eps)
-        expected = torch.exp(-3.0 * score.penalty(score.deviation(windows, by_group)))
+        penalty = score.penalty(score.deviation(windows, by_group), score.oddity(windows))
+        expected = torch.exp(-3.0 * penalty)
     torch.testing.assert_close(error, expected_error)
     torch.testing.assert_close(reward, expected)
     assert ((reward > 0) & (reward <= 1)).all() and reward.std() > 0
 
 
 def test_calibration_centres_real_motion():
-    """Fresh windows of the same kind deviate by 0 on average, and half of their deviations lie within the tolerance."""
+    """Fresh windows of the same kind deviate by 0 on average, half of their deviations lie within the tolerance.
+
+    Errors and statistics alike.
+    """
     score = gaussian_score()
     score.calibrate(draw(score, 1500, seed=1), quantile=0.5)
     fresh = draw(score, 1500, seed=2)
@@ -148,6 +230,10 @@ def test_calibration_centres_real_motion():
         deviation = score.deviation(fresh, score.errors(fresh, noise(1500))[1])
     assert deviation.mean((0, 1)).abs().max() < 0.05
     within = (deviation.abs() <= score.tolerance).float().mean((0, 1))
+    assert ((within > 0.45) & (within < 0.55)).all()
+    odd = score.oddity(fresh)
+    assert (odd.mean(0).abs() < 0.15 * odd.std(0)).all()
+    within = (odd.abs() <= score.statistics_tolerance).float().mean(0)
     assert ((within > 0.45) & (within < 0.55)).all()
 
 
@@ -174,13 +260,26 @@ def test_calm_windows_are_not_preferred():
     """Contracted windows have a LOWER error; the reward prefers real ones if calm counts and is fooled otherwise."""
     score = gaussian_score()
     score.calibrate(draw(score, 1000, seed=1))
+    score.statistics_weight.fill_(0.0)
     real, calm = draw(score, 500, seed=2), draw(score, 500, seed=2, scale=0.3)
     with torch.no_grad():
         assert (score.errors(calm, noise(500))[0] < score.errors(real, noise(500))[0]).float().mean() > 0.99
         score.calm_weight.fill_(1.0)
         assert (score(calm, noise(500))[1] < score(real, noise(500))[1]).float().mean() > 0.99
         score.calm_weight.fill_(0.0)
-        assert score(calm, noise(500))[1].mean() > 0.99
+        assert (score(calm, noise(500))[1] >= score(real, noise(500))[1]).float().mean() > 0.95
+
+
+def test_statistics_see_calm_windows():
+    """By their spread, whatever the error says: with statistics alone real windows are preferred to contracted ones."""
+    score = gaussian_score()
+    score.denoiser.mean.zero_()  # else most of the spread were the mean's, which contracting leaves
+    score.calibrate(draw(score, 1000, seed=1))
+    score.calm_weight.fill_(0.0)
+    score.statistics_weight.fill_(1.0)
+    real, calm = draw(score, 500, seed=2), draw(score, 500, seed=2, scale=0.3)
+    with torch.no_grad():
+        assert (score(calm, noise(500))[1] < score(real, noise(500))[1]).float().mean() > 0.95
 
 
 def test_sibling_shares_denoiser_and_normaliser():

@@ -1,4 +1,4 @@
-"""Start states from the prior's own samples: all valid, and counted."""
+"""Start states: the prior's own samples, all valid and counted, and a share that stands."""
 
 from __future__ import annotations
 
@@ -53,13 +53,36 @@ def test_no_frame_of_a_start_goes_under_the_ground(starts):
 
 
 def test_parts_of_a_start_belong_together(starts):
-    """The start state is the window's last frame; key bodies are where forward kinematics puts them."""
+    """The start state is the window's last frame; key points are where forward kinematics puts them."""
     pool = starts.draw(50)
     last = [pool[name][:, -1] for name in ("root_position", "root_rotation", "joint_position")]
     assert torch.equal(pool["qpos"], torch.cat(last, dim=1))
     frames = [pool[name] for name in ("root_position", "root_rotation", "joint_position")]
-    bodies, _ = Kinematics()(*frames)
-    torch.testing.assert_close(pool["key_position"], bodies[:, :, features.KEY_BODY_INDEX], atol=1e-5, rtol=0)
+    points = features.key_points(*Kinematics()(*frames))
+    torch.testing.assert_close(pool["key_points"], points, atol=1e-5, rtol=0)
+
+
+def test_a_share_stands_at_rest(starts):
+    """Of 4,000 starts with a share of .2, 20 ± 2 % are the default pose at rest for ten frames, soles on the ground."""
+    drawn = starts.draw(4000, standing_share=0.2)
+    rest = torch.cat((torch.tensor([0.0, 0.0, character.DEFAULT_HEIGHT, 1.0, 0.0, 0.0, 0.0]), torch.from_numpy(
+        character.DEFAULT_POSE).float()))  # fmt: skip
+    standing = (drawn["qpos"] == rest).all(1)
+    assert standing.float().mean().item() == pytest.approx(0.2, abs=0.02)
+    assert not drawn["qvel"][standing].any() and drawn["qvel"][~standing].any(1).all()
+    for name in ("root_position", "root_rotation", "joint_position", "key_points"):
+        frames = drawn[name][standing]
+        assert torch.equal(frames, frames[:1, -1:].expand_as(frames))
+    soles = drawn["key_points"][standing][0, 0, 3:, 2]
+    assert soles.tolist() == pytest.approx([0.0] * 4, abs=0.002)
+
+
+def test_nobody_stands_unless_asked(starts):
+    """A share of 0 takes all from the pool, 1 none; the pool itself stays as it is."""
+    before = starts.state()["pool"]["qpos"]
+    for share, standing in ((0.0, 0), (1.0, 500)):
+        assert (starts.draw(500, share)["qvel"] == 0).all(1).sum() == standing
+    assert torch.equal(starts.state()["pool"]["qpos"], before)
 
 
 def test_velocities_are_backward_differences(starts):
@@ -95,8 +118,8 @@ def test_repair_lifts_clamps_and_rejects(prior):
     position[2, :, 2] -= 0.08
     joints[3, 4, elbow], joints[4, 4, elbow] = -0.1, -(LARGEST_CLAMP + 0.1)
     still = torch.tensor([1.0, 0.0, 0.0, 0.0]).expand(5, 10, 4)
-    bodies, _ = Kinematics()(position, still, joints)
-    windows = features.window(position, still, joints, bodies[:, :, features.KEY_BODY_INDEX])
+    points = features.key_points(*Kinematics()(position, still, joints))
+    windows = features.window(position, still, joints, points)
     valid = starts._repair(windows)
     assert starts.rejected - counted == 2
     assert valid["qpos"][:, 2].tolist() == pytest.approx([character.DEFAULT_HEIGHT] * 3, abs=1e-3)
@@ -122,7 +145,7 @@ def test_a_prior_without_valid_samples_is_told(prior):
 
     class Underground(Starts):
         def _sample(self, count: int) -> torch.Tensor:
-            return torch.tensor([0.0, 0.0, -1.0] + [0.0] * 49).expand(count, features.WINDOW, -1)
+            return torch.tensor([0.0, 0.0, -1.0] + [0.0] * 55).expand(count, features.WINDOW, -1)
 
     with pytest.raises(RuntimeError, match=r"too few valid start states: 0 of 5120 samples"):
         Underground(prior.score, 10, torch.Generator().manual_seed(0))

@@ -41,7 +41,7 @@ def save(config: RunConfig, learner: Learner, seconds: float) -> None:
     _write(_own_path(folder, learner), {"world": worker.world, **learner.own_state()})
     worker.meet()
     if worker.leads:
-        _write(folder / CHECKPOINT, {"learner": learner.state(), "seconds": seconds})
+        _write(folder / CHECKPOINT, {"learner": learner.state(), "seconds": seconds, "lineage": learner.lineage})
         for path in folder.glob("worker-*.pt"):
             if not path.stem.endswith(f"-{learner.iteration}"):
                 path.unlink()
@@ -105,6 +105,11 @@ def _restore_shared(path: Path, learner: Learner, counters: bool) -> float:
         learner.restore(state["learner"], counters)
     except RuntimeError as error:  # torch's, with every tensor that does not fit
         raise CheckpointError(f"{path}: made for another observation or other networks ({error})") from None
+    learner.lineage = list(state.get("lineage", []))
+    if not counters:
+        learner.lineage.append(
+            {"checkpoint": path.name, "samples": state["learner"]["samples"], "hours": state["seconds"] / 3600}
+        )
     return state["seconds"]
 
 

@@ -2,14 +2,20 @@
 
 `step` in order, all at the control clock (30 Hz):
 
-1. actions become servo targets, held while physics runs its four steps;
-2. the new state is read and pushed into the history of the last ten;
-3. the task rewards it against the goal the policy saw when it acted;
-4. the prior judges the window that ends in it; with `prior_interval` k each environment is judged every k-th step
+1. pushes are drawn: a few torsos feel a horizontal force for this one step, `push_rate` times a second each;
+2. actions become servo targets, held while physics runs its four steps;
+3. the new state is read and appended to the history of the last ten;
+4. the task rewards it against the goal the policy saw when it acted;
+5. the prior judges the window that ends in it; with `prior_interval` k each environment is judged every k-th step
    (a different k-th of them each step) and keeps its last style reward in between;
-5. failed episodes (fallen, blown up) end without a value to bootstrap from, long ones end as time-outs with one;
-6. goals whose time is up are redrawn, ended episodes restart from the prior's own samples (starts.py);
-7. the observation is made of what is there now.
+6. failed episodes (fallen, blown up) end without a value to bootstrap from, long ones end as time-outs with one;
+7. goals whose time is up are redrawn, ended episodes restart from the prior's own samples or standing (starts.py);
+8. the observation is made of what is there now.
+
+The style reward is made of the prior's penalty p (prior/score.py) with sharpnesses of its own, a flat and a steep one,
+not with the one in the prior file:
+
+    r_smp = .5 exp(-w_flat p) + .5 exp(-w_steep p)
 """
 
 from __future__ import annotations
@@ -53,7 +59,10 @@ class ActionTransform(torch.nn.Module):
 
 
 class History:
-    """The last ten frames of N environments, as the prior's window wants them; a ring, nothing is shifted."""
+    """The last ten frames of N environments, as the prior's window wants them; a ring, nothing is shifted.
+
+    A frame is root position [N, 3] m, root rotation [N, 4] wxyz, joint angles [N, 28] rad and key points [N, 7, 3] m.
+    """
 
     def __init__(self, envs: int) -> None:
         """Make an empty history; `fill` every environment before `windows`."""
@@ -63,10 +72,9 @@ class History:
 
     def push(self, body: Body) -> None:
         """Append the current state as the newest frame."""
-        keys = features.key_points(body.body_position, body.body_rotation)
-        for ring, value in zip(
-            self._frames, (body.root_position, body.root_rotation, body.joint_position, keys), strict=True
-        ):
+        points = features.key_points(body.body_position, body.body_rotation)
+        frame = (body.root_position, body.root_rotation, body.joint_position, points)
+        for ring, value in zip(self._frames, frame, strict=True):
             ring[self._next] = value
         self._next = (self._next + 1) % features.WINDOW
 
@@ -185,7 +193,7 @@ class Environment:
         self.body = self._read()
 
     def _pushes(self) -> Tensor:
-        """Forces [N, 3] N on the torsos for one control step: a few pushed, most not."""
+        """Forces [N, 3] N, world and horizontal, on the torsos for one control step: a few pushed, most not."""
         dice = torch.rand(self.num_envs, 3, generator=self._generator)
         chosen = dice[:, 0] < self.config.push_rate / character.CONTROL_HZ
         force = self.config.push_impulse * character.CONTROL_HZ * dice[:, 1] * chosen
@@ -219,9 +227,9 @@ class Environment:
         figures = {"task_reward": task_reward, "style_reward": self._style, "failed": failed.float()}
         figures |= {"blown_up": blown.float(), **self.task.figures(self.body)}
         figures |= {f"error_t{t}": self._errors[:, k] for k, t in enumerate(schedule.LEVELS)}
-        return figures | {f"excess_{name}": self._deviation[:, g] for g, name in enumerate(self.score.groups)} | {
-            f"odd_{name}": self._oddity[:, s] for s, name in enumerate(STATISTICS)
-        }
+        figures |= {f"excess_{name}": self._deviation[:, g] for g, name in enumerate(self.score.groups)}
+        figures |= {f"odd_{name}": self._oddity[:, s] for s, name in enumerate(STATISTICS)}
+        return figures
 
     def _restart(self, ids: Tensor) -> None:
         """Start new episodes in `ids` [n]."""

@@ -33,6 +33,7 @@ class Learner:
         self.config, self.environment, self.worker = config, environment, worker
         self.iteration = 0
         self.samples = 0
+        self.lineage: list[dict[str, Any]] = []  # the runs that this one started from (`init`), eldest first
         self._observation = environment.observe()
         self.algorithm = self._make(self._observation)
         self.algorithm.train_mode()

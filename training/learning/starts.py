@@ -1,5 +1,7 @@
 """Generative state initialisation: episodes start in states the prior has dreamt up (SMP §GSI), not in clips.
 
+A share stands at rest in the default pose instead, as a character in a world starts; its history stands still too.
+
 The prior samples whole motion windows. A window's last frame is the start state, its ten frames fill the history, so
 the style reward means something from the first step; velocities are backward differences over a control step. A sample
 is made valid or thrown away: joint angles are clamped into their limits, a window whose feet go under the ground is
@@ -30,10 +32,11 @@ _SOLE = torch.tensor([[0.045 + x, y, -0.05] for x in (-0.0885, 0.0885) for y in 
 
 
 class Starts:
-    """A pool of valid start windows of one prior.
+    """A pool of valid start windows of one prior, and the one of standing at rest.
 
-    root_position [P, 10, 3] m (last frame at x = y = 0, heading 0), root_rotation [P, 10, 4] wxyz, joint_position
-    [P, 10, 28] rad, key_points [P, 10, 7, 3] m; qpos [P, 35] and qvel [P, 34] of the last frame.
+    P start windows are a dict of root_position [P, 10, 3] m (last frame at x = y = 0, heading 0), root_rotation
+    [P, 10, 4] wxyz, joint_position [P, 10, 28] rad, key_points [P, 10, 7, 3] m (see `features.key_points`); qpos
+    [P, 35] and qvel [P, 34] of the last frame.
     """
 
     def __init__(self, score: Score, size: int, generator: torch.Generator) -> None:
@@ -54,7 +57,7 @@ class Starts:
         self._pool = {key: torch.cat((value[count:], fresh[key])) for key, value in self._pool.items()}
 
     def draw(self, count: int, standing_share: float = 0.0) -> dict[str, Tensor]:
-        """Return `count` random start windows, each field as described at the class; a share stands at rest instead."""
+        """Return `count` random start windows, fields as described at the class; each stands at rest by that chance."""
         picks = torch.randint(self.size, (count,), generator=self._generator)
         standing = torch.rand(count, generator=self._generator) < standing_share
         return {

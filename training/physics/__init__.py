@@ -40,7 +40,7 @@ class Engine(Protocol):
         ...
 
     def push(self, force: torch.Tensor) -> None:
-        """Apply forces [N, 3] N, world, at the torsos in the next control steps, until the next call; zeros end it."""
+        """Apply forces [N, 3] N, world, to the torsos in every step until the next call; a reset ends one's own."""
         ...
 
     def reset(self, ids: torch.Tensor, qpos: torch.Tensor, qvel: torch.Tensor) -> None:

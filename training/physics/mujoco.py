@@ -60,6 +60,11 @@ class MujocoEngine:
             self.reset(ids, *default_state(len(ids)))
         return blown
 
+    def push(self, force: torch.Tensor) -> None:
+        """See `Engine.push`."""
+        torso = 1 + character.BODIES.index("torso")
+        self._force[:, torso, :3] = force.double()
+
     def reset(self, ids: torch.Tensor, qpos: torch.Tensor, qvel: torch.Tensor) -> None:
         """See `Engine.reset`."""
         if len(ids) == 0:
@@ -84,11 +89,6 @@ class MujocoEngine:
 
     def _rows(self) -> dict[str, torch.Tensor]:
         return {"qpos": self.qpos, "qvel": self.qvel, "warmstart": self._warmstart, "force": self._force}
-
-    def push(self, force: torch.Tensor) -> None:
-        """Apply forces [N, 3] N (world) at every torso until the next call; zeros end it."""
-        torso = 1 + character.BODIES.index("torso")
-        self._force[:, torso, :3] = force.double()
 
 
 def default_state(envs: int) -> tuple[torch.Tensor, torch.Tensor]:

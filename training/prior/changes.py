@@ -1,6 +1,6 @@
 """Changes that make real motion worse: what a prior's judgement is tested by (method.md §10).
 
-Each takes raw windows [N, 10, 58] and a generator and gives changed windows. Root and joints are changed; key bodies
+Each takes raw windows [N, 10, 58] and a generator and gives changed windows. Root and joints are changed; key points
 follow by forward kinematics, so that a change looks to the prior as it would coming from a simulation, and nothing is
 given away by hands that do not fit the arms. The last frame's root stays at the origin with heading 0, as in every
 window.

@@ -2,7 +2,7 @@
 
 Coverage is the share of reference windows with a window of the set near, so that standing still cannot pass for
 motion; fidelity is the reverse (method.md §9). Near is measured in one fixed space: channels divided by the prior's
-standard deviations, root mean square over the window's 520 numbers, left and right alike. "Near" means as near as nine
+standard deviations, root mean square over the window's 580 numbers, left and right alike. "Near" means as near as nine
 in ten held-out windows are to the training data.
 """
 

@@ -115,7 +115,7 @@ def _optimise(
 
 
 def _loss(model: Denoiser, x: Tensor, generator: torch.Generator) -> Tensor:
-    """Mean of |ε̂(x_t, t) - ε|² for clean windows x [B, 520], each at a level of its own."""
+    """Mean of |ε̂(x_t, t) - ε|² for clean windows x [B, 580], each at a level of its own."""
     t = torch.randint(schedule.STEPS, (len(x),), generator=generator)
     noise = torch.randn(x.shape, generator=generator)
     signal = schedule.alpha_bar()[t].unsqueeze(1)

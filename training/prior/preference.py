@@ -60,7 +60,8 @@ def judge(score: Score, windows: Tensor, draws: int, seed: int) -> Judged:
 def penalty(score: Score, judged: Judged) -> Tensor:
     """[R, N] what `score` makes of the errors: the reward is exp(-sharpness · penalty)."""
     own = judged.error.unsqueeze(-1) if score.groups == ("all",) else judged.group_error
-    return torch.stack([score.penalty(score.deviation(judged.windows, errors), score.oddity(judged.windows)) for errors in own])
+    oddity = score.oddity(judged.windows)
+    return torch.stack([score.penalty(score.deviation(judged.windows, errors), oddity) for errors in own])
 
 
 def preferred(real: Tensor, changed: Tensor) -> Tensor:
@@ -104,9 +105,12 @@ class Calibration:
     by_speed: bool
     calm_weight: float
     tolerance_quantile: float
+    statistics_weight: float
 
 
-CALIBRATIONS = tuple(Calibration(*c) for c in product((False, True), (False, True), (0.0, 0.25, 0.5, 1.0), (0.0, 0.5)))
+CALIBRATIONS = tuple(
+    Calibration(*c) for c in product((False, True), (False, True), (0.0, 0.25, 0.5, 1.0), (0.0, 0.5), (0.0, 2.0))
+)
 
 
 def halves(group: Tensor, speed: Tensor) -> Tensor:
@@ -140,11 +144,12 @@ def cross_fit(
         others = real.windows[~measured]
         known = torch.cat((others, motion_windows.mirror(others)))
         here, changed_here = real.take(measured), {name: judged.take(measured) for name, judged in changed.items()}
-        fitted: dict[Calibration, Score] = {}  # the reference does not depend on the calm weight
+        fitted: dict[Calibration, Score] = {}  # the references do not depend on the weights
         for calibration in calibrations:
-            key = replace(calibration, calm_weight=0.0)
+            key = replace(calibration, calm_weight=0.0, statistics_weight=0.0)
             fitted[key] = fitted.get(key) or calibrated(score, key, known)
             fitted[key].calm_weight.fill_(calibration.calm_weight)
+            fitted[key].statistics_weight.fill_(calibration.statistics_weight)
             cost = penalty(fitted[key], here)
             for name, judged in changed_here.items():
                 shares[calibration][name][measured] = preferred(cost, penalty(fitted[key], judged))
@@ -157,6 +162,7 @@ def calibrated(score: Score, calibration: Calibration, windows: Tensor) -> Score
     other = score.sibling(score.denoiser, calibration.groups).eval()
     other.sharpness.copy_(score.sharpness)
     other.calm_weight.fill_(calibration.calm_weight)
+    other.statistics_weight.fill_(calibration.statistics_weight)
     other.calibrate(windows, by_speed=calibration.by_speed, quantile=calibration.tolerance_quantile)
     return other
 

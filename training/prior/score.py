@@ -17,7 +17,8 @@ prior file, so that a reward means the same in every run:
   the window, how the feet slip while they are down, how far they are apart) are held to those of real motion at the
   same speed in the same way.
 
-    p = mean_{t,g} max(0, |log(e_{t,g} / ρ_{t,g}(c))| - tolerance_{t,g}) + weight · mean_s max(0, |u_s - ū_s(c)| - tol_s)
+    p = mean_{t,g} max(0, |log(e_{t,g} / ρ_{t,g}(c))| - tolerance_{t,g})
+        + statistics_weight · mean_s max(0, |u_s - ū_s(c)| - tolerance_s)
     r = exp(-sharpness · p)
 """
 
@@ -49,18 +50,30 @@ def condition(windows: Tensor) -> Tensor:
     return torch.cat((hats, turn.clamp(max=3.0).unsqueeze(1)), dim=1)
 
 
-def statistics(windows: Tensor, channel_std: Tensor) -> Tensor:
-    """Logarithms [B, 10] of what a window's motion amounts to; `windows` [B, 10, 58] are raw.
+LIMBS = ("arms", "legs", "hands", "feet")
+STATISTICS = (
+    *(f"{name} spread" for name in features.GROUPS if name != "root_travel"),
+    *(f"{name} straightness" for name in LIMBS),
+    "slip",
+    "feet apart",
+)
+"""Names of the `statistics`."""
 
-    First the temporal spread of each body group but root travel (which is the speed), in units of `channel_std` [58];
-    then the slip, horizontal speed of the soles' edges while they are within 2 cm of the ground (m/s, plus .05); then
-    the mean horizontal distance of the heels (m, plus .05).
+
+def statistics(windows: Tensor, channel_std: Tensor) -> Tensor:
+    """Logarithms [B, 14] of what a window's motion amounts to, see `STATISTICS`; `windows` [B, 10, 58] are raw.
+
+    - spread: how far a body group moves in time, root mean square over its channels in units of `channel_std` [58];
+    - straightness: how far a limb comes from the first to the last three frames, in units of its spread. A limb that
+      swings widely is on its way for most of 0.3 s; one that trembles or takes short quick steps turns back;
+    - slip: horizontal speed of the soles' edges while they are within 2 cm of the ground (m/s, plus .05);
+    - feet apart: mean horizontal distance of the heels (m, plus .05).
     """
-    variance = (windows / channel_std).var(dim=1, unbiased=False)
-    spread = [
-        0.5 * (variance[:, channels].mean(1) + 1e-4).log() for name, channels in features.GROUPS.items()
-        if name != "root_travel"
-    ]  # fmt: skip
+    scaled = windows / channel_std
+    variance = scaled.var(dim=1, unbiased=False)
+    square_net = (scaled[:, -3:].mean(1) - scaled[:, :3].mean(1)).square()
+    spread = {name: 0.5 * (variance[:, c].mean(1) + 1e-4).log() for name, c in features.GROUPS.items()}
+    net = {name: 0.5 * (square_net[:, features.GROUPS[name]].mean(1) + 1e-3).log() for name in LIMBS}
     first = features.WINDOW_NAMES.index("right_heel_x")
     sole = windows[..., first : first + 12].unflatten(2, (4, 3)) + windows[..., None, :3]  # world, up to yaw
     speed = (sole[:, 1:, :, :2] - sole[:, :-1, :, :2]).norm(dim=-1) * 30.0  # [B, 9, 4] m/s
@@ -68,11 +81,9 @@ def statistics(windows: Tensor, channel_std: Tensor) -> Tensor:
     down = torch.sigmoid((0.02 - height) / 0.004)
     slip = (down * speed).sum((1, 2)) / (down.sum((1, 2)) + 1.0)
     apart = (sole[:, :, 0, :2] - sole[:, :, 2, :2]).norm(dim=-1).mean(1)
-    return torch.stack((*spread, (slip + 0.05).log(), (apart + 0.05).log()), dim=1)
-
-
-STATISTICS = (*(f"{name} spread" for name in features.GROUPS if name != "root_travel"), "slip", "feet apart")
-"""Names of the `statistics`."""
+    spreads = [value for name, value in spread.items() if name != "root_travel"]
+    straight = [net[name] - spread[name] for name in LIMBS]
+    return torch.stack((*spreads, *straight, (slip + 0.05).log(), (apart + 0.05).log()), dim=1)
 
 
 class Score(nn.Module):
@@ -88,6 +99,9 @@ class Score(nn.Module):
     channel_std: Tensor  # [58]
     reference: Tensor  # [K, G, 10], log error of real motion per condition
     tolerance: Tensor  # [K, G], of |log(error / reference)|
+    statistics_reference: Tensor  # [S, 10], statistics of real motion per condition
+    statistics_tolerance: Tensor  # [S], of |statistics - reference|
+    statistics_weight: Tensor  # []
     sharpness: Tensor  # []
     calm_weight: Tensor  # []
 
@@ -153,7 +167,7 @@ class Score(nn.Module):
         return group_errors.clamp_min(1e-8).log() - expected
 
     def oddity(self, windows: Tensor) -> Tensor:
-        """u - ū(c) [B, S]: how far the window's statistics are from those of real motion at its speed, logarithmic."""
+        """Return u - ū(c) [B, S]: how far a window's statistics are from real motion's at its speed, logarithmic."""
         return statistics(windows, self.channel_std) - condition(windows) @ self.statistics_reference.T
 
     def penalty(self, deviation: Tensor, oddity: Tensor) -> Tensor:
@@ -166,7 +180,8 @@ class Score(nn.Module):
     def forward(self, windows: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
         """Error per level [B, K] and reward [B] in (0, 1] of raw windows [B, 10, 58]."""
         error, group_errors = self.errors(windows, noise)
-        return error, torch.exp(-self.sharpness * self.penalty(self.deviation(windows, group_errors), self.oddity(windows)))
+        penalty = self.penalty(self.deviation(windows, group_errors), self.oddity(windows))
+        return error, torch.exp(-self.sharpness * penalty)
 
     @torch.no_grad()
     def calibrate(

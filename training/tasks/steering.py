@@ -18,6 +18,9 @@ from runtime.character import BODIES, CONTROL_HZ, FALLEN_HEAD, FALLEN_ROOT
 from training import rotation
 from training.tasks import Body
 
+WALKING = 0.3
+"""m/s; an episode that starts faster is under way, a slower one stands."""
+
 _HEAD = BODIES.index("head")
 
 
@@ -26,10 +29,10 @@ class SteeringConfig:
     """How goals are drawn."""
 
     max_speed: float = 3.3
-    """m/s; speeds are uniform from `min_speed` to here."""
-    min_speed: float = 0.4
-    """m/s; slower goals are stops."""
-    stop_share: float = 0.12
+    """m/s."""
+    min_speed: float = 0.0
+    """m/s; speeds are uniform from here to `max_speed`."""
+    stop_share: float = 0.2
     """Share of goals that are to stand still."""
     hold: tuple[float, float] = (3.0, 7.0)
     """Shortest and longest time a goal stays, s."""
@@ -65,7 +68,7 @@ class Steering:
         speed = velocity.norm(dim=1, keepdim=True)
         follow = (self._uniform(len(ids)) < self.config.follow_start_share).unsqueeze(1)
         along = velocity / speed.clamp_min(1e-6)
-        walking = speed > self.config.min_speed
+        walking = speed > WALKING
         heading = torch.stack((cos, sin), 1)
         forward = (along * heading).sum(1, keepdim=True) > 0.7
         moving = torch.cat((velocity * (speed.clamp(max=self.config.max_speed) / speed.clamp_min(1e-6)), along), 1)
