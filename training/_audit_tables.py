@@ -7,29 +7,6 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-_KEYS = ("groups", "by_speed", "calm_weight", "tolerance_quantile", "statistics_weight")
-_ADDED = {
-    "no extra below": (False, False, 0.0, 0.0, 0.0),
-    "+ groups": (True, False, 0.0, 0.0, 0.0),
-    "+ by speed": (True, True, 0.0, 0.0, 0.0),
-    "+ dead zone": (True, True, 0.0, 0.5, 0.0),
-    "+ calm .25": (True, True, 0.25, 0.5, 0.0),
-    "calm .5": (True, True, 0.5, 0.5, 0.0),
-    "calm 1": (True, True, 1.0, 0.5, 0.0),
-    "+ statistics": (True, True, 1.0, 0.5, 2.0),
-}
-_ALL_BUT = {
-    "all": (True, True, 1.0, 0.5, 2.0),
-    "calm .5": (True, True, 0.5, 0.5, 2.0),
-    "calm .25": (True, True, 0.25, 0.5, 2.0),
-    "calm 0": (True, True, 0.0, 0.5, 2.0),
-    "no groups": (False, True, 1.0, 0.5, 2.0),
-    "not by speed": (True, False, 1.0, 0.5, 2.0),
-    "no dead zone": (True, True, 1.0, 0.0, 2.0),
-    "no statistics": (True, True, 1.0, 0.5, 0.0),
-}
-"""Calibrations shown, by `_KEYS`; the report has all."""
-
 
 def show(report: dict[str, Any], console: Console) -> None:
     """Print the tables of `training.audit.audit`'s report."""
@@ -61,11 +38,9 @@ def _preference(report: dict[str, Any], console: Console) -> None:
 
 
 def _remedies(remedies: dict[str, Any], console: Console) -> None:
-    shares = {tuple(entry[key] for key in _KEYS): entry["changes"] for entry in remedies["cross_fitted"]}
-    plain = {"mean error": remedies["mean_error"]}
     title = "the same for rewards calibrated on the other half of the performances: remedies"
-    _columns(f"{title} added one by one", plain | {name: shares[key] for name, key in _ADDED.items()}, console)
-    _columns(f"{title} left out one by one", {name: shares[key] for name, key in _ALL_BUT.items()}, console)
+    _columns(f"{title} added one by one", {"mean error": remedies["mean_error"], **remedies["added"]}, console)
+    _columns(f"{title} left out or weighted otherwise", remedies["left_out"], console)
     name, most = max(remedies["shipped_minus_as_in_the_file"].items(), key=lambda item: abs(item[1]))
     console.print(f"cross-fitted shares differ from the shipped calibration's by {most:+.3f} at most ({name})")
 

@@ -40,7 +40,7 @@ from training.prior import file, generated, preference, sampling, schedule
 from training.prior.changes import CHANGES
 from training.prior.coverage import coverage
 from training.prior.file import LoadedPrior, PriorFileError
-from training.prior.preference import CALIBRATIONS, Calibration
+from training.prior.preference import Calibration
 from training.prior.score import Score
 
 COST_BATCH = 512
@@ -200,7 +200,7 @@ def _judgements(
         progress.advance(bar)
     table = {name: preference.compare(score, real, judged) for name, judged in changed.items()}
     shipped = shipped_calibration(loaded)
-    calibrations = tuple(dict.fromkeys((*CALIBRATIONS, shipped)))
+    calibrations = preference.combinations(shipped)
     bar = progress.add_task("remedies", total=2 * len(calibrations))
     group = preference.group_numbers(data.held_out, data.groups)
     half = preference.halves(group, data.held_out.speed)
@@ -211,7 +211,9 @@ def _judgements(
     return table, {
         "windows_in_halves": [int(half.sum()), int((~half).sum())],
         "mean_error": {name: share.item() for name, share in plain.items()},
-        "cross_fitted": [{**asdict(calibration), "changes": row} for calibration, row in shares.items()],
+        "added": {name: shares[calibration] for name, calibration in preference.added(shipped).items()},
+        "left_out": {name: shares[calibration] for name, calibration in preference.left_out(shipped).items()},
+        "every_combination": [{**asdict(calibration), "changes": row} for calibration, row in shares.items()],
         "shipped": {**asdict(shipped), "changes": shares[shipped], "standard_error": errors},
         "shipped_minus_as_in_the_file": {name: shares[shipped][name] - row["reward"] for name, row in table.items()},
     }

@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from runtime import Controller, ControllerError
+from training.prior import file
+from training.prior.file import PriorFileError
 
 FOLDER = Path("exported")
 
@@ -27,7 +29,7 @@ def main() -> None:
     """Write the cards; exits with 2 and one sentence when a file or its report is no good."""
     try:
         (FOLDER / "README.md").write_text("\n".join(cards(FOLDER)) + "\n")
-    except (CardError, ControllerError) as error:
+    except (CardError, ControllerError, PriorFileError) as error:
         print(error, file=sys.stderr)
         raise SystemExit(2) from None
 
@@ -54,6 +56,8 @@ def _controller_card(path: Path) -> Iterator[str]:
         yield f"| `{entry['name']}` | {entry['unit']} | {entry['low']:g} … {entry['high']:g} | {entry['meaning']} |"
     yield ""
     yield f"- trained for {training['samples']:,} control steps in {training['hours']:.2f} h on {training['hardware']}"
+    for run in training.get("lineage", []):
+        yield f"  - of which {run['samples']:,} in {run['hours']:.2f} h in a run that it started from"
     yield f"- seed {training['seed']}, code {training['code_version'][:12]}"
     yield f"- prior `{prior['name']}` (SHA-256 {prior['sha256'][:16]}…)" if prior else "- no prior"
     yield from _datasets(metadata["datasets"])
@@ -62,15 +66,13 @@ def _controller_card(path: Path) -> Iterator[str]:
 
 def _prior_card(path: Path) -> Iterator[str]:
     """One prior: what it knows and how well it judges."""
-    from training.prior import file
-
     metadata = file.load(path).metadata
     training, settings = metadata["training"], metadata["configuration"]
     yield from ("", f"## priors/{path.name}", "")
     yield f"- denoiser `{settings['denoiser']['kind']}`, levels {metadata['levels']}, {metadata['window']} frames"
-    yield f"- {training['windows']:,} training windows, {training['held_out_windows']:,} held out; "
-    yield f"  {training['iterations']:,} steps in {training['minutes']:.1f} min; held-out error "
-    yield f"  {training['held_out_error']:.4f}; seed {training['seed']}"
+    yield f"- {training['windows']:,} training windows, {training['held_out_windows']:,} held out"
+    yield f"- {training['iterations']:,} steps in {training['minutes']:.1f} min, seed {training['seed']}"
+    yield f"- held-out error {training['held_out_error']:.4f}"
     yield from _datasets(metadata["datasets"])
     yield from _figures(path, ".audit.json", "python -m training.audit")
 
@@ -88,9 +90,10 @@ def _figures(path: Path, suffix: str, command: str) -> Iterator[str]:
         yield f"Not measured yet: no {report_path.name} (`{command}`)."
         return
     report = json.loads(report_path.read_text())
+    stated = report.get("sha256") or report.get("controller", {}).get("sha256")
     found = hashlib.sha256(path.read_bytes()).hexdigest()
-    if report.get("sha256") != found:
-        raise CardError(f"{report_path}: made for a file with SHA-256 {report.get('sha256')}, but {path} has {found}")
+    if stated != found:
+        raise CardError(f"{report_path}: made for a file with SHA-256 {stated}, but {path} has {found}; run `{command}`")
     yield f"Measured with `{command}` ({report_path.name}):"
     yield ""
     yield "| figure | value |"

@@ -22,7 +22,7 @@ from training.motion import dataset
 from training.motion.dataset import Clip
 from training.prior.changes import CHANGES
 from training.prior.file import LoadedPrior
-from training.prior.preference import CALIBRATIONS, Calibration
+from training.prior.preference import Calibration, combinations
 
 ROOT = Path(__file__).parents[2]
 
@@ -80,9 +80,10 @@ def test_report_is_complete(report: dict[str, Any], prior: LoadedPrior):
     changes, remedies = again["preference"]["changes"], again["remedies"]
     assert set(changes) == set(remedies["mean_error"]) == set(remedies["shipped"]["changes"]) == set(CHANGES)
     shares = [s for row in changes.values() for s in (*row["error"], row["reward"], row["reward_apart"])]
-    shares += [s for entry in remedies["cross_fitted"] for s in entry["changes"].values()]
-    shipped = audit.shipped_calibration(prior)
-    assert len(shares) == (5 + len({*CALIBRATIONS, shipped})) * len(CHANGES)
+    shares += [s for entry in remedies["every_combination"] for s in entry["changes"].values()]
+    assert len(shares) == (5 + len(combinations(audit.shipped_calibration(prior)))) * len(CHANGES)
+    assert remedies["added"]["+ statistics weight"] == remedies["left_out"]["all"] == remedies["shipped"]["changes"]
+    assert len(remedies["added"]) == 6 and len(remedies["left_out"]) == 9
     assert all(0.0 <= share <= 1.0 for share in shares)
     assert all(math.isfinite(n) for n in numbers(report))
     assert set(again["generated"]) == {"samples", "training", "held_out", "rejected_as_starts"}

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from dataclasses import fields, replace
+from itertools import pairwise
 
 import pytest
 import torch
@@ -11,7 +13,7 @@ from tests.training import gaussian
 from tests.training.test_score import draw
 from training.motion.windows import Windows
 from training.prior import preference
-from training.prior.preference import CALIBRATIONS, Calibration, Judged
+from training.prior.preference import Calibration, Judged
 from training.prior.score import Score
 
 PLAIN = Calibration(groups=False, by_speed=False, calm_weight=0.0, tolerance_quantile=0.0, statistics_weight=0.0)
@@ -144,6 +146,31 @@ def test_cross_fit_measures_on_the_other_half(judged: tuple[Judged, Judged, Judg
     assert (after[~half] - before[~half]).abs().mean() > 0.1
 
 
-def test_calibrations_span_the_remedies():
-    """Every combination once: 2 × 2 × 4 × 2 × 2."""
-    assert len(set(CALIBRATIONS)) == len(CALIBRATIONS) == 64 and {PLAIN, TWO_SIDED} <= set(CALIBRATIONS)
+SHIPPED = Calibration(groups=True, by_speed=True, calm_weight=0.3, tolerance_quantile=0.5, statistics_weight=2.0)
+
+
+def test_remedies_are_added_one_by_one():
+    """From none to all of them, each step with one more."""
+    steps = list(preference.added(SHIPPED).values())
+    assert steps[0] == preference.NO_REMEDY and steps[-1] == SHIPPED and len(steps) == 6
+    for before, after in pairwise(steps):
+        assert sum(getattr(before, f.name) != getattr(after, f.name) for f in fields(Calibration)) == 1
+
+
+def test_remedies_are_left_out_one_by_one():
+    """All of them first, then each left out, then calm motion weighted otherwise."""
+    others = preference.left_out(SHIPPED)
+    assert others.pop("all") == SHIPPED
+    assert others["no groups"] == replace(SHIPPED, groups=False)
+    assert others["no statistics weight"] == replace(SHIPPED, statistics_weight=0.0)
+    assert others["calm 0.25"] == replace(SHIPPED, calm_weight=0.25)
+    for other in others.values():
+        assert sum(getattr(SHIPPED, f.name) != getattr(other, f.name) for f in fields(Calibration)) == 1
+
+
+def test_every_combination_once():
+    """2 × 2 × 4 × 2 × 2, and of the shipped weights what is not among them: its own, and four with one remedy less."""
+    every = preference.combinations(SHIPPED)
+    assert len(set(every)) == len(every) == 64 + 5
+    assert {*preference.added(SHIPPED).values(), *preference.left_out(SHIPPED).values()} <= set(every)
+    assert len(preference.combinations(replace(SHIPPED, calm_weight=1.0))) == 64

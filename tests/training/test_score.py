@@ -194,6 +194,16 @@ def test_straightness_by_hand():
     assert found[0, hands] > found[1, hands] + 0.8
 
 
+def test_oddity_fades_out_below_walking():
+    """At .1 m/s statistics count for nothing, at .25 m/s half, from .4 m/s on in full."""
+    score = gaussian_score()
+    score.statistics_reference.zero_()
+    windows = travelling(torch.tensor([0.0, 0.1, 0.25, 0.4, 2.0]))
+    share = score.oddity(windows) / statistics(windows, score.channel_std)
+    expected = torch.tensor([0.0, 0.0, 0.5, 1.0, 1.0])
+    torch.testing.assert_close(share, expected.unsqueeze(1).expand_as(share), atol=1e-5, rtol=0)
+
+
 def test_statistics_do_not_see_left_or_right():
     """A window and its mirror image have the same statistics where left and right have the same deviations."""
     windows = 0.3 * torch.randn(5, FRAMES, CHANNELS, generator=torch.Generator().manual_seed(0))
@@ -251,8 +261,12 @@ def test_calibration_by_speed():
     with torch.no_grad():
         error = score.errors(fast, noise(800))[1].log().mean(0).squeeze()
     torch.testing.assert_close(high, error, atol=0.02, rtol=0)
+    slower, faster = score.statistics_reference[STATISTICS.index("head spread"), knots]
+    assert faster - slower > 0.2
     score.calibrate(torch.cat((slow, fast)), by_speed=False)
     low, high = score.reference[:, 0, knots].T
+    torch.testing.assert_close(low, high, atol=1e-5, rtol=0)
+    low, high = score.statistics_reference[:, knots].T
     torch.testing.assert_close(low, high, atol=1e-5, rtol=0)
 
 

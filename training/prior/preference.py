@@ -13,7 +13,7 @@ performances in two halves, calibrates on one and measures on the other, both wa
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from itertools import product
 from typing import Any
 
@@ -108,9 +108,32 @@ class Calibration:
     statistics_weight: float
 
 
-CALIBRATIONS = tuple(
-    Calibration(*c) for c in product((False, True), (False, True), (0.0, 0.25, 0.5, 1.0), (0.0, 0.5), (0.0, 2.0))
-)
+NO_REMEDY = Calibration(False, False, 0.0, 0.0, 0.0)
+CALM_WEIGHTS = (0.0, 0.25, 0.5, 1.0)
+
+
+def added(shipped: Calibration) -> dict[str, Calibration]:
+    """The remedies of `shipped`, one more in each: from none (but no extra reward below the reference) to all."""
+    steps, now = {"no extra below": NO_REMEDY}, NO_REMEDY
+    for name in ("groups", "by_speed", "tolerance_quantile", "calm_weight", "statistics_weight"):
+        now = replace(now, **{name: getattr(shipped, name)})
+        steps[f"+ {name.replace('_', ' ')}"] = now
+    return steps
+
+
+def left_out(shipped: Calibration) -> dict[str, Calibration]:
+    """All remedies of `shipped`, then all but one, then all with other calm weights."""
+    others = {f"no {f.name.replace('_', ' ')}": {f.name: getattr(NO_REMEDY, f.name)} for f in fields(Calibration)}
+    others |= {f"calm {weight:g}": {"calm_weight": weight} for weight in CALM_WEIGHTS[1:]}
+    return {"all": shipped} | {name: replace(shipped, **change) for name, change in others.items()}
+
+
+def combinations(shipped: Calibration) -> tuple[Calibration, ...]:
+    """Every combination of remedies, each once, with the weight that `shipped` gives to statistics."""
+    switches, weights = (False, True), (0.0, shipped.statistics_weight)
+    every = product(switches, switches, CALM_WEIGHTS, (0.0, 0.5), weights)
+    named = (*added(shipped).values(), *left_out(shipped).values())
+    return tuple(dict.fromkeys((*(Calibration(*combination) for combination in every), *named)))
 
 
 def halves(group: Tensor, speed: Tensor) -> Tensor:

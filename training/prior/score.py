@@ -167,8 +167,14 @@ class Score(nn.Module):
         return group_errors.clamp_min(1e-8).log() - expected
 
     def oddity(self, windows: Tensor) -> Tensor:
-        """Return u - ū(c) [B, S]: how far a window's statistics are from real motion's at its speed, logarithmic."""
-        return statistics(windows, self.channel_std) - condition(windows) @ self.statistics_reference.T
+        """u - ū(c) [B, S]: how far the window's statistics are from those of real motion at its speed, logarithmic.
+
+        It fades out below walking speed, from .4 to .1 m/s: how much a body moves that goes nowhere says nothing, and
+        next to no capture here stands still. Standing is judged by the errors alone.
+        """
+        speed = windows[:, 0, :2].norm(dim=1, keepdim=True) / _SPAN
+        moving = ((speed - 0.1) / 0.3).clamp(0.0, 1.0)
+        return moving * (statistics(windows, self.channel_std) - condition(windows) @ self.statistics_reference.T)
 
     def penalty(self, deviation: Tensor, oddity: Tensor) -> Tensor:
         """What deviations [B, K, G] and oddities [B, S] cost beyond the tolerances, [B]."""
