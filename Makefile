@@ -15,7 +15,9 @@ INSTALL = $(BIN)/python -m pip install -qq --disable-pip-version-check
 # not empty where a window can be opened
 WINDOW := $(if $(HEADLESS),,$(DISPLAY)$(filter Darwin,$(shell uname)))
 
-.PHONY: help run test check format wheel-check graphics
+STRIP = $(BIN)/python -m viewer --controller exported/steering.onnx --headless --seconds 8 --goals
+
+.PHONY: help run strips test check format wheel-check graphics
 help:
 	@sed -n 's/^\([a-z-]*\):.*## /make \1 -- /p' Makefile
 
@@ -29,6 +31,12 @@ else
 		--video out/run.mp4 --strip out/run.png
 	@echo "No window here: $(DURATION) s of it are in out/run.mp4, a film strip in out/run.png"
 endif
+
+strips: $(VENV)/for-run ## Render the film strips that README shows, into docs/
+	$(STRIP) "0:speed=3,dir=0" --strip docs/run.png --strip-from 4.5 --strip-to 5.4
+	$(STRIP) "0:speed=1,dir=0" --strip docs/walk.png --strip-from 4.5 --strip-to 5.9
+	$(STRIP) "0:speed=1.5,dir=0;4:speed=1.5,dir=180" --strip docs/turn.png --strip-from 4 --strip-to 6.4
+	$(STRIP) "0:speed=2,dir=0;4:speed=0,dir=0" --strip docs/stop.png --strip-from 3.8 --strip-to 5.8
 
 test: graphics check wheel-check ## The checks, the wheel and every test
 	OMP_NUM_THREADS=2 OMP_WAIT_POLICY=passive $(BIN)/python -m pytest --durations=15 --timeout=600

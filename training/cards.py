@@ -93,7 +93,9 @@ def _figures(path: Path, suffix: str, command: str) -> Iterator[str]:
     stated = report.get("sha256") or report.get("controller", {}).get("sha256")
     found = hashlib.sha256(path.read_bytes()).hexdigest()
     if stated != found:
-        raise CardError(f"{report_path}: made for a file with SHA-256 {stated}, but {path} has {found}; run `{command}`")
+        raise CardError(
+            f"{report_path}: made for a file with SHA-256 {stated}, but {path} has {found}; run `{command}`"
+        )
     yield f"Measured with `{command}` ({report_path.name}):"
     yield ""
     yield "| figure | value |"

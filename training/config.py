@@ -96,9 +96,9 @@ class EnvironmentConfig:
 
     episode_seconds: float = 20.0
     """Episodes end as time-outs after this long."""
-    task_weight: float = 0.4
+    task_weight: float = 0.5
     """w_g."""
-    style_weight: float = 0.6
+    style_weight: float = 0.5
     """w_smp."""
     style_sharpness: tuple[float, float] = (1.5, 5.0)
     """w_s: r_smp is the mean of exp(-w_s p) over both, p the prior's penalty. The flat one leads from afar, where a

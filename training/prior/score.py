@@ -2,7 +2,7 @@
 
 Ensemble score matching (SMP eq. 8): a window x is noised at the levels K = {22, 15, 8}, the frozen denoiser predicts
 the noise, and e_t = mean((ε̂ - ε)²). The paper's reward is exp(-w·mean_t(e_t / μ_t)) with a running mean μ of the
-policy's own errors. Ours differs in four measured ways (training/README.md has the table), all of them fixed in the
+policy's own errors. Ours differs in five measured ways (training/README.md has the table), all of them fixed in the
 prior file, so that a reward means the same in every run:
 
 - groups: the error is taken per body group (root travel, root height, …, feet), so that three channels in which a
@@ -14,8 +14,8 @@ prior file, so that a reward means the same in every run:
 - dead zone: deviations that most real windows have, up to `tolerance_{t,g}`, cost nothing;
 - statistics: what the error cannot tell is asked directly. A shuffle of short quick steps has a lower error than real
   walking, and the noise of a policy that explores hides even that. `statistics` (how far each body group moves within
-  the window, how the feet slip while they are down, how far they are apart) are held to those of real motion at the
-  same speed in the same way.
+  the window and how straight, how the feet slip while they are down, how far they are apart) are held to those of
+  real motion at the same speed in the same way; below walking speed they fade out.
 
     p = mean_{t,g} max(0, |log(e_{t,g} / ρ_{t,g}(c))| - tolerance_{t,g})
         + statistics_weight · mean_s max(0, |u_s - ū_s(c)| - tolerance_s)

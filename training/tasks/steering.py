@@ -32,7 +32,7 @@ class SteeringConfig:
     """m/s."""
     min_speed: float = 0.0
     """m/s; speeds are uniform from here to `max_speed`."""
-    stop_share: float = 0.2
+    stop_share: float = 0.25
     """Share of goals that are to stand still."""
     hold: tuple[float, float] = (3.0, 7.0)
     """Shortest and longest time a goal stays, s."""
