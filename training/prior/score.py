@@ -167,7 +167,7 @@ class Score(nn.Module):
         return group_errors.clamp_min(1e-8).log() - expected
 
     def oddity(self, windows: Tensor) -> Tensor:
-        """u - ū(c) [B, S]: how far the window's statistics are from those of real motion at its speed, logarithmic.
+        """How far the window's statistics are from those of real motion at its speed: u - ū(c) [B, S], logarithmic.
 
         It fades out below walking speed, from .4 to .1 m/s: how much a body moves that goes nowhere says nothing, and
         next to no capture here stands still. Standing is judged by the errors alone.
