@@ -6,30 +6,19 @@ from dataclasses import replace
 
 import numpy as np
 
-from runtime.character import JOINT_NAMES
 from runtime.recording import Motion
+from training.features import JOINT_MIRROR
 from training.motion import rotation
-
-_OTHER = {"right": "left", "left": "right"}
-
-
-def _partner(name: str) -> str:
-    side, _, part = name.partition("_")
-    return f"{_OTHER[side]}_{part}" if side in _OTHER else name
-
-
-MIRROR_SOURCE = np.array([JOINT_NAMES.index(_partner(name)) for name in JOINT_NAMES])  # [28]
-MIRROR_SIGN = np.array([1.0 if name.endswith(("_y", "knee")) else -1.0 for name in JOINT_NAMES])  # [28]
-"""Hinges about x and z change sign in a mirror, hinges about y (knees too) do not; elbows turn about z."""
 
 
 def mirror(motion: Motion) -> Motion:
     """Left and right swapped: reflection in the world's xz plane."""
+    source, sign = JOINT_MIRROR
     return replace(
         motion,
         root_position=motion.root_position * [1.0, -1.0, 1.0],
         root_rotation=motion.root_rotation * [1.0, -1.0, 1.0, -1.0],
-        joint_position=motion.joint_position[:, MIRROR_SOURCE] * MIRROR_SIGN,
+        joint_position=motion.joint_position[:, source] * sign,
         name=f"{motion.name}_mirror",
     )
 
