@@ -198,8 +198,8 @@ class RunConfig:
     """How to learn it."""
     environment: EnvironmentConfig = field(default_factory=EnvironmentConfig)
     """Episodes and reward."""
-    physics: str = "mujoco"
-    """Engine, see training/physics."""
+    physics: str = "auto"
+    """Engine, see training/physics: `mujoco`, `mujoco_warp`, or `auto`, the latter where there is a GPU for it."""
     seed: int = 0
     """Seeds everything random."""
     resume: str = ""

@@ -49,6 +49,7 @@ def main(composed: DictConfig) -> None:
         if config.resume:
             given = [override.partition("=")[0].lstrip("+") for override in HydraConfig.get().overrides.task]
             config = checkpoint.resumed(config, given)
+        config = replace(config, physics=physics.choose(config.physics))  # what was used, not `auto`, is written down
         check(config)
     except (ConfigError, PriorFileError, CheckpointError) as error:
         print(error, file=sys.stderr)
@@ -73,7 +74,7 @@ def check(config: RunConfig) -> None:
     if config.export_only and not config.resume:
         raise ConfigError("export_only=true: expected resume=FOLDER, the run to export from")
     prior_file.load(config.task.prior)
-    physics.create(config.physics, envs=1)
+    physics.choose(config.physics)
     tasks.create(config.task.name, dict(config.task.options), 1, torch.Generator())
     checkpoint.check(config)
 
