@@ -8,40 +8,30 @@ given in the world frame and SI units; a controller's graph brings them into the
 from __future__ import annotations
 
 import math
-import warnings
 from dataclasses import dataclass
-from typing import ClassVar, Protocol
+from typing import ClassVar
 
 import numpy as np
 
+from runtime._goal import Goal, GoalEntry, GoalError, clamped, finite
+from runtime.task_goals import (
+    DODGEBALL_SCHEMA,
+    JUMP_SCHEMA,
+    LOCATION_SCHEMA,
+    NO_ENTRIES,
+    SPEED_SCHEMA,
+    Dodgeball,
+    Getup,
+    Jump,
+    Location,
+    Skill,
+    Speed,
+)
 
-class GoalError(ValueError):
-    """A goal that makes no sense (not finite, not a number) or that a controller was not trained for."""
-
-
-@dataclass(frozen=True)
-class GoalEntry:
-    """One column of the input `goal`."""
-
-    name: str
-    unit: str
-    low: float
-    """Smallest value trained on."""
-    high: float
-    """Largest value trained on."""
-    default: float
-    meaning: str
-
-
-class Goal(Protocol):
-    """What `World` needs of a goal."""
-
-    task: ClassVar[str]
-    """The task whose controllers understand this goal."""
-
-    def vector(self) -> np.ndarray:
-        """Return the goal as its task's schema orders it: [G] float32, world frame, SI units."""
-        ...
+__all__ = [
+    "MAX_SPEED", "SCHEMAS", "STEERING_SCHEMA", "Dodgeball", "Getup", "Goal", "GoalEntry", "GoalError", "Jump",
+    "Location", "Skill", "Speed", "Steering", "default_vector",
+]  # fmt: skip
 
 
 MAX_SPEED = 5.0  # m/s
@@ -53,7 +43,15 @@ STEERING_SCHEMA = (
     GoalEntry("facing_y", "1", -1.0, 1.0, 0.0, "y of the horizontal unit vector the root should face, world"),
 )
 
-SCHEMAS: dict[str, tuple[GoalEntry, ...]] = {"steering": STEERING_SCHEMA}
+SCHEMAS: dict[str, tuple[GoalEntry, ...]] = {
+    "steering": STEERING_SCHEMA,
+    "speed": SPEED_SCHEMA,
+    "location": LOCATION_SCHEMA,
+    "jump": JUMP_SCHEMA,
+    "getup": NO_ENTRIES,
+    "dodgeball": DODGEBALL_SCHEMA,
+    "skill": NO_ENTRIES,
+}
 """Goal schema of every task, by the task's name."""
 
 
@@ -89,10 +87,10 @@ class Steering:
 
     def __post_init__(self) -> None:
         """Check the numbers and clamp the speed."""
-        object.__setattr__(self, "speed", _clamped("Steering.speed", self.speed, 0.0, MAX_SPEED, "m/s"))
-        object.__setattr__(self, "direction", _finite("Steering.direction", self.direction))
+        object.__setattr__(self, "speed", clamped("Steering.speed", self.speed, 0.0, MAX_SPEED, "m/s"))
+        object.__setattr__(self, "direction", finite("Steering.direction", self.direction))
         if self.facing is not None:
-            object.__setattr__(self, "facing", _finite("Steering.facing", self.facing))
+            object.__setattr__(self, "facing", finite("Steering.facing", self.facing))
 
     def vector(self) -> np.ndarray:
         """Return [4] float32: velocity x, y (m/s, world), facing x, y (unit vector, world)."""
@@ -106,22 +104,3 @@ class Steering:
             ],
             dtype=np.float32,
         )
-
-
-def _finite(name: str, value: float) -> float:
-    try:
-        number = float(value)
-    except (TypeError, ValueError) as error:
-        raise GoalError(f"{name}: expected a number, found {value!r}") from error
-    if not math.isfinite(number):
-        raise GoalError(f"{name}: expected a finite number, found {number}")
-    return number
-
-
-def _clamped(name: str, value: float, low: float, high: float, unit: str) -> float:
-    number = _finite(name, value)
-    clamped = min(max(number, low), high)
-    if clamped != number:
-        message = f"{name}: {number:g} {unit} is outside {low:g} to {high:g} {unit}; clamped to {clamped:g}"
-        warnings.warn(message, stacklevel=4)  # the caller of Steering(...)
-    return clamped
