@@ -167,11 +167,15 @@ class LearnerConfig:
     """Minibatches a pass."""
     symmetry: str = "augment"
     """`none`, `augment` (mirrored copies in every minibatch) or `loss` (mirror loss)."""
+    precision: str = "medium"
+    """Of matrix products, torch's `float32_matmul_precision`: `medium` rounds their factors to bfloat16 (sums stay
+    float32) where the CPU or GPU has instructions for it, `high` to TF32 on GPUs, `highest` not at all."""
     checkpoint_minutes: float = 2.0
     """Wall-clock minutes between checkpoints."""
 
     def __post_init__(self) -> None:
         """Check what types do not say."""
+        _one_of("learner.precision", self.precision, ("medium", "high", "highest"))
         _one_of("learner.symmetry", self.symmetry, ("none", "augment", "loss"))
         _at_least_one("learner", self, "envs", "horizon", "samples", "epochs", "minibatches", "std_samples")
 

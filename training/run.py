@@ -81,6 +81,7 @@ def check(config: RunConfig) -> None:
 
 def train(worker: Worker, config: RunConfig) -> None:
     """Run one worker: train until the samples or the minutes are used up or a signal asks to stop."""
+    torch.set_float32_matmul_precision(config.learner.precision)
     learner = build(worker, config)
     before = checkpoint.restore(config, learner)
     log = Log(Path(config.folder), config, worker, learner.samples, before)
@@ -126,6 +127,7 @@ def export_only(config: RunConfig) -> None:
 def finish(config: RunConfig, learner: Learner, seconds: float) -> None:
     """Export the controller, verified, into the run folder and, where asked, to `output`."""
     path = Path(config.folder) / "controller.onnx"
+    torch.set_float32_matmul_precision("highest")  # as ONNX Runtime computes it
     difference = export(path, learner, card(config, learner, seconds))
     print(f"wrote {path}: {learner.samples:,} samples, targets equal the policy's within {difference:.1e} rad")
     if config.output:
