@@ -172,6 +172,8 @@ class LearnerConfig:
     float32) where the CPU or GPU has instructions for it, `high` to TF32 on GPUs, `highest` not at all."""
     checkpoint_minutes: float = 2.0
     """Wall-clock minutes between checkpoints."""
+    keep_checkpoints: bool = False
+    """Keep each of them, in `checkpoints/SAMPLES.pt`, for `training.progress` to measure how learning went."""
 
     def __post_init__(self) -> None:
         """Check what types do not say."""

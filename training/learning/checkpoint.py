@@ -10,6 +10,7 @@ version's run) or there is now another number of processes, the run goes on with
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
@@ -24,7 +25,8 @@ from training.learning.learner import Learner
 
 CONFIGURATION = "configuration.json"
 CHECKPOINT = "checkpoint.pt"
-CHANGEABLE = ("samples", "minutes", "processes", "checkpoint_minutes")
+KEPT = "checkpoints"
+CHANGEABLE = ("samples", "minutes", "processes", "checkpoint_minutes", "keep_checkpoints")
 """Settings of the learner that may change when a run is resumed."""
 
 
@@ -42,6 +44,9 @@ def save(config: RunConfig, learner: Learner, seconds: float) -> None:
     worker.meet()
     if worker.leads:
         _write(folder / CHECKPOINT, {"learner": learner.state(), "seconds": seconds, "lineage": learner.lineage})
+        if config.learner.keep_checkpoints:
+            (folder / KEPT).mkdir(exist_ok=True)
+            shutil.copyfile(folder / CHECKPOINT, folder / KEPT / f"{learner.samples:012d}.pt")
         for path in folder.glob("worker-*.pt"):
             if not path.stem.endswith(f"-{learner.iteration}"):
                 path.unlink()
