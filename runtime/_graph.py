@@ -102,6 +102,10 @@ def _read_graph(graph: memoryview, summary: Summary, budget: Budget) -> None:
             _read_node(message(value), summary, budget)
         elif number == 5:
             _read_tensor(message(value), summary, budget)
+        elif number in (11, 12):  # inputs and outputs
+            for key, name in read_fields(message(value), budget):
+                if key == 1:
+                    text(name)
         elif number == 15:
             summary.faults.append("sparse weights")
 
@@ -109,14 +113,13 @@ def _read_graph(graph: memoryview, summary: Summary, budget: Budget) -> None:
 def _read_node(node: memoryview, summary: Summary, budget: Budget) -> None:
     operator, domain, inputs = "", "", 0
     for number, value in read_fields(node, budget):
-        if number == 1:
-            inputs += 1
-        elif number == 4:
-            operator = text(value)
-        elif number == 5:
+        if number == 5:
             _read_attribute(message(value), summary, budget)
-        elif number == 7:
-            domain = text(value)
+            continue
+        word = text(value) if number in (1, 2, 3, 4, 7) else ""  # ONNX Runtime trips over names that are no text
+        inputs += number == 1
+        operator = word if number == 4 else operator
+        domain = word if number == 7 else domain
     if domain not in _DOMAINS or operator not in OPERATORS:
         summary.foreign.add(f"{domain}.{operator}"[:100] if domain else operator[:100] or "one without a name")
     if operator == "Einsum" and inputs > 2:  # of two it is a matrix product; of more its cost has no bound

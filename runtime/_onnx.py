@@ -97,7 +97,9 @@ def _open_session(
     options.add_session_config_entry("session.model_external_initializers_file_folder_path", os.devnull)
     try:
         with _called_off(lambda: options.set_load_cancellation_flag(True)):
-            return onnxruntime.InferenceSession(content, options, providers=list(providers)), []
+            # Without fallback: it would print, and try again on another provider than the one asked for.
+            session = onnxruntime.InferenceSession(content, options, providers=list(providers), enable_fallback=0)
+            return session, []
     except Exception as error:  # ONNX Runtime's exceptions share no base class of their own
         return None, [Problem("graph", "an ONNX graph", str(error), _REEXPORT)]
 
@@ -161,22 +163,26 @@ def check_tensors(
         expected: trailing shape by name; -1 allows any fixed size.
         ordered: whether the order counts.
     """
-    names = [tensor.name for tensor in found]
+    try:
+        names = [tensor.name for tensor in found]
+        shapes = [tensor.shape for tensor in found]
+    except UnicodeDecodeError as error:  # a name or the name of an axis
+        return [Problem(f"graph {kind}s", "names in UTF-8", str(error), _REEXPORT)]
     wanted = list(expected)
     if (names if ordered else sorted(names)) != (wanted if ordered else sorted(wanted)):
         return [Problem(f"graph {kind}s", str(wanted), str(names), _REEXPORT)]
     problems = []
-    for tensor in found:
+    for tensor, have_shape in zip(found, shapes, strict=True):
         field, shape = f"graph {kind} {tensor.name}", expected[tensor.name]
         if tensor.type != "tensor(float)":
             problems.append(Problem(field, "float32", tensor.type, _REEXPORT))
-        batch, rest = tensor.shape[:1], tensor.shape[1:]
+        batch, rest = have_shape[:1], have_shape[1:]
         fits = len(rest) == len(shape) and all(
             have == want or (want == -1 and isinstance(have, int)) for have, want in zip(rest, shape, strict=True)
         )
         if not batch or isinstance(batch[0], int) or not fits:
             wanted_shape = ", ".join(["batch", *(str(size) if size >= 0 else "any" for size in shape)])
-            problems.append(Problem(field, f"shape [{wanted_shape}]", str(tensor.shape), _REEXPORT))
+            problems.append(Problem(field, f"shape [{wanted_shape}]", str(have_shape), _REEXPORT))
     return problems
 
 
