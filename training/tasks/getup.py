@@ -4,8 +4,8 @@
     h = clip((head - .1 m) / 1.15 m, 0, 1)    v = clip(v_head,z / .5 m/s, 0, 1)    s = exp(-2 ‖v_xy‖²)
 
 h is how far the head (neck's joint, 1.34 m in standing) is up: 1 from 1.25 m on. v pays for being on the way up, so
-that lying is not as good as rising slowly; s, of the root's velocity in m/s, keeps who stands where they are. Nothing is
-a failure: who falls gets up again.
+that lying is not as good as rising slowly; s, of the root's velocity in m/s, keeps who stands where they are. Nothing
+is a failure: who falls gets up again.
 
 Two episodes in five start fallen: humanoids dropped limp from random poses, heights and spins, three seconds on
 (fallen.py). The others start in the prior's samples, all the way from the ground to standing (so the end of getting up
