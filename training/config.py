@@ -165,6 +165,8 @@ class LearnerConfig:
     """Passes over a rollout."""
     minibatches: int = 4
     """Minibatches a pass."""
+    warmup: int = 8
+    """Iterations in which the critic alone learns, after `init` from another task's policy."""
     symmetry: str = "augment"
     """`none`, `augment` (mirrored copies in every minibatch) or `loss` (mirror loss)."""
     precision: str = "medium"
@@ -214,7 +216,8 @@ class RunConfig:
     export_only: bool = False
     """With resume: do not train, only export what the checkpoint holds; the run may be going on meanwhile."""
     init: str = ""
-    """Checkpoint whose policy, critic, normaliser and optimiser a new run starts from."""
+    """What a new run starts from: a checkpoint (policy, critic, normaliser and, for the same task, optimiser) or a
+    controller (policy and normaliser). From another task's only what is not about its goal is taken."""
     output: str = ""
     """Controller file to export to at the end; empty: only into the run folder."""
     folder: str = ""
