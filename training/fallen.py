@@ -51,8 +51,9 @@ def drop(count: int, generator: torch.Generator) -> dict[str, Tensor]:
 def _thrown(count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
     """Random qpos [count, 35] and qvel [count, 34] in the air."""
     low, high = (torch.tensor([joint.range[end] for joint in character.JOINTS]) for end in (0, 1))
-    uniform = torch.rand(count, 28 + 1 + 6, generator=generator)
-    turn = torch.nn.functional.normalize(torch.randn(count, 4, generator=generator), dim=1)
+    uniform = torch.rand(count, 28 + 1 + 6, generator=generator, device=generator.device).cpu()
+    turn = torch.randn(count, 4, generator=generator, device=generator.device).cpu()
+    turn = torch.nn.functional.normalize(turn, dim=1)
     middle = torch.tensor(character.DEFAULT_POSE, dtype=torch.float32).clamp(low, high)
     span = torch.where(uniform[:, :28] < 0.5, middle - low, high - middle)
     joints = middle + 0.5 * (2 * uniform[:, :28] - 1) * span

@@ -21,6 +21,7 @@ from torch import Tensor
 
 from runtime.character import BODIES
 from training import fallen
+from training.rows import Rows
 from training.tasks import Body, StartStates
 from training.tasks.base import HEAD, Goals, no_goal
 
@@ -49,13 +50,13 @@ class Getup(Goals):
         """Make the task and drop a pool of humanoids (some seconds); the same seed gives the same pool."""
         super().__init__(envs, generator)
         self.config = config
-        self.down = torch.zeros(envs)  # 1 where the episode started on the ground
+        self.down = torch.zeros(envs, device=self.device)  # 1 where the episode started on the ground
         pool = fallen.drop(config.fallen_pool, generator) if config.fallen_share > 0 else None
         self.starts = StartStates(upright=False, own=pool, own_share=config.fallen_share)
 
-    def reset(self, ids: Tensor, body: Body) -> None:
+    def reset(self, rows: Rows, body: Body) -> None:
         """See `Task.reset`."""
-        self.down[ids] = (body.body_position[ids, HEAD, 2] < 0.6).float()
+        rows.put(self.down, rows.take((body.body_position[:, HEAD, 2] < 0.6).float()))
 
     def advance(self, body: Body) -> None:
         """See `Task.advance`: there is nothing to draw."""
@@ -70,7 +71,7 @@ class Getup(Goals):
 
     def failed(self, body: Body) -> Tensor:
         """Nobody fails."""
-        return torch.zeros(len(body.root_position), dtype=torch.bool)
+        return torch.zeros_like(body.root_position[:, 0], dtype=torch.bool)
 
     def figures(self, body: Body) -> dict[str, Tensor]:
         """See `Task.figures`; `up` of all episodes, at any of their moments."""
