@@ -46,9 +46,17 @@ class Problem:
     remedy: str
 
     def __str__(self) -> str:
-        """Give the problem as one line; what is expected and found is cut to 500 characters each."""
-        expected, found = (f"{text[:500]}…" if len(text) > 500 else text for text in (self.expected, self.found))
-        return f"{self.field}: expected {expected}, found {found}; {self.remedy}"
+        """Give the problem as one line; what is expected and found is cut to 500 characters each.
+
+        A file's own words are in it: what is not printable (escape sequences, line ends) is written out.
+        """
+        field, expected, found = (_printable(text) for text in (self.field, self.expected, self.found))
+        return f"{field}: expected {expected}, found {found}; {self.remedy}"
+
+
+def _printable(text: str) -> str:
+    short = f"{text[:500]}…" if len(text) > 500 else text
+    return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in short)
 
 
 class ContractError(Exception):

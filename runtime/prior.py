@@ -11,6 +11,7 @@ maths is in the graph; here are only its checks and its calling.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,6 +37,7 @@ from runtime.contract import PriorError, Problem, check_character
 METADATA_KEY = "prior"
 SCHEMA_VERSION = 1
 NOISE = "noise"
+MAX_WINDOW, MAX_LEVELS, MAX_NOISE = 1000, 100, 1_000_000
 
 _REEXPORT = "export the prior again with this version of the program"
 _RETRAIN = "train the prior for this character and control rate"
@@ -140,10 +142,10 @@ def check_metadata(metadata: Mapping[str, Any]) -> list[Problem]:
     if metadata.get("control_hz") != CONTROL_HZ:
         problems.append(Problem("metadata.control_hz", str(CONTROL_HZ), repr(metadata.get("control_hz")), _RETRAIN))
     window, levels, reference = (metadata.get(key) for key in ("window", "levels", "reference_error"))
-    if not (isinstance(window, int) and 1 <= window <= 1000):
-        problems.append(Problem("metadata.window", "a number of states, 1 to 1000", repr(window), _REEXPORT))
-    if not (isinstance(levels, list) and levels and all(isinstance(level, int) for level in levels)):
-        problems.append(Problem("metadata.levels", "a list of whole numbers", repr(levels), _REEXPORT))
+    if type(window) is not int or not 1 <= window <= MAX_WINDOW:
+        problems.append(Problem("metadata.window", f"a number of states, 1 to {MAX_WINDOW}", repr(window), _REEXPORT))
+    if not (isinstance(levels, list) and 1 <= len(levels) <= MAX_LEVELS and all(type(n) is int for n in levels)):
+        problems.append(Problem("metadata.levels", f"1 to {MAX_LEVELS} whole numbers", repr(levels), _REEXPORT))
     elif not (
         isinstance(reference, list)
         and len(reference) == len(levels)
@@ -170,6 +172,9 @@ def _check_graph(session: onnxruntime.InferenceSession, metadata: Mapping[str, A
     problems = _onnx.check_tensors("input", session.get_inputs(), inputs)
     outputs = {"error": (levels,), "reward": ()}
     problems += _onnx.check_tensors("output", session.get_outputs(), outputs, ordered=False)
+    if not problems and math.prod(_noise_shape(session)) > MAX_NOISE:
+        found = f"shape {_noise_shape(session)}"
+        problems.append(Problem(f"graph input {NOISE}", f"at most {MAX_NOISE} numbers a window", found, _REEXPORT))
     return problems or _check_run(session, window, levels)
 
 

@@ -230,5 +230,6 @@ def _read_chunk(path: Path, record: dict, index: int) -> dict[str, np.ndarray]:
         found = f"{len(data)} bytes" if isinstance(data, bytes) else type(data).__name__
         if not isinstance(data, bytes) or len(data) != 4 * frames * width:
             raise RecordingError(path, f"chunk {index}: {4 * frames * width} bytes of {field}", found)
-        arrays[field] = np.frombuffer(data, dtype="<f4").reshape(frames, width).astype(np.float64)
+        with np.errstate(invalid="ignore"):  # a signalling NaN; `Motion` refuses every kind
+            arrays[field] = np.frombuffer(data, dtype="<f4").reshape(frames, width).astype(np.float64)
     return arrays

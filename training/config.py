@@ -165,13 +165,21 @@ class LearnerConfig:
     """Passes over a rollout."""
     minibatches: int = 4
     """Minibatches a pass."""
+    warmup: int = 8
+    """Iterations in which the critic alone learns, after `init` from another task's policy."""
     symmetry: str = "augment"
     """`none`, `augment` (mirrored copies in every minibatch) or `loss` (mirror loss)."""
+    precision: str = "medium"
+    """Of matrix products, torch's `float32_matmul_precision`: `medium` rounds their factors to bfloat16 (sums stay
+    float32) where the CPU or GPU has instructions for it, `high` to TF32 on GPUs, `highest` not at all."""
     checkpoint_minutes: float = 2.0
     """Wall-clock minutes between checkpoints."""
+    keep_checkpoints: bool = False
+    """Keep each of them, in `checkpoints/SAMPLES.pt`, for `training.progress` to measure how learning went."""
 
     def __post_init__(self) -> None:
         """Check what types do not say."""
+        _one_of("learner.precision", self.precision, ("medium", "high", "highest"))
         _one_of("learner.symmetry", self.symmetry, ("none", "augment", "loss"))
         _at_least_one("learner", self, "envs", "horizon", "samples", "epochs", "minibatches", "std_samples")
 
@@ -198,8 +206,8 @@ class RunConfig:
     """How to learn it."""
     environment: EnvironmentConfig = field(default_factory=EnvironmentConfig)
     """Episodes and reward."""
-    physics: str = "mujoco"
-    """Engine, see training/physics."""
+    physics: str = "auto"
+    """Engine, see training/physics: `mujoco`, `mujoco_warp`, or `auto`, the latter where there is a GPU for it."""
     seed: int = 0
     """Seeds everything random."""
     resume: str = ""
@@ -208,7 +216,8 @@ class RunConfig:
     export_only: bool = False
     """With resume: do not train, only export what the checkpoint holds; the run may be going on meanwhile."""
     init: str = ""
-    """Checkpoint whose policy, critic, normaliser and optimiser a new run starts from."""
+    """What a new run starts from: a checkpoint (policy, critic, normaliser and, for the same task, optimiser) or a
+    controller (policy and normaliser). From another task's only what is not about its goal is taken."""
     output: str = ""
     """Controller file to export to at the end; empty: only into the run folder."""
     folder: str = ""

@@ -3,9 +3,13 @@
 Reads the sources that conf/dataset/*.yaml names, converts them to the humanoid, cleans them, drops copies, splits off
 held-out clips and writes one motion file a clip, the index and report.json to `output` (default data/<name>).
 
-    main ── prepare ── read_sources ── training.motion.mimickit | deepmimic, cleaning.clean
-                    ├─ training.motion.similarity.copies, groups      ├─ dataset.split_groups, save
+    main ── prepare ── read_sources ── training.motion.reading (a process a file: read, retarget, clean)
+                    ├─ training.motion.similarity.copies, groups
+                    ├─ dataset.split_groups, save
                     └─ report
+
+A file that cannot be read is named in the report and on the terminal, and the rest goes on; only a dataset of which
+nothing can be read is an error. `skeleton=MAP.yaml` gives the map of a skeleton of no known family.
 """
 
 from __future__ import annotations
@@ -13,37 +17,17 @@ from __future__ import annotations
 import json
 import sys
 from dataclasses import dataclass, field
-from itertools import pairwise
 from pathlib import Path
 from typing import cast
 
 import hydra
-import numpy as np
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 from rich.progress import track
 
-from runtime.recording import Motion
-from training.motion import cleaning, dataset, deepmimic, figures, mimickit, similarity
-from training.motion.edit import cut
-from training.motion.hinges import JOINTED
+from training.motion import dataset, figures, similarity
+from training.motion.reading import FORMATS, Reading, Source, read_all
 from training.motion.report import report, show
-
-READERS = {"mimickit": mimickit.read, "deepmimic": deepmimic.read}
-
-
-@dataclass
-class Source:
-    """One folder of one format."""
-
-    format: str = "mimickit"
-    """A key of `READERS`."""
-    folder: str = ""
-    """Under `data`."""
-    files: list[str] = field(default_factory=list)
-    """Glob patterns in the folder, each of which must match."""
-    flat: bool = True
-    """Captured on one floor; otherwise its flat stretches are cut out."""
 
 
 @dataclass
@@ -62,69 +46,61 @@ class DataError(ValueError):
     """The motion capture is not where the configuration says, or not as it says."""
 
 
-def prepare(recipe: Recipe, data: Path, output: Path) -> dict:
+def prepare(recipe: Recipe, data: Path, output: Path, workers: int = 1) -> dict:
     """Make the dataset and return its report; raises DataError naming folders and files that are missing."""
-    read = read_sources(recipe, data)
-    copies = similarity.copies([motion for motion, _ in read.pieces])
+    read = read_sources(recipe, data, workers)
+    copies = similarity.copies([piece.motion for piece in read.pieces])
     for index, other in copies.items():
-        read.remarks.append(f"{read.pieces[index][0].source}: a copy of {read.pieces[other][0].source}")
+        read.remarks.append(f"{read.pieces[index].motion.source}: a copy of {read.pieces[other].motion.source}")
     pieces = [piece for index, piece in enumerate(read.pieces) if index not in copies]
-    measured = [figures.measure(motion) for motion, _ in pieces]
-    owners = similarity.groups([motion for motion, _ in pieces])
+    measured = [figures.measure(piece.motion) for piece in pieces]
+    owners = similarity.groups([piece.motion for piece in pieces])
     clips = [
         dataset.Clip(
-            motion=motion,
-            category=figures.category(figure),
+            motion=piece.motion,
+            category=piece.category or figures.category(figure),
             split="train",
-            group=pieces[owner][0].source,
+            group=pieces[owner].motion.source,
             speed=round(float(figure.speed.mean()), 3),
-            tags=figures.tags(figure) + (() if flat else ("terrain",)),
+            tags=figures.tags(figure) + (() if piece.flat else ("terrain",)),
+            action=piece.action,
+            style=piece.style,
+            skeleton=piece.skeleton,
         )
-        for (motion, flat), figure, owner in zip(pieces, measured, owners, strict=True)
+        for piece, figure, owner in zip(pieces, measured, owners, strict=True)
     ]
     clips = dataset.split_groups(clips, recipe.held_out_share, recipe.seed)
     dataset.save(output, clips)
-    summary = report(clips, measured, read.changed, read.remarks)
+    summary = report(clips, measured, read)
     (output / "report.json").write_text(json.dumps(summary, indent=1))
     return summary
 
 
-@dataclass
-class Read:
-    """Everything read: clean pieces and what was lost on the way."""
-
-    pieces: list[tuple[Motion, bool]] = field(default_factory=list)
-    """Motions at their own rate, and whether their source is flat."""
-    remarks: list[str] = field(default_factory=list)
-    """What was dropped or changed, and why."""
-    changed: dict[str, dict] = field(default_factory=dict)
-    """Per source clip: share of frames in which joint limits changed the pose, and the joints turned most, rad."""
-
-
-def read_sources(recipe: Recipe, data: Path) -> Read:
-    """Read, convert and clean all sources of a recipe."""
+def read_sources(recipe: Recipe, data: Path, workers: int = 1) -> Reading:
+    """Read, convert and clean all sources of a recipe; raises DataError when nothing is left."""
     files = find_files(recipe, data)
-    read = Read()
-    for source, path in track(files, "reading", console=Console(stderr=True)):
-        conversion = READERS[source.format](path)
-        name = conversion.motion.source
-        worst = {JOINTED[i]: round(float(conversion.changed[i]), 3) for i in np.argsort(-conversion.changed)[:3]}
-        read.changed[name] = {"share": round(conversion.changed_share, 3), "worst_rad": worst}
-        cleaned = cleaning.clean(conversion.motion, source.flat)
-        read.remarks += [f"{name.rpartition('/')[0]}/{line}" for line in cleaned.remarks]
-        parts = [part for piece in cleaned.pieces for part in into_pieces(piece, recipe.piece_seconds)]
-        for number, part in enumerate(parts):
-            label = name if len(parts) == 1 else f"{name}_{number}"
-            read.pieces.append((_named(part, label), source.flat))
-    return read
+    whole = Reading()
+    readings = read_all(files, data, recipe.piece_seconds, workers)
+    for reading in track(readings, "reading", total=len(files), console=Console(stderr=True)):
+        whole.pieces += reading.pieces
+        whole.remarks += reading.remarks
+        whole.changed |= reading.changed
+        whole.imported |= reading.imported
+        whole.damaged += reading.damaged
+    if not whole.pieces:
+        lines = "\n  ".join(whole.damaged + whole.remarks)
+        raise DataError(f"dataset {recipe.name!r}: nothing is left of {len(files)} files:\n  {lines}")
+    return whole
 
 
 def find_files(recipe: Recipe, data: Path) -> list[tuple[Source, Path]]:
     """Every source file; raises DataError with all missing folders and patterns at once."""
     found, missing = [], []
     for source in recipe.sources:
-        if source.format not in READERS:
-            missing.append(f"format {source.format!r} (known: {', '.join(READERS)})")
+        if source.format not in FORMATS:
+            missing.append(f"format {source.format!r} (known: {', '.join(FORMATS)})")
+        if source.format in ("bvh", "amass") and not source.licence:
+            missing.append(f"licence of {source.folder}/ (sources of format {source.format} state theirs)")
         for pattern in source.files:
             paths = sorted((data / source.folder).glob(pattern))
             found += [(source, path) for path in paths]
@@ -138,34 +114,27 @@ def find_files(recipe: Recipe, data: Path) -> list[tuple[Source, Path]]:
     return found
 
 
-def into_pieces(motion: Motion, seconds: float) -> list[Motion]:
-    """A long motion as equal pieces of about `seconds`; neighbours share one frame."""
-    count = round(motion.seconds / seconds) if not motion.loop and motion.seconds > 1.5 * seconds else 1
-    edges = np.linspace(0, len(motion) - 1, count + 1).round().astype(int)
-    return [cut(motion, a, b + 1) for a, b in pairwise(edges)]
-
-
-def _named(motion: Motion, source: str) -> Motion:
-    return Motion(**{**vars(motion), "source": source, "name": source.rpartition("/")[2]})
-
-
 @hydra.main(version_base=None, config_path="conf", config_name="prepare")
 def main(config: DictConfig) -> None:
-    """Command line: `dataset=NAME data=PATH [output=PATH]`."""
+    """Command line: `dataset=NAME data=PATH [output=PATH] [skeleton=MAP.yaml] [workers=N]`."""
     errors = Console(stderr=True, soft_wrap=True, style="red", markup=False)
     if OmegaConf.is_missing(config, "data"):
         folders = sorted({source.folder for source in config.dataset.sources})
         errors.print(f"data= is missing: name the folder that holds {', '.join(f'{f}/' for f in folders)}")
         sys.exit(2)
     recipe = cast(Recipe, OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(Recipe), config.dataset)))
+    for source in recipe.sources:
+        source.skeleton = source.skeleton or config.skeleton
     output = Path(config.output)
     try:
-        summary = prepare(recipe, Path(config.data), output)
+        summary = prepare(recipe, Path(config.data), output, config.workers)
     except DataError as error:
         errors.print(str(error))
         sys.exit(2)
     console = Console()
     show(summary, console)
+    for line in summary["damaged"]:
+        errors.print(f"not read: {line}")
     console.print(f"{len(list(output.glob('*.motion')))} clips written to {output}")
 
 

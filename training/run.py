@@ -49,6 +49,7 @@ def main(composed: DictConfig) -> None:
         if config.resume:
             given = [override.partition("=")[0].lstrip("+") for override in HydraConfig.get().overrides.task]
             config = checkpoint.resumed(config, given)
+        config = replace(config, physics=physics.choose(config.physics))  # what was used, not `auto`, is written down
         check(config)
     except (ConfigError, PriorFileError, CheckpointError) as error:
         print(error, file=sys.stderr)
@@ -73,13 +74,14 @@ def check(config: RunConfig) -> None:
     if config.export_only and not config.resume:
         raise ConfigError("export_only=true: expected resume=FOLDER, the run to export from")
     prior_file.load(config.task.prior)
-    physics.create(config.physics, envs=1)
+    physics.choose(config.physics)
     tasks.create(config.task.name, dict(config.task.options), 1, torch.Generator())
     checkpoint.check(config)
 
 
 def train(worker: Worker, config: RunConfig) -> None:
     """Run one worker: train until the samples or the minutes are used up or a signal asks to stop."""
+    torch.set_float32_matmul_precision(config.learner.precision)
     learner = build(worker, config)
     before = checkpoint.restore(config, learner)
     log = Log(Path(config.folder), config, worker, learner.samples, before)
@@ -125,6 +127,7 @@ def export_only(config: RunConfig) -> None:
 def finish(config: RunConfig, learner: Learner, seconds: float) -> None:
     """Export the controller, verified, into the run folder and, where asked, to `output`."""
     path = Path(config.folder) / "controller.onnx"
+    torch.set_float32_matmul_precision("highest")  # as ONNX Runtime computes it
     difference = export(path, learner, card(config, learner, seconds))
     print(f"wrote {path}: {learner.samples:,} samples, targets equal the policy's within {difference:.1e} rad")
     if config.output:

@@ -70,6 +70,19 @@ class Camera:
         """World to clip space, [4, 4] row-major, for a picture of `aspect` = width / height."""
         return perspective(self.field_of_view, aspect, NEAR, FAR) @ look_along(self.eye, self.forward)
 
+    def ray(self, x: float, y: float, aspect: float) -> np.ndarray:
+        """Unit direction [3] from the eye through a point of the picture.
+
+        Args:
+            x: 0 at the left edge to 1 at the right one.
+            y: 0 at the bottom to 1 at the top.
+            aspect: width / height of the picture.
+        """
+        half = math.tan(0.5 * self.field_of_view)
+        axes = look_along(self.eye, self.forward)[:3, :3]  # rows: right, up, back
+        direction = axes.T @ [(2.0 * x - 1.0) * half * aspect, (2.0 * y - 1.0) * half, -1.0]
+        return direction / np.linalg.norm(direction)
+
 
 def look_along(eye: np.ndarray, forward: np.ndarray) -> np.ndarray:
     """World to view space (x right, y up, −z ahead), [4, 4], for a camera at `eye` whose horizon is level."""

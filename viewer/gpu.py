@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ctypes
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -130,6 +131,12 @@ class Geometry:
         if triangle is not None:
             Buffer(gl.GL_ELEMENT_ARRAY_BUFFER, triangle.astype(np.uint32))
             self.count = triangle.size
+
+    def write(self, instances: Mapping[int, np.ndarray | list]) -> None:
+        """Replace the instances: attribute location → [n, components]."""
+        for location, rows in instances.items():
+            if len(rows):
+                self.instance[location].write(np.asarray(rows, np.float32))
 
     def draw(self, instances: int = 1) -> None:
         """Draw the triangles, as often as there are instances."""

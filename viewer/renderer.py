@@ -1,15 +1,15 @@
-"""Draws a `Scene`: lit characters on a gridded ground under a hazy sky, with soft shadows.
+"""Draws a `Scene`: lit characters and things on a gridded ground under a hazy sky, with soft shadows.
 
 Passes, each one instanced draw call per shape however many characters there are:
 
-1. shadow map: all characters seen from the key light;
-2. background into `target`, one sample a pixel, no depth: sky, ground (the patch that shadows can reach, the rest),
-   shade of contact and goals. All its edges are antialiased by their shaders;
-3. characters, four samples a pixel: the part of the background that they can cover is copied into `_samples`, they are
-   drawn over it with depth, what is below the ground is clipped, and the result is averaged back into `target`.
+1. shadow map: all that is solid, seen from the key light;
+2. background into `target`, one sample a pixel, no depth: sky, ground, the ground that shadows can reach once more with
+   them, shade of contact, decals and goals. All its edges are antialiased by their shaders;
+3. characters and props, four samples a pixel: the part of the background that they can cover is copied into `_samples`,
+   they are drawn over it with depth, what is below the ground is clipped, and the result is averaged into `target`.
 
-`target` is what the display is drawn over, and what is shown or read. Multisampling only where characters are halves
-the cost with Mesa's software renderer.
+`target` is what the display is drawn over, and what is shown or read. Multisampling only where characters are, and
+shadows only where they can fall, halve the cost with Mesa's software renderer.
 """
 
 from __future__ import annotations
@@ -18,42 +18,46 @@ import numpy as np
 from pyglet import gl
 
 from runtime import character
+from viewer import shapes
 from viewer.camera import Camera
 from viewer.gpu import FRAME_BINDING, Buffer, Geometry, Program, ShadowMap, Target, TextureBuffer, max_samples
-from viewer.scene import Scene
-from viewer.skin import Skin, build
-from viewer.visibility import LEVELS, LIGHT, SHADOW_SIZE, covered_area, level_of_detail, light_view
+from viewer.quality import HIGH, Quality
+from viewer.scene import Decal, Marker, Prop, Scene
+from viewer.skin import build
+from viewer.visibility import LEVELS, LIGHT, covered_area, level_of_detail, light_view, shadow_reach
 
-SAMPLES = 4  # per pixel of a character
 HORIZON = (0.7468, 0.7969, 0.8373)  # what sky and ground fade into, as displayed: finish(HORIZON) in frame.glsl
 CONTACT_RADIUS = np.array([0.1, 0.11, 0.09, *(0.05, 0.045, 0.04) * 2, *(0.075, 0.06, 0.062) * 2])  # [15] m, by body
-_SQUARE = np.array([[-1, -1], [1, -1], [1, 1], [-1, -1], [1, 1], [-1, 1]], np.float32)
 
 
 class Renderer:
     """The scene's OpenGL side; needs a current OpenGL 3.3 context. `target` holds the last picture."""
 
-    def __init__(self, width: int, height: int) -> None:
+    def __init__(self, width: int, height: int, quality: Quality = HIGH) -> None:
+        self.quality = quality
+        surface = ("FINE",) if quality.fine_shadows else ()
         self._program = {
-            "shadow": Program("body.vert", "empty.frag", ("SHADOW",), poses=0),
-            "body": Program("body.vert", "body.frag", poses=0, shadow_map=1),
-            "patch": Program("ground.vert", "ground.frag", ("PATCH",), shadow_map=1),
+            "body_shadow": Program("body.vert", "empty.frag", ("SHADOW",), poses=0),
+            "prop_shadow": Program("prop.vert", "empty.frag", ("SHADOW",)),
+            "body": Program("body.vert", "body.frag", surface, poses=0, shadow_map=1),
+            "prop": Program("prop.vert", "body.frag", surface, shadow_map=1),
             "ground": Program("ground.vert", "ground.frag"),
+            "cast": Program("ground.vert", "ground.frag", ("CAST",), shadow_map=1),
             "contact": Program("contact.vert", "contact.frag"),
+            "decal": Program("decal.vert", "decal.frag"),
             "goal": Program("goal.vert", "goal.frag"),
             "sky": Program("sky.vert", "sky.frag"),
         }
         skins = {level: build(character.model(), level) for level in LEVELS}
-        self._bodies = {level: _skin_geometry(skin) for level, skin in skins.items()}
+        self._bodies = {level: shapes.skin_geometry(skin) for level, skin in skins.items()}
         self._corners = skins[LEVELS[0]].corners()
-        self._patch = Geometry({0: np.column_stack([_SQUARE, np.zeros(6, np.float32)])})
-        self._ground = Geometry({0: _ring()})
-        self._sky = Geometry({0: _SQUARE})
-        self._contact = Geometry({0: _SQUARE}, instances={1: 4})
-        self._goal = Geometry({0: _SQUARE}, instances={1: 4, 2: 4})
+        self._square = shapes.marks({})
+        self._cast, self._contact = shapes.marks({1: 4}), shapes.marks({1: 4})
+        self._decal, self._goal = shapes.marks({1: 4, 2: 4, 3: 3}), shapes.marks({1: 4, 2: 4, 3: 1})
+        self._props = shapes.props()
         self._poses = TextureBuffer()
         self._frame = Buffer(gl.GL_UNIFORM_BUFFER)
-        self._shadow_map = ShadowMap(SHADOW_SIZE)
+        self._shadow_map = ShadowMap(quality.shadow_size)
         self._make_targets(width, height)
 
     def resize(self, width: int, height: int) -> None:
@@ -65,50 +69,65 @@ class Renderer:
     def _make_targets(self, width: int, height: int) -> None:
         self.width, self.height = max(width, 1), max(height, 1)
         self.target = Target(self.width, self.height)
-        self._samples = Target(self.width, self.height, max_samples(SAMPLES), depth=True)
+        self._samples = Target(self.width, self.height, max_samples(self.quality.samples), depth=True)
 
     def draw(self, scene: Scene, camera: Camera) -> None:
         """Draw one picture into `target`, and leave that bound."""
         view_projection = camera.view_projection(self.width / self.height)
-        self._upload(scene, camera, view_projection)
+        bodies = scene.position[:, :, None] + character.rotate(scene.rotation[:, :, None], self._corners)
+        bodies = bodies.reshape(len(scene.position), 15 * 8, 3)
+        solid = shapes.corners([prop for prop in scene.props if prop.solid])
+        casters = np.concatenate([bodies.reshape(-1, 3), solid.reshape(-1, 3)])
+        self._upload_frame(camera, view_projection, *light_view(casters, self.quality.shadow_size))
+        self._upload_bodies(scene)
+        counts = self._upload_props(scene.props)
+        self._upload_ground(scene, np.concatenate([shadow_reach(bodies), shadow_reach(solid)]))
         gl.glEnable(gl.GL_CULL_FACE)
-        self._draw_shadow_map(scene)
-        self._draw_background(scene)
-        corners = scene.position[:, :, None] + character.rotate(scene.rotation[:, :, None], self._corners)
-        area = covered_area(corners.reshape(-1, 3), view_projection, self.width, self.height)
+        self._draw_shadow_map(len(scene.position), counts)
+        self._draw_background(scene, len(bodies) + len(solid))
+        seen = np.concatenate([bodies.reshape(-1, 3), shapes.corners(scene.props).reshape(-1, 3)])
+        area = covered_area(seen, view_projection, self.width, self.height)
         if area is not None:
-            self._draw_characters(len(scene.position), self._bodies[level_of_detail(self.height, camera)], area)
+            self._draw_solids(len(scene.position), self.body(camera), counts, area)
         self.target.bind()
+
+    def body(self, camera: Camera) -> Geometry:
+        """The skin that is fine enough for this camera."""
+        return self._bodies[level_of_detail(self.height, camera, self.quality.facet_error)]
 
     def _draw(self, program: str, geometry: Geometry, instances: int = 1) -> None:
         if instances:
             self._program[program].use()
             geometry.draw(instances)
 
-    def _draw_shadow_map(self, scene: Scene) -> None:
+    def _draw_shadow_map(self, count: int, props: dict[str, int]) -> None:
         gl.glEnable(gl.GL_DEPTH_TEST)
         self._shadow_map.begin()
-        self._draw("shadow", self._bodies[LEVELS[-1]], len(scene.position))
+        self._draw("body_shadow", self._bodies[LEVELS[-1]], count)
+        for shape, number in props.items():
+            self._draw("prop_shadow", self._props[shape], number)
         self._shadow_map.bind(1)
 
-    def _draw_background(self, scene: Scene) -> None:
+    def _draw_background(self, scene: Scene, casters: int) -> None:
         self.target.bind()
         gl.glDisable(gl.GL_DEPTH_TEST)
         gl.glDisable(gl.GL_BLEND)
         gl.glClearColor(*HORIZON, 1.0)
         gl.glClear(gl.GL_COLOR_BUFFER_BIT)
-        self._draw("sky", self._sky)
-        self._draw("ground", self._ground)
-        self._draw("patch", self._patch)
+        self._draw("sky", self._square)
+        self._draw("ground", self._square)
+        self._draw("cast", self._cast, casters)
         gl.glEnable(gl.GL_BLEND)
         gl.glBlendFunc(gl.GL_ZERO, gl.GL_SRC_COLOR)
-        self._draw("contact", self._contact, scene.position.shape[0] * scene.position.shape[1])
+        solid = sum(prop.solid for prop in scene.props)
+        self._draw("contact", self._contact, scene.position.shape[0] * scene.position.shape[1] + solid)
         gl.glBlendFunc(gl.GL_SRC_ALPHA, gl.GL_ONE_MINUS_SRC_ALPHA)
+        self._draw("decal", self._decal, len(scene.decals))
         self._draw("goal", self._goal, len(scene.markers))
         gl.glDisable(gl.GL_BLEND)
 
-    def _draw_characters(self, count: int, body: Geometry, area: tuple[int, int, int, int]) -> None:
-        """Draw them into the pixels x, y, width, height (from the bottom left) that they can cover."""
+    def _draw_solids(self, count: int, body: Geometry, props: dict[str, int], area: tuple[int, int, int, int]) -> None:
+        """Draw characters and props into the pixels x, y, width, height (from the bottom left) that they can cover."""
         self.target.copy_to(self._samples.id, area)
         self._samples.bind()
         gl.glEnable(gl.GL_SCISSOR_TEST)
@@ -117,50 +136,66 @@ class Renderer:
         gl.glEnable(gl.GL_DEPTH_TEST)
         gl.glEnable(gl.GL_CLIP_DISTANCE0)
         self._draw("body", body, count)
+        for shape, number in props.items():
+            self._draw("prop", self._props[shape], number)
         gl.glDisable(gl.GL_CLIP_DISTANCE0)
         gl.glDisable(gl.GL_SCISSOR_TEST)
         self._samples.copy_to(self.target.id, area)
 
-    def _upload(self, scene: Scene, camera: Camera, view_projection: np.ndarray) -> None:
-        count = len(scene.position)
-        texel = np.zeros((count, 31, 4), np.float32)
-        texel[:, :15, :3], texel[:, 15:30], texel[:, 30, :3] = scene.position, scene.rotation, scene.color
-        self._poses.write(texel)
-        self._poses.bind(0)
-        shadow_matrix, patch = light_view(scene.position)
+    def _upload_frame(self, camera: Camera, view_projection: np.ndarray, shadow: np.ndarray, span: float) -> None:
         frame = np.concatenate([
-            view_projection.T.ravel(), shadow_matrix.T.ravel(),
-            [*camera.eye, camera.distance], [*LIGHT, 0.0], patch,
+            view_projection.T.ravel(), shadow.T.ravel(),
+            [*camera.eye, camera.distance], [*LIGHT, 0.0], [span, 1.0 / self.quality.shadow_size, 0.0, 0.0],
         ])  # fmt: skip
         self._frame.write(frame.astype(np.float32))
         gl.glBindBufferBase(gl.GL_UNIFORM_BUFFER, FRAME_BINDING, self._frame.id)
 
-        radius = np.broadcast_to(CONTACT_RADIUS, (count, 15))
-        ball = np.concatenate([scene.position, radius[..., None]], axis=-1).reshape(-1, 4)
-        self._contact.instance[1].write(ball.astype(np.float32))
-        place = [[*m.position, m.direction, m.facing] for m in scene.markers]
-        tint = [[*scene.color[i % max(count, 1)], _arrow_length(m.speed)] for i, m in enumerate(scene.markers)]
-        self._goal.instance[1].write(np.array(place or [[0.0] * 4], np.float32))
-        self._goal.instance[2].write(np.array(tint or [[0.0] * 4], np.float32))
+    def _upload_bodies(self, scene: Scene) -> None:
+        texel = np.zeros((len(scene.position), 31, 4), np.float32)
+        texel[:, :15, :3], texel[:, 15:30], texel[:, 30, :3] = scene.position, scene.rotation, scene.color
+        self._poses.write(texel)
+        self._poses.bind(0)
+
+    def _upload_props(self, props: list[Prop]) -> dict[str, int]:
+        """Write the instances of each shape that there is; returns how many."""
+        counts: dict[str, int] = {}
+        for shape, geometry in self._props.items():
+            own = [prop for prop in props if prop.shape == shape]
+            if own:
+                counts[shape] = len(own)
+                geometry.write({
+                    2: [[*prop.position, prop.solid] for prop in own], 3: [prop.rotation for prop in own],
+                    4: [prop.size for prop in own], 5: [prop.color for prop in own],
+                })  # fmt: skip
+        return counts
+
+    def _upload_ground(self, scene: Scene, reach: np.ndarray) -> None:
+        """Write where shadows fall, what shades the ground from the sky, and the marks on it."""
+        radius = np.broadcast_to(CONTACT_RADIUS, scene.position.shape[:2])
+        balls = np.concatenate([scene.position, radius[..., None]], axis=-1).reshape(-1, 4)
+        others = [[*prop.position, float(prop.size.max())] for prop in scene.props if prop.solid]
+        self._cast.write({1: reach})
+        self._contact.write({1: np.concatenate([balls, np.reshape(others, (-1, 4))])})
+        self._goal.write(_goal_instances(scene.markers, scene.color))
+        self._decal.write(_decal_instances(scene.decals))
+
+
+def _goal_instances(markers: list[Marker], color: np.ndarray) -> dict[int, list]:
+    return {
+        1: [[*m.position, m.direction, m.facing] for m in markers],
+        2: [[*color[m.owner], _arrow_length(m.speed)] for m in markers],
+        3: [[m.strength] for m in markers],
+    }
+
+
+def _decal_instances(decals: list[Decal]) -> dict[int, list]:
+    return {
+        1: [[*d.start, *d.end] for d in decals],
+        2: [[*d.color, d.opacity] for d in decals],
+        3: [[d.width, d.ring, d.softness] for d in decals],
+    }
 
 
 def _arrow_length(speed: float) -> float:
     """Metres from the character to the arrow's tip; 0 where it should stand still."""
     return 0.0 if speed < 0.05 else 0.85 + 0.4 * speed
-
-
-def _skin_geometry(skin: Skin) -> Geometry:
-    columns = [skin.body, skin.material, np.round(skin.openness * 255.0), np.zeros(len(skin.body))]  # four bytes each
-    detail = np.column_stack(columns).astype(np.uint8)
-    vertices = {0: skin.position.astype(np.float32), 1: skin.normal.astype(np.float32), 2: detail}
-    return Geometry(vertices, skin.triangle)
-
-
-def _ring() -> np.ndarray:
-    """The ground around the patch: four trapezoids between its edge (z = 0) and far out (z = 1), [24, 3]."""
-    corner = [(-1, -1), (1, -1), (1, 1), (-1, 1)]
-    triangles = []
-    for (ax, ay), (bx, by) in zip(corner, corner[1:] + corner[:1], strict=True):
-        outer_a, outer_b, inner_a, inner_b = (ax, ay, 1), (bx, by, 1), (ax, ay, 0), (bx, by, 0)
-        triangles += [outer_a, outer_b, inner_b, outer_a, inner_b, inner_a]
-    return np.array(triangles, np.float32)

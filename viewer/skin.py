@@ -39,7 +39,7 @@ class Skin:
 def build(model: mujoco.MjModel, coarseness: float = 1.0) -> Skin:
     """Mesh a character's skin; `coarseness` scales the size of all facets."""
     pieces = parts(model)
-    meshes = [mesh(part.shape, part.cell * coarseness) for part in pieces]
+    meshes = [mesh(part.shape, _cell(part, coarseness)) for part in pieces]
     meshes = [_without_buried(part, piece, pieces) for part, piece in zip(pieces, meshes, strict=True)]
     lengths = [len(m.position) for m in meshes]
     starts = np.cumsum([0, *lengths[:-1]])
@@ -51,6 +51,12 @@ def build(model: mujoco.MjModel, coarseness: float = 1.0) -> Skin:
         openness=_openness(model, pieces, meshes),
         triangle=np.concatenate([m.triangle + start for m, start in zip(meshes, starts, strict=True)]),
     )
+
+
+def _cell(part: Part, coarseness: float) -> float:
+    """The size of a piece's facets, m: never so coarse that a thin piece slips between grid points."""
+    thinnest = float((part.shape.high - part.shape.low).min())
+    return max(min(part.cell * coarseness, 0.45 * thinnest), part.cell)
 
 
 def _without_buried(part: Part, piece: Mesh, pieces: list[Part]) -> Mesh:

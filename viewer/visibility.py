@@ -1,7 +1,7 @@
 """What each pass of the renderer has to look at, as plain numbers: no OpenGL here.
 
-The light's view is fitted around the characters, multisampling is confined to the pixels they can cover, and the skin
-is as fine as those pixels can show.
+The light's view is fitted around the characters and things, shadows are looked for only on the ground that they can
+reach, multisampling is confined to the pixels that characters can cover, and the skin is as fine as those can show.
 """
 
 from __future__ import annotations
@@ -13,39 +13,47 @@ import numpy as np
 from viewer.camera import Camera, look_along
 
 LIGHT = np.array([-0.42, -0.55, 0.95]) / np.linalg.norm([-0.42, -0.55, 0.95])  # towards the key light, world
-SHADOW_SIZE = 1024  # texels of the shadow map's side
-LEVELS = (1.0, 1.6, 2.4)  # coarseness of the skins kept, fine to coarse
+LEVELS = (1.0, 1.4, 2.0, 3.0)  # coarseness of the skins kept, fine to coarse
 
 
-def light_view(position: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Fit the key light's view around the characters.
+def light_view(points: np.ndarray, size: int) -> tuple[np.ndarray, float]:
+    """Fit the key light's view around what casts shadows.
 
     Args:
-        position: bodies [N, 15, 3] m.
+        points: [P, 3] m, corners of boxes around all that there is; 0.2 m around each is seen too.
+        size: texels of the shadow map's side.
 
     Returns:
-        World to shadow map [4, 4] (x, y and depth in 0..1), and the ground that shadows can reach: centre x, y and
-        half-size, m, and the metres that depth spans [4].
+        World to shadow map [4, 4] (x, y and depth in 0..1), and the metres that its side and its depth span.
     """
-    points = position.reshape(-1, 3) if position.size else np.zeros((1, 3))
-    low, high = points.min(axis=0) - 0.3, points.max(axis=0) + 0.3
+    points = points if len(points) else np.zeros((1, 3))
+    low, high = points.min(axis=0) - 0.2, points.max(axis=0) + 0.2
     low[2] = min(low[2], 0.0)
     center, radius = 0.5 * (low + high), 0.5 * float(np.linalg.norm(high - low))
     radius = math.ceil(radius * 4.0) / 4.0  # steps, so that the texels do not swim while the character moves
     view = look_along(np.zeros(3), -LIGHT)[:3, :3]
-    texel = 2.0 * radius / SHADOW_SIZE
+    texel = 2.0 * radius / size
     middle = view @ center
     middle[:2] = np.round(middle[:2] / texel) * texel
     matrix = np.eye(4)
     matrix[:3, :3] = view * [[0.5 / radius], [0.5 / radius], [-0.5 / radius]]
     matrix[:3, 3] = 0.5 - matrix[:3, :3] @ (view.T @ middle)
+    return matrix, 2.0 * radius
 
-    reach = high[2] * np.abs(LIGHT[:2]) / LIGHT[2]  # m, how far over ground the highest point throws its shadow
-    throw = -np.sign(LIGHT[:2]) * reach
-    ground_low = np.minimum(low[:2], low[:2] + throw) - 0.1
-    ground_high = np.maximum(high[:2], high[:2] + throw) + 0.1
-    half = 0.5 * float((ground_high - ground_low).max())
-    return matrix, np.array([*(0.5 * (ground_low + ground_high)), half, 2.0 * radius])
+
+def shadow_reach(points: np.ndarray) -> np.ndarray:
+    """The rectangles of ground that shadows can reach, turned along the light's way: [K, 4] m.
+
+    Args:
+        points: [K, P, 3] m, corners around each of K things that cast shadows.
+
+    Returns:
+        Along and across the horizontal way of the light: lowest, lowest, highest, highest.
+    """
+    way = -LIGHT[:2] / np.linalg.norm(LIGHT[:2])
+    falls = points[..., :2] - LIGHT[:2] / LIGHT[2] * np.maximum(points[..., 2:], 0.0)
+    at = np.stack([falls @ way, falls @ np.array([-way[1], way[0]])], axis=-1)  # [K, P, 2]
+    return np.concatenate([at.min(axis=1) - 0.05, at.max(axis=1) + 0.05], axis=-1)  # and the penumbra
 
 
 def covered_area(
@@ -72,12 +80,16 @@ def covered_area(
     return int(low[0]), int(low[1]), int(high[0] - low[0]), int(high[1] - low[1])
 
 
-def level_of_detail(height: int, camera: Camera) -> float:
-    """The coarsest of `LEVELS` whose facets nobody sees in a picture of that many pixels' height.
+def level_of_detail(height: int, camera: Camera, allowed: float) -> float:
+    """The coarsest of `LEVELS` whose facets leave the curve by less than `allowed` pixels where the camera looks.
 
-    A chord of 16 mm × coarseness over a limb of 45 mm radius leaves the curve by 0.7 mm × coarseness²; half a pixel of
-    that is allowed where the camera looks.
+    A chord of 16 mm × coarseness over a limb of 45 mm radius leaves the curve by 0.7 mm × coarseness².
+
+    Args:
+        height: of the picture, pixels.
+        camera: its distance and angle of view count.
+        allowed: pixels, see `Quality.facet_error`.
     """
     pixels_per_metre = height / (2.0 * camera.distance * math.tan(0.5 * camera.field_of_view))
-    allowed = math.sqrt(0.5 / (0.0007 * pixels_per_metre))
-    return max((level for level in LEVELS if level <= allowed), default=LEVELS[0])
+    coarsest = math.sqrt(allowed / (0.0007 * pixels_per_metre))
+    return max((level for level in LEVELS if level <= coarsest), default=LEVELS[0])

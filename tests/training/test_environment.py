@@ -232,7 +232,7 @@ def test_composition(make_environment, composition, compose):
 def test_the_goal_that_was_seen_is_rewarded(make_environment):
     """A goal that changes at this step is seen after it; the reward is still for the goal before."""
     environment = make_environment(style_weight=0.0, task_weight=1.0)
-    environment.task._left[:] = 1
+    environment.task.left[:] = 1
     goal = environment.task.goal.clone()
     _, reward, _, _, _ = environment.step(torch.zeros(4, 28))
     now, environment.task.goal = environment.task.goal, goal

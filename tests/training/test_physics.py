@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import mujoco
 import numpy as np
 import pytest
@@ -11,7 +13,8 @@ from runtime import character
 from runtime.character import CONTROL_HZ, PHYSICS_HZ
 from training import physics
 from training.config import ConfigError
-from training.physics.mujoco import MujocoEngine, default_state
+from training.physics import EngineError, default_state
+from training.physics.mujoco import MujocoEngine
 
 
 def make(envs: int, threads: int = 1) -> MujocoEngine:
@@ -101,6 +104,31 @@ def test_reset_leaves_others_untouched():
         twin.step(target)
     assert same(snapshot(engine), snapshot(twin), [1, 3])
     assert not same(snapshot(engine), snapshot(twin), [0])
+
+
+def test_reset_by_a_mask_is_reset_by_indices():
+    """A mask with states for all does what the indices of its true rows do; an empty one does nothing."""
+    one, other = make(3), make(3)
+    for target in random_targets(5, 3):
+        one.step(target)
+        other.step(target)
+    qpos, qvel = default_state(3)
+    qpos[:, 0] = torch.tensor([1.0, 2.0, 3.0])
+    one.reset(torch.tensor([True, False, True]), qpos, qvel)
+    other.reset(torch.tensor([0, 2]), qpos[[0, 2]], qvel[[0, 2]])
+    one.reset(torch.zeros(3, dtype=torch.bool), qpos, qvel)
+    assert same(snapshot(one), snapshot(other), [0, 1, 2]) and one.qpos[2, 0] == 3.0 != one.qpos[1, 0]
+
+
+def test_lost_contacts_are_an_error():
+    """Where MuJoCo says that contacts or constraints did not fit, `check` raises; before it does not."""
+    engine = make(2)
+    engine.step(random_targets(1, 2)[0])
+    engine.check()
+    engine._batch = SimpleNamespace(warning=engine._batch.warning.copy())  # a humanoid cannot fill MuJoCo's memory
+    engine._batch.warning[1, mujoco.mjtWarning.mjWARN_CNSTRFULL, 1] = 1
+    with pytest.raises(EngineError, match="did not fit into memory in 1 simulations"):
+        engine.check()
 
 
 def test_reset_forgets_the_past():
@@ -218,5 +246,5 @@ def test_control_decimation():
 
 def test_unknown_engine_is_named():
     """An engine that is none: one sentence with what was given and what there is."""
-    with pytest.raises(ConfigError, match=r"physics=bullet: expected .*'mujoco'"):
+    with pytest.raises(ConfigError, match=r"physics=bullet: expected .*'auto', 'mujoco', 'mujoco_warp'"):
         physics.create("bullet", envs=1)

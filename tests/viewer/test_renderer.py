@@ -5,7 +5,7 @@ import pytest
 
 from tests.viewer.poses import changed, posed
 from viewer.camera import Camera
-from viewer.scene import Marker, Scene
+from viewer.scene import BALL, BOX, GOAL, Decal, Marker, Prop, Scene
 
 NOBODY = Scene(np.zeros((0, 15, 3)), np.zeros((0, 15, 4)))
 WIDTH, HEIGHT = 480, 270
@@ -158,3 +158,65 @@ def test_shader_sources_are_plain_ascii():
     sources = sorted(SHADERS.iterdir())
     assert len(sources) >= 15
     assert [path.name for path in sources if not path.read_text().isascii()] == []
+
+
+def above(distance: float = 6.0) -> Camera:
+    """A camera that looks down on the origin; in its picture up is x, left is y."""
+    return Camera(yaw=0.0, pitch=math.radians(85), distance=distance, focus=np.zeros(3))
+
+
+def at(camera: Camera, point: list[float]) -> tuple[int, int]:
+    """Row and column of a point of the world."""
+    clip = camera.view_projection(WIDTH / HEIGHT) @ [*point, 1.0]
+    return round((0.5 - 0.5 * clip[1] / clip[3]) * HEIGHT), round((0.5 + 0.5 * clip[0] / clip[3]) * WIDTH)
+
+
+def test_balls_and_boxes_are_seen_in_their_place_and_throw_shadows(renderer):
+    """A red ball 0.5 m up and a brown box on the ground; the ball's shadow is 0.36 m down the light's way."""
+    ball = Prop("ball", np.array([0.0, 1.0, 0.5]), np.full(3, 0.15), BALL)
+    box = Prop("box", np.array([0.0, -1.0, 0.2]), np.full(3, 0.2), BOX)
+    camera = above()
+    empty = picture(renderer, NOBODY, camera).astype(int)
+    shown = picture(renderer, Scene(NOBODY.position, NOBODY.rotation, props=[ball, box]), camera).astype(int)
+    red, brown = shown[at(camera, [0.0, 1.0, 0.6])], shown[at(camera, [0.0, -1.0, 0.4])]
+    assert red[0] > red[1] + 60
+    assert brown[0] > brown[2] + 40 > brown[2] + 20 > 20
+    fall = 0.5 / 0.95
+    assert (shown - empty)[at(camera, [0.42 * fall, 1.0 + 0.55 * fall, 0.0])].sum() < -60
+
+
+def test_a_ring_that_marks_a_height_throws_no_shadow(renderer):
+    """It is seen where it hovers, and what it is above is as bright as before."""
+    ring = Prop("ring", np.array([0.0, 0.0, 1.0]), np.full(3, 0.6), GOAL, solid=False)
+    camera = above()
+    empty = picture(renderer, NOBODY, camera).astype(int)
+    change = picture(renderer, Scene(NOBODY.position, NOBODY.rotation, props=[ring]), camera).astype(int) - empty
+    row, column = at(camera, [0.6, 0.0, 1.0])
+    assert change[row - 1 : row + 2, column, 0].max() > 40
+    fall = 1.0 / 0.95
+    assert abs(change[at(camera, [0.42 * fall, 0.55 * fall, 0.0])]).max() < 8
+
+
+def test_marks_on_the_ground(renderer):
+    """A stroke along y covers its middle and its ends and nothing beside it; a ring is open in the middle."""
+    stroke = Decal(np.array([0.5, -1.0]), np.array([0.5, 1.0]), GOAL, 1.0, 0.06)
+    ring = Decal(np.array([-0.6, 0.0]), np.array([-0.6, 0.0]), GOAL, 1.0, 0.04, ring=0.3)
+    camera = above()
+    empty = picture(renderer, NOBODY, camera).astype(int)
+    shown = picture(renderer, Scene(NOBODY.position, NOBODY.rotation, decals=[stroke, ring]), camera).astype(int)
+    change = np.abs(shown - empty).max(axis=2)
+    inside = [[0.5, 0.0, 0.0], [0.5, -0.97, 0.0], [0.5, 0.97, 0.0], [-0.3, 0.0, 0.0], [-0.6, 0.3, 0.0]]
+    outside = [[0.62, 0.0, 0.0], [0.5, 1.15, 0.0], [-0.6, 0.0, 0.0]]
+    assert min(change[at(camera, point)] for point in inside) > 60
+    assert max(change[at(camera, point)] for point in outside) < 5
+
+
+def test_both_qualities_show_the_same_picture(gl_window, renderer):
+    """On all but the few pixels along edges: coarser facets, a smaller shadow map, no other look."""
+    from viewer.quality import LOW
+    from viewer.renderer import Renderer
+
+    high = picture(renderer, posed(right_hip_y=-0.5)).astype(int)
+    low = picture(Renderer(WIDTH, HEIGHT, LOW), posed(right_hip_y=-0.5)).astype(int)
+    differs = np.abs(high - low).max(axis=2) > 24
+    assert 0.0 < differs.mean() < 0.01

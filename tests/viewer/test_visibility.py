@@ -5,37 +5,50 @@ import pytest
 
 from tests.viewer.poses import posed
 from viewer.camera import Camera
-from viewer.visibility import LIGHT, SHADOW_SIZE, covered_area, level_of_detail, light_view
+from viewer.visibility import LEVELS, LIGHT, covered_area, level_of_detail, light_view, shadow_reach
+
+
+def box_around(scene) -> np.ndarray:
+    """The corners of a box of 0.5 m around each body, [120, 3] m."""
+    corner = 0.25 * np.array([[x, y, z] for x in (-1, 1) for y in (-1, 1) for z in (-1, 1)])
+    return (scene.position[0][:, None] + corner).reshape(-1, 3)
 
 
 def test_the_light_sees_the_whole_character_and_its_depth_grows_away_from_it():
-    """All bodies, padded by 25 cm, lie in the shadow map; half a metre towards the light is nearer to it."""
-    scene = posed(x=3.0, y=-7.0)
-    matrix, patch = light_view(scene.position)
-    corner = 0.25 * np.array([[x, y, z] for x in (-1, 1) for y in (-1, 1) for z in (-1, 1)])
-    point = (scene.position[0][:, None] + corner).reshape(-1, 3)
-    at = point @ matrix[:3, :3].T + matrix[:3, 3]
+    """All of it lies in the shadow map; half a metre towards the light is nearer to it."""
+    points = box_around(posed(x=3.0, y=-7.0))
+    matrix, span = light_view(points, 1024)
+    at = points @ matrix[:3, :3].T + matrix[:3, 3]
     assert (at > 0.0).all()
     assert (at < 1.0).all()
     towards = matrix[:3, :3] @ (0.5 * LIGHT)
-    np.testing.assert_allclose(towards, [0.0, 0.0, -0.5 / patch[3]], atol=1e-9)
+    np.testing.assert_allclose(towards, [0.0, 0.0, -0.5 / span], atol=1e-9)
 
 
-def test_the_shadow_of_the_head_falls_into_the_patch():
-    """The patch of ground that is tested for shadow holds where the light carries each body to."""
-    scene = posed(x=-2.0, y=5.0)
-    _, patch = light_view(scene.position)
-    body = scene.position[0]
-    shadow = body[:, :2] - LIGHT[:2] / LIGHT[2] * body[:, 2:]
-    assert (np.abs(shadow - patch[:2]) < patch[2] - 0.1).all()
+def test_shadows_are_looked_for_where_they_fall():
+    """A point 0.95 m up throws its shadow hypot(.42, .55) = 0.692 m along the light's way, one on the ground nowhere."""
+    way = -LIGHT[:2] / np.linalg.norm(LIGHT[:2])
+    low_along, low_across, high_along, high_across = shadow_reach(np.array([[[0.0, 0.0, 0.0], [0.0, 0.0, 0.95]]]))[0]
+    assert (low_along, high_along) == pytest.approx((-0.05, math.hypot(0.42, 0.55) + 0.05))
+    assert (low_across, high_across) == pytest.approx((-0.05, 0.05))
+    aside = np.array([[[*(2.0 * way), 0.0], [*(3.0 * np.array([-way[1], way[0]])), 0.0]]])
+    np.testing.assert_allclose(shadow_reach(aside), [[-0.05, -0.05, 2.05, 3.05]], atol=1e-9)
+
+
+def test_each_of_many_has_its_own_shadow():
+    """Rectangles do not grow together, and nobody has none."""
+    points = np.zeros((3, 4, 3)) + np.arange(3)[:, None, None] * [10.0, 0.0, 0.0]
+    reach = shadow_reach(points)
+    np.testing.assert_allclose(reach[:, 2:] - reach[:, :2], 0.1)
+    assert shadow_reach(np.zeros((0, 8, 3))).shape == (0, 4)
 
 
 def test_the_shadow_map_moves_by_whole_texels():
     """A character that moves 1 cm does not make its shadow's edge crawl."""
     offsets = []
     for step in range(5):
-        matrix, _ = light_view(posed(x=0.01 * step).position)
-        offsets.append((matrix @ [0.0, 0.0, 0.0, 1.0])[:2] * SHADOW_SIZE)
+        matrix, _ = light_view(box_around(posed(x=0.01 * step)), 1024)
+        offsets.append((matrix @ [0.0, 0.0, 0.0, 1.0])[:2] * 1024)
     moved = np.diff(offsets, axis=0)
     np.testing.assert_allclose(moved, np.round(moved), atol=1e-6)
     assert np.abs(moved).max() >= 1.0
@@ -56,6 +69,11 @@ def test_nothing_is_covered_by_nobody_or_what_is_out_of_sight(points):
 
 
 def test_the_skin_is_finer_the_nearer_the_camera():
-    """A close-up gets the finest level, the whole figure the middle one, a far one the coarsest."""
-    levels = [level_of_detail(720, Camera(distance=distance)) for distance in (1.2, 3.9, 12.0)]
-    assert levels == [1.0, 1.6, 2.4]
+    """A close-up gets the finest level, the whole figure one between, a far one the coarsest."""
+    levels = [level_of_detail(720, Camera(distance=distance), 0.5) for distance in (1.2, 3.9, 20.0)]
+    assert levels == [LEVELS[0], LEVELS[1], LEVELS[-1]]
+
+
+def test_the_skin_is_coarser_where_more_error_is_allowed():
+    """At 720 rows, 3.9 m and 38 degrees a metre is 268 pixels: a pixel allows sqrt(1 / (.0007 * 268)) = 2.3."""
+    assert level_of_detail(720, Camera(distance=3.9), 1.0) == max(level for level in LEVELS if level < 2.3)

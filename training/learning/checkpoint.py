@@ -10,6 +10,7 @@ version's run) or there is now another number of processes, the run goes on with
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
@@ -18,13 +19,16 @@ from typing import Any
 import torch
 from omegaconf import DictConfig, OmegaConf
 
+from runtime import ControllerError
 from training import config as settings
 from training.config import RunConfig
+from training.learning import transplant
 from training.learning.learner import Learner
 
 CONFIGURATION = "configuration.json"
 CHECKPOINT = "checkpoint.pt"
-CHANGEABLE = ("samples", "minutes", "processes", "checkpoint_minutes")
+KEPT = "checkpoints"
+CHANGEABLE = ("samples", "minutes", "processes", "checkpoint_minutes", "keep_checkpoints")
 """Settings of the learner that may change when a run is resumed."""
 
 
@@ -42,6 +46,9 @@ def save(config: RunConfig, learner: Learner, seconds: float) -> None:
     worker.meet()
     if worker.leads:
         _write(folder / CHECKPOINT, {"learner": learner.state(), "seconds": seconds, "lineage": learner.lineage})
+        if config.learner.keep_checkpoints:
+            (folder / KEPT).mkdir(exist_ok=True)
+            shutil.copyfile(folder / CHECKPOINT, folder / KEPT / f"{learner.samples:012d}.pt")
         for path in folder.glob("worker-*.pt"):
             if not path.stem.endswith(f"-{learner.iteration}"):
                 path.unlink()
@@ -54,11 +61,11 @@ def restore(config: RunConfig, learner: Learner, episodes: bool = True) -> float
     a file is unreadable or of other networks.
     """
     if config.init:
-        _restore_shared(Path(config.init), learner, counters=False)
+        _start_from(Path(config.init), learner)
     if not config.resume:
         return 0.0
     folder = Path(config.resume)
-    seconds = _restore_shared(folder / CHECKPOINT, learner, counters=True)
+    seconds = _restore_shared(folder / CHECKPOINT, learner)
     if episodes:
         _restore_own(folder, learner)
     return seconds
@@ -92,25 +99,57 @@ def check(config: RunConfig) -> None:
         return
     if not path.is_file():
         raise CheckpointError(f"{path}: no such checkpoint")
-    actor = _load(path)["learner"]["actor_state_dict"]
-    widths = tuple(len(actor[name]) for name in actor if name.startswith("mlp.") and name.endswith("weight"))[:-1]
-    hidden = tuple(config.learner.hidden)
+    actor = _controller(path)[0] if path.suffix == ".onnx" else _load(path)["learner"]["actor_state_dict"]
+    widths, hidden = transplant.widths(actor), tuple(config.learner.hidden)
     if widths != hidden:
         raise CheckpointError(f"{path}: its policy has layers of {widths}, learner.hidden is {hidden}")
 
 
-def _restore_shared(path: Path, learner: Learner, counters: bool) -> float:
+def _restore_shared(path: Path, learner: Learner) -> float:
     state = _load(path)
     try:
-        learner.restore(state["learner"], counters)
+        learner.restore(state["learner"], counters=True)
     except RuntimeError as error:  # torch's, with every tensor that does not fit
         raise CheckpointError(f"{path}: made for another observation or other networks ({error})") from None
     learner.lineage = list(state.get("lineage", []))
-    if not counters:
-        learner.lineage.append(
-            {"checkpoint": path.name, "samples": state["learner"]["samples"], "hours": state["seconds"] / 3600}
-        )
     return state["seconds"]
+
+
+def _start_from(path: Path, learner: Learner) -> None:
+    """Begin a new run with the nets of `path`; all of them and the optimiser where task and prior are the same."""
+    transform = learner.environment.action
+    own, critic = (transform.centre, transform.scale), None
+    if path.suffix == ".onnx":
+        actor, action, entry = _controller(path)
+        learner.lineage = [entry]
+    else:
+        state = _load(path)
+        stored = state["learner"]
+        entry = {"checkpoint": path.name, "samples": stored["samples"], "hours": state["seconds"] / 3600}
+        learner.lineage = [*state.get("lineage", []), entry]
+        actor, critic = stored["actor_state_dict"], stored["critic_state_dict"]
+        fits = transplant.fits(actor, learner.actor.state_dict())
+        if "action" not in stored and not fits:
+            raise CheckpointError(f"{path}: an older version's, of another task: start from its controller (.onnx)")
+        action = (stored["action"]["centre"], stored["action"]["scale"]) if "action" in stored else own
+        if fits and all(torch.allclose(one, other) for one, other in zip(action, own, strict=True)):
+            learner.restore(stored, counters=False)
+            return
+    try:
+        actor = transplant.rescaled(actor, action, own)
+        actor = transplant.adapted(actor, learner.actor.state_dict())
+        if critic is not None:
+            critic = transplant.adapted(critic, learner.algorithm.critic.state_dict())
+    except ValueError as error:
+        raise CheckpointError(f"{path}: made for other networks ({error})") from None
+    learner.start_from(actor, critic)
+
+
+def _controller(path: Path) -> tuple[transplant.Weights, transplant.Action, dict[str, Any]]:
+    try:
+        return transplant.from_controller(path)
+    except ControllerError as error:
+        raise CheckpointError(str(error)) from None
 
 
 def _restore_own(folder: Path, learner: Learner) -> None:

@@ -121,7 +121,7 @@ class Environment:
         self.config, self.engine, self.task, self.score = config, engine, task, score
         self.action = action
         self.num_envs = engine.envs
-        self.starts = Starts(score, config.start_pool, generator)
+        self.starts = Starts(score, config.start_pool, generator, task.starts)
         self.history = History(engine.envs)
         self._generator = generator
         self._limit = round(config.episode_seconds * character.CONTROL_HZ)

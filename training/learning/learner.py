@@ -33,6 +33,7 @@ class Learner:
         self.config, self.environment, self.worker = config, environment, worker
         self.iteration = 0
         self.samples = 0
+        self.critic_only = 0  # iterations left in which the actor stays as it is
         self.lineage: list[dict[str, Any]] = []  # the runs that this one started from (`init`), eldest first
         self._observation = environment.observe()
         self.algorithm = self._make(self._observation)
@@ -57,7 +58,9 @@ class Learner:
                 for name, value in figures.items():
                     sums[name] = sums.get(name, torch.zeros(())) + value.mean()
             self.algorithm.compute_returns(self._observation)
+        self._hold_actor(self.critic_only > 0)
         losses = self.algorithm.update()
+        self.critic_only = max(0, self.critic_only - 1)
         self.iteration += 1
         self.samples += self.config.horizon * self.environment.num_envs * self.worker.world
         self._anneal()
@@ -70,6 +73,8 @@ class Learner:
             "learning_rate": self.algorithm.learning_rate,
             "iteration": self.iteration,
             "samples": self.samples,
+            "critic_only": self.critic_only,
+            "action": {"centre": self.environment.action.centre, "scale": self.environment.action.scale},
         }
 
     def own_state(self) -> dict[str, Any]:
@@ -88,7 +93,21 @@ class Learner:
         self.algorithm.learning_rate = state["learning_rate"]
         if counters:
             self.iteration, self.samples = state["iteration"], state["samples"]
+            self.critic_only = state.get("critic_only", 0)
         self._anneal()
+
+    def start_from(self, actor: dict[str, Tensor], critic: dict[str, Tensor] | None) -> None:
+        """Begin with another task's nets, as `transplant.adapted` made them fit; the critic learns alone at first."""
+        self.algorithm.actor.load_state_dict(actor)
+        if critic is not None:
+            self.algorithm.critic.load_state_dict(critic)
+        self.critic_only = self.config.warmup
+        self._anneal()
+
+    def _hold_actor(self, held: bool) -> None:
+        """Let updates change the critic alone, at a fixed rate: the KL rule would see an actor that does not move."""
+        self.actor.mlp.requires_grad_(not held)
+        self.algorithm.schedule = "fixed" if held else "adaptive"
 
     def _make(self, observation: TensorDict) -> PPO:
         c, env = self.config, self.environment

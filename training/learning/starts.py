@@ -5,7 +5,8 @@ A share stands at rest in the default pose instead, as a character in a world st
 The prior samples whole motion windows. A window's last frame is the start state, its ten frames fill the history, so
 the style reward means something from the first step; velocities are backward differences over a control step. A sample
 is made valid or thrown away: joint angles are clamped into their limits, a window whose feet go under the ground is
-lifted, and what needs more than a small repair is rejected (`Starts.rejected` counts them).
+lifted, and what needs more than a small repair is rejected (`Starts.rejected` counts them). Where a task starts lying
+down (`StartStates.upright` false) no part may go under the ground, and low samples are as good as any.
 """
 
 from __future__ import annotations
@@ -16,10 +17,12 @@ import torch
 from torch import Tensor
 
 from runtime import character
+from training import bodies as shapes
 from training import features, rotation
 from training.kinematics import Kinematics
 from training.prior import sampling
 from training.prior.score import Score
+from training.tasks import StartStates
 
 LARGEST_LIFT = 0.05  # m
 LARGEST_CLAMP = 0.2  # rad
@@ -27,21 +30,23 @@ LOWEST_ROOT, LOWEST_HEAD = 0.6, 1.05  # m, a little above what counts as fallen
 
 _LOW = torch.tensor([joint.range[0] for joint in character.JOINTS])
 _HIGH = torch.tensor([joint.range[1] for joint in character.JOINTS])
+_HEAD = character.BODIES.index("head")
 _FOOT_INDEX = [character.BODIES.index(name) for name in character.FEET]
 _SOLE = torch.tensor([[0.045 + x, y, -0.05] for x in (-0.0885, 0.0885) for y in (-0.045, 0.045)])  # foot frame, m
 
 
 class Starts:
-    """A pool of valid start windows of one prior, and the one of standing at rest.
+    """A pool of valid start windows of one prior, the one of standing at rest, and those that the task brings along.
 
     P start windows are a dict of root_position [P, 10, 3] m (last frame at x = y = 0, heading 0), root_rotation
     [P, 10, 4] wxyz, joint_position [P, 10, 28] rad, key_points [P, 10, 7, 3] m (see `features.key_points`); qpos
     [P, 35] and qvel [P, 34] of the last frame.
     """
 
-    def __init__(self, score: Score, size: int, generator: torch.Generator) -> None:
-        """Fill a pool of `size` windows."""
+    def __init__(self, score: Score, size: int, generator: torch.Generator, states: StartStates | None = None) -> None:
+        """Fill a pool of `size` windows; `states` is the task's `StartStates`."""
         self.size = size
+        self._states = states or StartStates()
         self.sampled = 0
         self.rejected = 0
         self._score = score
@@ -57,13 +62,19 @@ class Starts:
         self._pool = {key: torch.cat((value[count:], fresh[key])) for key, value in self._pool.items()}
 
     def draw(self, count: int, standing_share: float = 0.0) -> dict[str, Tensor]:
-        """Return `count` random start windows, fields as described at the class; each stands at rest by that chance."""
+        """Return `count` random start windows, fields as described at the class.
+
+        Each stands at rest with the chance `standing_share`; of the others the task's share is its own.
+        """
         picks = torch.randint(self.size, (count,), generator=self._generator)
         standing = torch.rand(count, generator=self._generator) < standing_share
-        return {
-            key: torch.where(standing.view(-1, *[1] * (value.dim() - 1)), self._standing[key], value[picks])
-            for key, value in self._pool.items()
-        }
+        windows = {key: value[picks] for key, value in self._pool.items()}
+        own = self._states.own
+        if own is not None:
+            chosen = torch.rand(count, generator=self._generator) < self._states.own_share
+            picks = torch.randint(len(own["qpos"]), (count,), generator=self._generator)
+            windows = {key: _where(chosen, own[key][picks], value) for key, value in windows.items()}
+        return {key: _where(standing, self._standing[key], value) for key, value in windows.items()}
 
     def _rest(self) -> dict[str, Tensor]:
         """One window [1, ...] of standing still in the default pose."""
@@ -104,22 +115,30 @@ class Starts:
         position, orientation, joints = features.unpack_window(windows)
         position = torch.cat((position[..., :2] - position[:, -1:, :2], position[..., 2:]), -1)
         clamped = joints.clamp(_LOW, _HIGH)
-        bodies, rotations = self._kinematics(position, orientation, clamped)
-        sole = rotation.rotate(rotations[..., _FOOT_INDEX, None, :].expand(*rotations.shape[:2], 2, 4, 4), _SOLE)
-        lowest = (bodies[..., _FOOT_INDEX, None, 2] + sole[..., 2]).flatten(1).amin(1)
+        positions, rotations = self._kinematics(position, orientation, clamped)
+        lowest = (_lowest_sole if self._states.upright else shapes.lowest)(positions, rotations).amin(1)
         lift = (-lowest).clamp_min(0).view(-1, 1, 1) * torch.tensor([0.0, 0.0, 1.0])
-        position, bodies = position + lift, bodies + lift.unsqueeze(1)
-        good = (
-            (lowest > -LARGEST_LIFT)
-            & ((clamped - joints).abs().flatten(1).amax(1) < LARGEST_CLAMP)
-            & (position[:, -1, 2] > LOWEST_ROOT)
-            & (bodies[:, -1, character.BODIES.index("head"), 2] > LOWEST_HEAD)
-        )
+        position, positions = position + lift, positions + lift.unsqueeze(1)
+        good = (lowest > -LARGEST_LIFT) & ((clamped - joints).abs().flatten(1).amax(1) < LARGEST_CLAMP)
+        if self._states.upright:
+            good &= (position[:, -1, 2] > LOWEST_ROOT) & (positions[:, -1, _HEAD, 2] > LOWEST_HEAD)
         self.rejected += int((~good).sum())
-        position, orientation, clamped, bodies, rotations = (
-            part[good] for part in (position, orientation, clamped, bodies, rotations)
+        position, orientation, clamped, positions, rotations = (
+            part[good] for part in (position, orientation, clamped, positions, rotations)
         )
-        return _start(position, orientation, clamped, bodies, rotations)
+        return _start(position, orientation, clamped, positions, rotations)
+
+
+def _where(chosen: Tensor, one: Tensor, other: Tensor) -> Tensor:
+    """Rows of `one` where `chosen` [n], else of `other` [n, ...]."""
+    return torch.where(chosen.view(-1, *[1] * (other.dim() - 1)), one, other)
+
+
+def _lowest_sole(body_position: Tensor, body_rotation: Tensor) -> Tensor:
+    """Height [..., 10] m of the lowest corner of a sole."""
+    turn = body_rotation[..., _FOOT_INDEX, None, :].expand(*body_rotation.shape[:-2], 2, 4, 4)
+    corners = rotation.rotate(turn, _SOLE.expand(*turn.shape[:-1], 3))
+    return (body_position[..., _FOOT_INDEX, None, 2] + corners[..., 2]).flatten(-2).amin(-1)
 
 
 def _start(

@@ -43,43 +43,57 @@ class Cleaned:
     """What became of one motion."""
 
     pieces: list[Motion] = field(default_factory=list)
+    origins: list[tuple[int, float]] = field(default_factory=list)
+    """Of each piece the frame of the motion with which it begins, and by how much it was lifted, m."""
     remarks: list[str] = field(default_factory=list)
     """One line for everything dropped or changed: how much, and why."""
 
+    def keep(self, motion: Motion, first: int, lifted: float) -> None:
+        """Add a piece that begins with frame `first`, lifted by `lifted` m."""
+        self.pieces.append(lift(motion, lifted))
+        self.origins.append((first, lifted))
 
-def clean(motion: Motion, flat: bool) -> Cleaned:
+
+def clean(motion: Motion, flat: bool, floor: float | None = None, min_seconds: float = MIN_SECONDS) -> Cleaned:
     """Pieces of `motion` without jumps or frozen ends, soles on the ground at height zero.
 
-    `flat` says that the motion was captured on one floor: it is kept whole, or dropped when its soles deny it.
+    `flat` says that the motion was captured on one floor: it is kept whole, or dropped when its soles deny it; where
+    the floor's height is known (`floor`, m), soles are not asked: they may be off the ground all the time (a crawl).
     Otherwise it may cross several floors and its flat stretches are kept.
     """
     result = Cleaned()
     for first, last in _without_jumps(motion, result):
-        part = _trim_frozen(cut(motion, first, last), result)
+        begin, part = _trim_frozen(cut(motion, first, last), result)
         states = motion_states(part)
         if not flat:
-            result.pieces += _cut_stretches(part, list(flat_stretches(states)), result)
+            _cut_stretches(part, first + begin, list(flat_stretches(states)), result)
             continue
-        floor = floor_height(states)
-        low, high = np.percentile(soles.heights(states).min(axis=1) - floor, (5, 60))
-        if low > -MAX_SPREAD and high < MAX_SPREAD:
-            result.pieces.append(lift(part, -floor))
+        level = floor_height(states) if floor is None else floor
+        low, high = np.percentile(soles.heights(states).min(axis=1) - level, (5, 60))
+        if floor is not None or (low > -MAX_SPREAD and high < MAX_SPREAD):
+            result.keep(part, first + begin, -level)
         else:
             result.remarks.append(f"{part.name}: soles at {low:.2f}..{high:.2f} m around the floor (needs terrain)")
-    kept = []
-    for piece in result.pieces:
+    return _out_of_ground(motion.name, result, min_seconds)
+
+
+def _out_of_ground(name: str, found: Cleaned, min_seconds: float) -> Cleaned:
+    """`found` with soles raised, what is too deep or too short left out, and its pieces named after `name`."""
+    result = Cleaned(remarks=found.remarks)
+    for piece, origin in zip(found.pieces, found.origins, strict=True):
         piece, turn = raise_toes(piece)
         sink = float(-np.percentile(soles.heights(motion_states(piece)).min(axis=1), 5))
         if turn > 0.1:
             result.remarks.append(f"{piece.name}: ankles turned by up to {turn:.2f} rad to keep soles above ground")
         if sink > MAX_SINK:
             result.remarks.append(f"{piece.name}: dropped, soles {sink:.2f} m under ground")
-        elif not piece.loop and piece.seconds < MIN_SECONDS:
-            result.remarks.append(f"{piece.name}: dropped, {piece.seconds:.2f} s left of at least {MIN_SECONDS} s")
+        elif not piece.loop and piece.seconds < min_seconds:
+            result.remarks.append(f"{piece.name}: dropped, {piece.seconds:.2f} s left of at least {min_seconds} s")
         else:
-            kept.append(piece)
-    names = [motion.name if len(kept) == 1 else f"{motion.name}_{index}" for index in range(len(kept))]
-    result.pieces = [replace(piece, name=name) for piece, name in zip(kept, names, strict=True)]
+            result.pieces.append(piece)
+            result.origins.append(origin)
+    if len(result.pieces) > 1:
+        result.pieces = [replace(piece, name=f"{name}_{index}") for index, piece in enumerate(result.pieces)]
     return result
 
 
@@ -131,17 +145,15 @@ def _upright(states: State, floor: float) -> np.ndarray:
     return (states.root_position[:, 2] - floor > 0.45) & (up > np.where(speed > 1.2, 0.34, 0.8)) & free
 
 
-def _cut_stretches(motion: Motion, stretches: list[tuple[int, int, float]], result: Cleaned) -> list[Motion]:
-    """The flat stretches of a motion over terrain, each shifted to its floor, in order of time."""
-    scale = motion.rate / CONTROL_HZ
-    pieces, kept = [], 0.0
+def _cut_stretches(motion: Motion, start: int, stretches: list[tuple[int, int, float]], result: Cleaned) -> None:
+    """Keep the flat stretches of a motion over terrain (its frame 0 is `start`), each shifted to its floor."""
+    scale, kept = motion.rate / CONTROL_HZ, 0.0
     for first, last, floor in sorted(stretches):
         begin, end = round(first * scale), min(round((last - 1) * scale) + 1, len(motion))
         if (end - 1 - begin) / motion.rate >= MIN_SECONDS:
-            pieces.append(lift(cut(motion, begin, end), -floor))
-            kept += pieces[-1].seconds
+            result.keep(cut(motion, begin, end), start + begin, -floor)
+            kept += (end - 1 - begin) / motion.rate
     result.remarks.append(f"{motion.name}: {motion.seconds - kept:.1f} s of {motion.seconds:.1f} s on terrain")
-    return pieces
 
 
 def _without_jumps(motion: Motion, result: Cleaned) -> list[tuple[int, int]]:
@@ -164,19 +176,19 @@ def _without_jumps(motion: Motion, result: Cleaned) -> list[tuple[int, int]]:
     return [(a, b) for a, b in pairwise(edges) if b - a > motion.rate / 2]
 
 
-def _trim_frozen(motion: Motion, result: Cleaned) -> Motion:
-    """Ends that hold one pose shortened to half a second; standing that sways is left alone."""
+def _trim_frozen(motion: Motion, result: Cleaned) -> tuple[int, Motion]:
+    """First frame kept and the rest: ends that hold one pose shortened to half a second; who sways is left alone."""
     if motion.loop:
-        return motion
+        return 0, motion
     joint = np.abs(np.diff(motion.joint_position, axis=0)).max(axis=1) * motion.rate
     root = np.linalg.norm(np.diff(motion.root_position, axis=0), axis=1) * motion.rate
     moving = np.nonzero((joint > FROZEN_JOINT_SPEED) | (root > FROZEN_ROOT_SPEED))[0]
     if len(moving) == 0:
         result.remarks.append(f"{motion.name}: nothing moves")
-        return cut(motion, 0, 2)
+        return 0, cut(motion, 0, 2)
     kept = round(FROZEN_KEPT * motion.rate)
     first, last = max(0, int(moving[0]) - kept), min(len(motion), int(moving[-1]) + 2 + kept)
     if first > 0 or last < len(motion):
         seconds = (len(motion) - (last - first)) / motion.rate
         result.remarks.append(f"{motion.name}: {seconds:.2f} s of frozen ends")
-    return cut(motion, first, last)
+    return first, cut(motion, first, last)

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Literal
 
 from runtime.recording import Motion, load_motion, save_motion
+from runtime.skeleton import Skeleton, save_skeleton
 from training.motion.edit import mirror
 
 INDEX = "clips.json"
@@ -30,7 +31,7 @@ class Clip:
 
     motion: Motion
     category: str
-    """stand, walk, jog or run, by the clip's typical speed."""
+    """stand, walk, jog or run by the clip's typical speed, or what the dataset calls it (jump, getup, ...)."""
     split: Split
     group: str
     """Name of the performance it comes from."""
@@ -38,18 +39,26 @@ class Clip:
     """Mean horizontal speed of the root, m/s."""
     tags: tuple[str, ...] = ()
     """What happens in it: start, stop, turn, stand, terrain (cut from a clip over several floors)."""
+    action: str = ""
+    """What the source calls it (walk-back, jump, kick, ...), "" where it says nothing."""
+    style: str = ""
+    """In which manner (proud, tired, ...), "" where the source says nothing."""
+    skeleton: Skeleton | None = None
+    """The source's own joints where the motion was retargeted, frame by frame; loaded with `load_skeleton`."""
 
 
 def save(folder: Path, clips: list[Clip]) -> None:
     """Write the clips and their index to `folder`; motion files of an earlier run are removed."""
     folder.mkdir(parents=True, exist_ok=True)
-    for old in folder.glob("*.motion"):
+    for old in (*folder.glob("*.motion"), *folder.glob("*.skeleton")):
         old.unlink()
     index = []
     for clip in clips:
         file = f"{clip.motion.source.replace('/', '_')}.motion"
         save_motion(folder / file, clip.motion)
-        entry = {key: value for key, value in vars(clip).items() if key != "motion"}
+        if clip.skeleton is not None:
+            save_skeleton((folder / file).with_suffix(".skeleton"), clip.skeleton)
+        entry = {key: value for key, value in vars(clip).items() if key not in ("motion", "skeleton")}
         index.append({"file": file, **entry, "seconds": round(clip.motion.seconds, 3), "licence": clip.motion.licence})
     (folder / INDEX).write_text(json.dumps(index, indent=1))
 
@@ -68,7 +77,8 @@ def load(folder: str | Path, mirrored: bool = False) -> list[Clip]:
     clips = []
     for entry in json.loads((folder / INDEX).read_text()):
         kept = {key: entry[key] for key in ("category", "split", "group", "speed")}
-        clip = Clip(load_motion(folder / entry["file"]), tags=tuple(entry["tags"]), **kept)
+        labels = {key: entry.get(key, "") for key in ("action", "style")}
+        clip = Clip(load_motion(folder / entry["file"]), tags=tuple(entry["tags"]), **kept, **labels)
         clips.append(clip)
         if mirrored:
             clips.append(replace(clip, motion=mirror(clip.motion)))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+
 import numpy as np
 from rich.console import Console
 from rich.table import Table
@@ -17,10 +19,14 @@ from training.motion.figures import (
     minutes_by_bin,
     sum_by,
 )
+from training.motion.reading import Reading
 
 
-def report(clips: list[Clip], measured: list[Figures], changed: dict[str, dict], remarks: list[str]) -> dict:
+def report(clips: list[Clip], measured: list[Figures], read: Reading) -> dict:
     """Minutes by category, split, speed and turning rate; skate and flight; what was dropped or changed, and why.
+
+    Of retargeted clips also, by skeleton family, the distance from the source and the slip of standing feet before and
+    after.
 
     Figures are of the clips as written (no mirror images); loops count one cycle.
     """
@@ -55,9 +61,50 @@ def report(clips: list[Clip], measured: list[Figures], changed: dict[str, dict],
         "sink_m": {
             clip.motion.source: round(f.sink, 3) for clip, f in zip(clips, measured, strict=True) if f.sink > 0.02
         },
-        "changed_by_limits": changed,
-        "remarks": remarks,
+        "minutes_by_action": sum_by([clip.action or "unlabelled" for clip in clips], seconds),
+        "minutes_by_style": sum_by([clip.style or "unlabelled" for clip in clips], seconds),
+        "retargeting": by_family(read.imported),
+        "retargeted": read.imported,
+        "damaged": read.damaged,
+        "changed_by_limits": read.changed,
+        "remarks": read.remarks,
     }
+
+
+def by_family(imported: dict[str, dict]) -> dict[str, dict]:
+    """Figures of retargeted clips by skeleton family, means weighted by time (skate: by frames in stance)."""
+    families: dict[str, list[dict]] = defaultdict(list)
+    for figures in imported.values():
+        families[figures["found"]["family"]].append(figures)
+    found = {}
+    for family, members in sorted(families.items()):
+        seconds = [member["seconds"] for member in members]
+        standing = [member["stance_frames"] for member in members]
+        found[family] = {
+            "files": len(members),
+            "minutes": round(sum(seconds) / 60, 2),
+            "error_cm": {
+                body: _weighted([member["error_cm"][body] for member in members], seconds)
+                for body in members[0]["error_cm"]
+            },
+            "units": sorted({f"{m['found']['unit_to_m']} m, {m['found']['unit'].partition(':')[0]}, up {m['found']['up']}"
+                             for m in members}),
+        } | {
+            key: _weighted([member[key] for member in members], weights)
+            for key, weights in (
+                ("mean_error_cm", seconds),
+                ("leg_scaled_error_cm", seconds),
+                ("skate_before_m_s", standing),
+                ("skate_after_m_s", standing),
+            )
+        }  # fmt: skip
+    return found
+
+
+def _weighted(values: list[float | None], weights: list[float]) -> float | None:
+    pairs = [(value, weight) for value, weight in zip(values, weights, strict=True) if value is not None]
+    total = sum(weight for _, weight in pairs)
+    return round(sum(value * weight for value, weight in pairs) / total, 4) if total else None
 
 
 def show(summary: dict, console: Console) -> None:
@@ -76,13 +123,32 @@ def show(summary: dict, console: Console) -> None:
         "minutes_by_tag",
         "minutes_by_turning",
         "minutes_by_licence",
+        "minutes_by_action",
+        "minutes_by_style",
     ):
         console.print(f"{key.replace('_', ' ')}: " + ", ".join(f"{k} {v:.2f}" for k, v in summary[key].items()))
+    if summary["retargeting"]:
+        console.print(_families(summary["retargeting"]))
     skate = ", ".join(f"{gait} {v['mean']:.2f} (median {v['median']:.2f})" for gait, v in summary["skate_m_s"].items())
     console.print(f"skate m/s: {skate}")
     console.print(
         f"{summary['groups']} groups; {len(summary['remarks'])} remarks on what was dropped or changed, see report.json"
     )
+
+
+def _families(retargeting: dict[str, dict]) -> Table:
+    """Retargeting by skeleton family."""
+    table = Table(title="retargeting: mean distance from the limb-wise (leg-) scaled source; slip of standing feet")
+    for name in ("family", "files", "min", "error cm", "worst body", "leg-scaled cm", "slip before m/s", "after m/s"):
+        table.add_column(name, justify="left" if name in ("family", "worst body") else "right")
+    for family, f in retargeting.items():
+        worst = max(f["error_cm"], key=f["error_cm"].get)
+        slips = ["-" if f[key] is None else f"{f[key]:.3f}" for key in ("skate_before_m_s", "skate_after_m_s")]
+        table.add_row(
+            family, str(f["files"]), f"{f['minutes']:.1f}", f"{f['mean_error_cm']:.2f}",
+            f"{worst} {f['error_cm'][worst]:.1f}", f"{f['leg_scaled_error_cm']:.1f}", *slips,
+        )  # fmt: skip
+    return table
 
 
 def _joined(measured: list[Figures], name: str) -> np.ndarray:

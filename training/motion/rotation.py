@@ -81,3 +81,30 @@ def yaw(q: np.ndarray) -> np.ndarray:
     """Heading [...] rad of rotations [..., 4]: the direction of the body's x axis on the ground, from world x."""
     w, x, y, z = np.moveaxis(q, -1, 0)
     return np.arctan2(2 * (x * y + w * z), 1 - 2 * (y * y + z * z))
+
+
+def from_matrix(matrix: np.ndarray) -> np.ndarray:
+    """Quaternions [..., 4] of rotation matrices [..., 3, 3]: the largest of the four components is taken by root."""
+    m = np.asarray(matrix)
+    trace = np.einsum("...ii->...", m)
+    squares = np.stack((trace, m[..., 0, 0], m[..., 1, 1], m[..., 2, 2]), axis=-1)  # 4c² - 1, up to 2x and the trace
+    case = squares.argmax(axis=-1)
+    q = np.empty((*m.shape[:-2], 4))
+    for i in range(4):
+        rows = case == i
+        q[rows] = _largest(m[rows], i)
+    return normalise(q)
+
+
+def _largest(m: np.ndarray, i: int) -> np.ndarray:
+    """Quaternions, not normalised, of matrices [N, 3, 3] whose component `i` is the largest."""
+    x, y, z = m[:, 2, 1] - m[:, 1, 2], m[:, 0, 2] - m[:, 2, 0], m[:, 1, 0] - m[:, 0, 1]
+    if i == 0:
+        return np.stack((1.0 + m[:, 0, 0] + m[:, 1, 1] + m[:, 2, 2], x, y, z), axis=-1)
+    sums = {(0, 1): m[:, 0, 1] + m[:, 1, 0], (0, 2): m[:, 0, 2] + m[:, 2, 0], (1, 2): m[:, 1, 2] + m[:, 2, 1]}
+    j, k, a = i % 3, (i + 1) % 3, i - 1
+    parts = [np.zeros(len(m))] * 4
+    parts[0] = (x, y, z)[a]
+    parts[1 + a] = 1.0 + m[:, a, a] - m[:, j, j] - m[:, k, k]
+    parts[1 + j], parts[1 + k] = sums[min(a, j), max(a, j)], sums[min(a, k), max(a, k)]
+    return np.stack(parts, axis=-1)

@@ -17,11 +17,12 @@ import torch
 from mujoco.batch import Batch
 
 from runtime import character
+from training.physics import SPEED_LIMIT, EngineError, default_state
 
 _STAGE = mujoco.mjtStage.mjSTAGE_VEL
 _WARNING = mujoco.mjtWarning
 _BROKEN = [int(w) for w in (_WARNING.mjWARN_BADQPOS, _WARNING.mjWARN_BADQVEL, _WARNING.mjWARN_BADQACC)]
-_SPEED_LIMIT = 200.0  # rad/s or m/s; nothing a 50 kg body with these servos does comes near
+_FULL = [int(w) for w in (_WARNING.mjWARN_CONTACTFULL, _WARNING.mjWARN_CNSTRFULL)]
 
 
 class MujocoEngine:
@@ -51,7 +52,7 @@ class MujocoEngine:
         self._ctrl.copy_(joint_target)
         self._batch.step(nstep=self._decimation, stage=_STAGE)
         # NaN fails every comparison, so this catches non-finite states too
-        sane = (self.qvel.abs().amax(dim=1) < _SPEED_LIMIT) & self.qpos.isfinite().all(dim=1)
+        sane = (self.qvel.abs().amax(dim=1) < SPEED_LIMIT) & self.qpos.isfinite().all(dim=1)
         warned = self._batch.warning[:, _BROKEN, 1].any(axis=1)  # [N]; `reset` clears the counters
         blown = ~sane | torch.from_numpy(warned)
         if blown.any():
@@ -65,16 +66,23 @@ class MujocoEngine:
         torso = 1 + character.BODIES.index("torso")
         self._force[:, torso, :3] = force.double()
 
-    def reset(self, ids: torch.Tensor, qpos: torch.Tensor, qvel: torch.Tensor) -> None:
+    def reset(self, rows: torch.Tensor, qpos: torch.Tensor, qvel: torch.Tensor) -> None:
         """See `Engine.reset`."""
-        if len(ids) == 0:
+        if rows.dtype == torch.bool:
+            rows, qpos, qvel = rows.nonzero().flatten(), qpos[rows], qvel[rows]
+        if len(rows) == 0:
             return
-        rows = ids.sort().values.numpy().astype(np.int32)  # the batch wants them sorted
-        self._batch.reset(rows, stage=mujoco.mjtStage.mjSTAGE_NONE)
-        self.qpos[ids] = qpos.double()
-        self.qvel[ids] = qvel.double()
-        self._warmstart[ids] = 0.0
-        self._batch.forward(rows, stage=_STAGE)
+        ids = rows.sort().values.numpy().astype(np.int32)  # the batch wants them sorted
+        self._batch.reset(ids, stage=mujoco.mjtStage.mjSTAGE_NONE)
+        self.qpos[rows] = qpos.double()
+        self.qvel[rows] = qvel.double()
+        self._warmstart[rows] = 0.0
+        self._batch.forward(ids, stage=_STAGE)
+
+    def check(self) -> None:
+        """See `Engine.check`."""
+        if full := int(self._batch.warning[:, _FULL, 1].any(axis=1).sum()):
+            raise EngineError(f"physics=mujoco: contacts or constraints did not fit into memory in {full} simulations")
 
     def state(self) -> dict[str, torch.Tensor]:
         """See `Engine.state`; joint targets are no part of it, every step sets them."""
@@ -89,15 +97,6 @@ class MujocoEngine:
 
     def _rows(self) -> dict[str, torch.Tensor]:
         return {"qpos": self.qpos, "qvel": self.qvel, "warmstart": self._warmstart, "force": self._force}
-
-
-def default_state(envs: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Qpos [N, 35] and qvel [N, 34] of the default pose at rest."""
-    qpos = torch.zeros(envs, 35, dtype=torch.float64)
-    qpos[:, 2] = character.DEFAULT_HEIGHT
-    qpos[:, 3] = 1.0
-    qpos[:, 7:] = torch.from_numpy(character.DEFAULT_POSE)
-    return qpos, torch.zeros(envs, 34, dtype=torch.float64)
 
 
 def _tensor(array: np.ndarray) -> torch.Tensor:

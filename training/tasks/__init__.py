@@ -3,11 +3,20 @@
 A task owns its goals: it draws them, rewards them, says when an episode has failed, and turns a goal into what the
 policy sees of it (`observe`, traced into the ONNX file). The goal vector itself is that of `runtime.goals`, in the
 world frame and SI units, the same in training, evaluation, viewer and embedding.
+
+    steering    a velocity and a facing             location   a point to go to and to stop at
+    speed       a speed straight ahead              jump       walking, standing and, on command, a jump
+    getup       from the ground to standing         dodgeball  balls to stay clear of
+    skill       nothing but the prior's motion
+
+What they share is in base.py. A new task is a file here, a goal in `runtime/task_goals.py`, a line in `_TASKS`, its
+settings in conf/task/ and what counts as its success in training/successes.py.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Any, Protocol
 
 import torch
@@ -31,6 +40,18 @@ class Body:
     body_rotation: Tensor  # [N, 15, 4] wxyz
 
 
+@dataclass(frozen=True)
+class StartStates:
+    """Where a task's episodes begin, beside standing and the prior's own samples."""
+
+    upright: bool = True
+    """Whether samples of the prior that lie, kneel or sit are no start states."""
+    own: dict[str, Tensor] | None = None
+    """Start windows of the task's own, fields as `training.learning.starts.Starts` has them."""
+    own_share: float = 0.0
+    """Share of episodes that start in one of those."""
+
+
 class Task(Protocol):
     """A task over N environments."""
 
@@ -38,8 +59,13 @@ class Task(Protocol):
     """Key into `runtime.goals.SCHEMAS`."""
     observation_mirror: tuple[Tensor, Tensor]
     """Index and sign that mirror the goal's part of the observation."""
-    goal: Tensor
-    """Goals [N, G] now in force."""
+    starts: StartStates
+    """Where episodes begin."""
+
+    @property
+    def goal(self) -> Tensor:
+        """Goals [N, G] now in force."""
+        ...
 
     def reset(self, ids: Tensor, body: Body) -> None:
         """Draw first goals for episodes that start in the given state; `ids` [n] index environments."""
@@ -75,10 +101,18 @@ class Task(Protocol):
         ...
 
 
+_TASKS = {
+    "steering": "Steering", "speed": "Speed", "location": "Location", "jump": "Jump", "getup": "Getup",
+    "dodgeball": "Dodgeball", "skill": "Skill",
+}  # fmt: skip
+"""Class of every task, in the module of the task's name beside this one; `<class>Config` there are its settings."""
+
+
 def create(name: str, options: dict[str, Any], envs: int, generator: torch.Generator) -> Task:
     """Make the task `name` for `envs` environments; raises ConfigError for a name that is none or a wrong option."""
-    if name == "steering":
-        from training.tasks.steering import Steering, SteeringConfig
-
-        return Steering(settings.resolve(SteeringConfig, OmegaConf.create(options)), envs, generator)
-    raise settings.ConfigError(f"task.name={name}: expected a task of training/tasks, 'steering'")
+    if name not in _TASKS:
+        expected = ", ".join(repr(known) for known in _TASKS)
+        raise settings.ConfigError(f"task.name={name}: expected a task of training/tasks, one of {expected}")
+    module = import_module(f"training.tasks.{name}")
+    config = settings.resolve(getattr(module, f"{_TASKS[name]}Config"), OmegaConf.create(options))
+    return getattr(module, _TASKS[name])(config, envs, generator)

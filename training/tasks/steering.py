@@ -3,7 +3,8 @@
     r_g = .7 (.5 exp(-.5 d²) + .5 exp(-4 d²)) + .3 max(0, f·heading)        d = ‖v* - v_xy‖ in m/s
 
 After the paper's reference reward .7 exp(-.5 d²) + .3 max(0, f·heading) (method.md §7), with half of the velocity term
-four times as sharp: the wide half leads there from afar, the sharp half tells 2.5 from 3 m/s.
+four times as sharp: the wide half leads there from afar, the sharp half tells 2.5 from 3 m/s. Goals face the way they
+travel but for `free_facing_share` of them, which face any way (and are slower: nobody runs backwards at 3 m/s).
 """
 
 from __future__ import annotations
@@ -14,14 +15,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from runtime.character import BODIES, CONTROL_HZ, FALLEN_HEAD, FALLEN_ROOT
 from training import rotation
 from training.tasks import Body
+from training.tasks.base import Goals, closeness, cosine_to, seen_from
 
 WALKING = 0.3
 """m/s; an episode that starts faster is under way, a slower one stands."""
-
-_HEAD = BODIES.index("head")
 
 
 @dataclass(frozen=True)
@@ -42,9 +41,13 @@ class SteeringConfig:
     """rad."""
     follow_start_share: float = 0.5
     """Share of episodes whose first goal is the velocity they start with."""
+    free_facing_share: float = 0.0
+    """Share of new goals whose facing is uniform on the circle, whatever the direction of travel."""
+    free_facing_speed: float = 1.3
+    """m/s; speeds of those goals are scaled down so that this is the highest."""
 
 
-class Steering:
+class Steering(Goals):
     """`training.tasks.Task`; goal [N, 4] = velocity x, y (m/s), facing x, y (unit), world frame."""
 
     name = "steering"
@@ -52,11 +55,8 @@ class Steering:
 
     def __init__(self, config: SteeringConfig, envs: int, generator: torch.Generator) -> None:
         """Make the task; all randomness is drawn from `generator`."""
+        super().__init__(envs, generator)
         self.config = config
-        self.goal = torch.zeros(envs, 4)
-        self.goal[:, 2] = 1.0
-        self._left = torch.zeros(envs, dtype=torch.int64)  # control steps until a new goal
-        self._generator = generator
 
     def reset(self, ids: Tensor, body: Body) -> None:
         """See `Task.reset`: half of the episodes go on as they move, the others get a goal out of the blue."""
@@ -66,7 +66,7 @@ class Steering:
         self._draw(ids, torch.atan2(sin, cos))
         velocity = body.root_linear_velocity[ids, :2]
         speed = velocity.norm(dim=1, keepdim=True)
-        follow = (self._uniform(len(ids)) < self.config.follow_start_share).unsqueeze(1)
+        follow = (self.uniform(len(ids)) < self.config.follow_start_share).unsqueeze(1)
         along = velocity / speed.clamp_min(1e-6)
         walking = speed > WALKING
         heading = torch.stack((cos, sin), 1)
@@ -78,20 +78,15 @@ class Steering:
 
     def advance(self, body: Body) -> None:
         """See `Task.advance`."""
-        self._left -= 1
-        ids = (self._left <= 0).nonzero().flatten()
+        self.left -= 1
+        ids = (self.left <= 0).nonzero().flatten()
         if len(ids):
             self._draw(ids, torch.atan2(self.goal[ids, 3], self.goal[ids, 2]))
 
     def reward(self, body: Body) -> Tensor:
         """See the module's formula."""
         square = (self.goal[:, :2] - body.root_linear_velocity[:, :2]).square().sum(1)
-        velocity = 0.5 * torch.exp(-0.5 * square) + 0.5 * torch.exp(-4.0 * square)
-        return 0.7 * velocity + 0.3 * self._facing(body).clamp_min(0)
-
-    def failed(self, body: Body) -> Tensor:
-        """See `Task.failed`: fallen."""
-        return (body.root_position[:, 2] < FALLEN_ROOT) | (body.body_position[:, _HEAD, 2] < FALLEN_HEAD)
+        return 0.7 * closeness(square) + 0.3 * self._facing(body).clamp_min(0)
 
     def figures(self, body: Body) -> dict[str, Tensor]:
         """See `Task.figures`."""
@@ -102,41 +97,29 @@ class Steering:
             "speed_m_s": body.root_linear_velocity[:, :2].norm(dim=1),
         }
 
-    def state(self) -> dict[str, Tensor]:
-        """See `Task.state`."""
-        return {"goal": self.goal.clone(), "left": self._left.clone()}
-
-    def restore(self, state: dict[str, Tensor]) -> None:
-        """See `Task.restore`."""
-        self.goal.copy_(state["goal"])
-        self._left.copy_(state["left"])
-
     @staticmethod
     def observe(root_rotation: Tensor, root_position: Tensor, goal: Tensor) -> Tensor:
         """[N, 5]: commanded velocity x, y (m/s) and facing x, y in the heading frame, then the speed (m/s)."""
-        cos, sin = rotation.heading(root_rotation)
         vx, vy, fx, fy = goal.unbind(1)
         speed = (vx * vx + vy * vy).clamp_min(1e-12).sqrt()
-        return torch.stack(
-            (cos * vx + sin * vy, cos * vy - sin * vx, cos * fx + sin * fy, cos * fy - sin * fx, speed), dim=1
-        )
+        return torch.stack((*seen_from(root_rotation, vx, vy), *seen_from(root_rotation, fx, fy), speed), dim=1)
 
     def _facing(self, body: Body) -> Tensor:
-        cos, sin = rotation.heading(body.root_rotation)
-        return cos * self.goal[:, 2] + sin * self.goal[:, 3]
+        return cosine_to(body.root_rotation, self.goal[:, 2], self.goal[:, 3])
 
     def _draw(self, ids: Tensor, yaw: Tensor) -> None:
-        """New goals for `ids`, small turns counted from `yaw` [n] rad; the facing is the direction of travel."""
+        """New goals for `ids`, small turns counted from `yaw` [n] rad."""
         c, n = self.config, len(ids)
-        free = self._uniform(n) < c.new_direction_share
-        turn = torch.where(free, math.pi * (2 * self._uniform(n) - 1), c.small_turn * (2 * self._uniform(n) - 1))
-        stop = self._uniform(n) < c.stop_share
+        free = self.uniform(n) < c.new_direction_share
+        turn = torch.where(free, math.pi * (2 * self.uniform(n) - 1), c.small_turn * (2 * self.uniform(n) - 1))
+        stop = self.uniform(n) < c.stop_share
         direction = torch.where(stop & ~free, yaw, yaw + turn)
-        speed = torch.where(stop, 0.0, c.min_speed + (c.max_speed - c.min_speed) * self._uniform(n))
-        facing = torch.stack((direction.cos(), direction.sin()), 1)
-        self.goal[ids] = torch.cat((speed.unsqueeze(1) * facing, facing), 1)
-        seconds = c.hold[0] + (c.hold[1] - c.hold[0]) * self._uniform(n)
-        self._left[ids] = (seconds * CONTROL_HZ).long()
-
-    def _uniform(self, n: int) -> Tensor:
-        return torch.rand(n, generator=self._generator)
+        speed = torch.where(stop, 0.0, c.min_speed + (c.max_speed - c.min_speed) * self.uniform(n))
+        facing = direction
+        if c.free_facing_share > 0:  # nothing is drawn otherwise, so that old runs stay what they were
+            aside = self.uniform(n) < c.free_facing_share
+            facing = torch.where(aside, direction + self.uniform(n, -math.pi, math.pi), direction)
+            speed = torch.where(aside, speed * min(1.0, c.free_facing_speed / c.max_speed), speed)
+        way = torch.stack((direction.cos(), direction.sin()), 1)
+        self.goal[ids] = torch.cat((speed.unsqueeze(1) * way, facing.cos().unsqueeze(1), facing.sin().unsqueeze(1)), 1)
+        self.left[ids] = self.steps(n, c.hold)

@@ -4,22 +4,32 @@
 #include "shadow.glsl"
 
 centroid in vec3 world;
-centroid in vec3 world_normal;
-centroid in float openness;
-flat in int material;
-flat in vec3 tint;
+centroid in vec4 normal_openness;
+flat in vec4 tint_material;
 out vec4 color;
 
 void main() {
-    vec3 n = normalize(world_normal);
+    vec3 n = normalize(normal_openness.xyz);
+    float openness = normal_openness.w;
+    vec3 tint = tint_material.rgb;
+    int material = int(tint_material.w);
     vec3 view = normalize(eye.xyz - world);
+    if (material == 3) {  // a mark in the air: takes no light
+        color = vec4(finish(tint * 1.6), 1.0);
+        return;
+    }
     vec3 base = material == 0 ? vec3(0.62, 0.61, 0.59) : material == 1 ? vec3(0.030, 0.034, 0.042) : tint;
     float gloss = material == 1 ? 60.0 : 36.0;
     float shine = material == 1 ? 0.45 : 0.22;
 
     float facing = dot(n, light.xyz);
     float wrapped = clamp((facing + 0.12) / 1.12, 0.0, 1.0);
-    float key = wrapped * lit4(world + 0.012 * n + 0.012 * light.xyz, 0.0022);
+    vec3 lifted = world + 0.012 * n + 0.012 * light.xyz;
+#ifdef FINE
+    float key = wrapped * lit(lifted, 0.006, 0);
+#else
+    float key = wrapped * lit1(lifted);
+#endif
     vec3 fill_direction = normalize(vec3(-light.xy, 0.35));
     float fill = clamp(dot(n, fill_direction), 0.0, 1.0);
 

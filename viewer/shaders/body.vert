@@ -8,10 +8,8 @@ layout(location = 1) in vec3 normal;
 layout(location = 2) in vec3 detail;  // body, material, openness * 255
 
 centroid out vec3 world;  // centroid: never extrapolated past the edge of a triangle
-centroid out vec3 world_normal;
-centroid out float openness;
-flat out int material;
-flat out vec3 tint;
+centroid out vec4 normal_openness;
+flat out vec4 tint_material;
 
 vec3 rotate(vec4 wxyz, vec3 v) {
     vec3 t = 2.0 * cross(wxyz.yzw, v);
@@ -27,10 +25,8 @@ void main() {
 #ifdef SHADOW
     gl_Position = vec4((shadow_matrix * vec4(world, 1.0)).xyz * 2.0 - 1.0, 1.0);
 #else
-    world_normal = rotate(rotation, normal);
-    material = int(detail.y);
-    openness = 0.2 + 0.8 * detail.z / 255.0;
-    tint = texelFetch(poses, start + 30).rgb;
+    normal_openness = vec4(rotate(rotation, normal), 0.2 + 0.8 * detail.z / 255.0);
+    tint_material = vec4(texelFetch(poses, start + 30).rgb, detail.y);
     gl_ClipDistance[0] = world.z;  // the ground, drawn before, hides what is below it
     gl_Position = view_projection * vec4(world, 1.0);
 #endif

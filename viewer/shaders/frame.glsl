@@ -4,7 +4,7 @@ layout(std140) uniform Frame {
     mat4 shadow_matrix;  // world to shadow map: x, y in 0..1, z depth in 0..1
     vec4 eye;            // camera position, m; w: its distance from what it looks at, m
     vec4 light;          // unit vector towards the key light
-    vec4 shadow_patch;   // centre x, y and half-size, m, of the ground that shadows can reach; w: metres of depth range
+    vec4 shadow_span;    // x: metres that the shadow map is wide, high and deep; y: one texel of it as a share
 };
 
 const vec3 HORIZON = vec3(0.42, 0.53, 0.66);

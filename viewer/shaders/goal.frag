@@ -3,6 +3,7 @@
 in vec2 at;
 flat in vec2 toward;
 flat in vec4 tone;
+flat in float opacity;
 out vec4 color;
 
 const float RING = 0.42;
@@ -24,5 +25,5 @@ void main() {
     float head = max(abs(at.y) - 0.55 * (tip - at.x), neck - at.x);
     float glow = mix(0.45, 1.0, smoothstep(RING, tip, at.x));
     float arrow = tone.w > 0.0 ? max(cover(shaft), cover(head)) * glow : 0.0;
-    color = vec4(finish(tone.rgb * 1.6), max(shape * 0.8, arrow * 0.95));
+    color = vec4(finish(tone.rgb * 1.6), opacity * max(shape * 0.8, arrow * 0.95));
 }

@@ -1,0 +1,74 @@
+"""The humanoid's shape as capsules: where it is struck, and how low it reaches.
+
+Read from the compiled model. A sphere is a capsule without length; the foot's box is one along its sole, as thick as
+the box is high, with its lower edge at the sole.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+
+import mujoco
+import numpy as np
+import torch
+from torch import Tensor
+
+from runtime import character
+from training import rotation
+
+
+@cache
+def capsules() -> tuple[tuple[int, ...], Tensor, Tensor]:
+    """Return the body [G] each capsule is on, its ends [G, 2, 3] m in that body's frame, and its radius [G] m."""
+    model = character.model()
+    first = character.find_slots(model).body
+    owners, ends, radii = [], [], []
+    for geom in range(model.ngeom):
+        if model.geom_bodyid[geom] < first:
+            continue
+        kind, size, centre = model.geom_type[geom], model.geom_size[geom], model.geom_pos[geom]
+        turn = np.zeros(9)
+        mujoco.mju_quat2Mat(turn, model.geom_quat[geom])
+        axes = turn.reshape(3, 3)
+        if kind == mujoco.mjtGeom.mjGEOM_SPHERE:
+            radius, reach = size[0], np.zeros(3)
+        elif kind == mujoco.mjtGeom.mjGEOM_CAPSULE:
+            radius, reach = size[0], size[1] * axes[:, 2]
+        elif kind == mujoco.mjtGeom.mjGEOM_BOX:
+            radius, reach = size[2], (size[0] - size[2]) * axes[:, 0]
+        else:
+            raise ValueError(f"geom {model.geom(geom).name}: expected a sphere, a capsule or a box")
+        owners.append(int(model.geom_bodyid[geom]) - first)
+        ends.append([centre - reach, centre + reach])
+        radii.append(radius)
+    as_tensor = torch.tensor(np.array(ends), dtype=torch.float32)
+    return tuple(owners), as_tensor, torch.tensor(np.array(radii), dtype=torch.float32)
+
+
+def ends(body_position: Tensor, body_rotation: Tensor) -> Tensor:
+    """World positions [..., G, 2, 3] m of the capsules' ends from body poses [..., 15, 3] m and [..., 15, 4] wxyz."""
+    owners, local, _ = capsules()
+    index = list(owners)
+    turn = body_rotation[..., index, None, :].expand(*body_rotation.shape[:-2], *local.shape[:2], 4)
+    return body_position[..., index, None, :] + rotation.rotate(turn, local.expand(*turn.shape[:-1], 3))
+
+
+def lowest(body_position: Tensor, body_rotation: Tensor) -> Tensor:
+    """Height [...] m of the lowest point of any capsule."""
+    return (ends(body_position, body_rotation)[..., 2].amin(-1) - capsules()[2]).amin(-1)
+
+
+def segment_distance(p: Tensor, q: Tensor, a: Tensor, b: Tensor) -> Tensor:
+    """Distance [...] m between the segments p-q and a-b, each end [..., 3] m.
+
+    Closest points of two lines, each clamped to its segment in turn (C. Ericson, Real-Time Collision Detection, 5.1.9).
+    """
+    d, e, r = q - p, b - a, p - a
+    dd, ee, de = (d * d).sum(-1), (e * e).sum(-1), (d * e).sum(-1)
+    dr, er = (d * r).sum(-1), (e * r).sum(-1)
+    tiny = 1e-12
+    cross = dd * ee - de * de
+    s = torch.where(cross > tiny, (de * er - dr * ee) / cross.clamp_min(tiny), 0.0).clamp(0.0, 1.0)
+    t = torch.where(ee > tiny, (de * s + er) / ee.clamp_min(tiny), 0.0).clamp(0.0, 1.0)
+    s = torch.where(dd > tiny, (de * t - dr) / dd.clamp_min(tiny), 0.0).clamp(0.0, 1.0)
+    return (r + s.unsqueeze(-1) * d - t.unsqueeze(-1) * e).norm(dim=-1)

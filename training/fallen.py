@@ -1,0 +1,63 @@
+"""Fallen poses: humanoids let drop limp in the engine, until they lie.
+
+Each starts in a random pose (joint angles uniform within half their range), at any orientation, the root .9 to 1.6 m
+up, moving at up to 1.5 m/s and 3 rad/s along and about each axis; its servos are told the angles they have, which
+leaves the joints' own damping. After 3 s its last ten states are a start window. What still moves at more than .5 m/s
+is left out.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from runtime import character
+from training import features, physics
+
+SECONDS = 3.0
+STILL = 0.5  # m/s
+
+
+def drop(count: int, generator: torch.Generator) -> dict[str, Tensor]:
+    """Make at most `count` start windows, fields as `training.learning.starts.Starts` has them; at least half of them.
+
+    Raises RuntimeError when fewer have come to rest.
+    """
+    engine = physics.create("mujoco", count)
+    engine.reset(torch.arange(count), *_thrown(count, generator))
+    steps = round(SECONDS * character.CONTROL_HZ)
+    frames: list[tuple[Tensor, Tensor, Tensor]] = []
+    blown = torch.zeros(count, dtype=torch.bool)
+    for step in range(steps):
+        blown |= engine.step(engine.qpos[:, 7:].float())
+        if step >= steps - features.WINDOW:
+            points = features.key_points(engine.body_position.float(), engine.body_rotation.float())
+            frames.append((engine.qpos.float().clone(), engine.qvel.float().clone(), points))
+    qpos, points = (torch.stack([frame[part] for frame in frames], dim=1) for part in (0, 2))
+    qvel = frames[-1][1]
+    rest = ~blown & (qvel[:, :3].norm(dim=1) < STILL)
+    if int(rest.sum()) < count // 2:
+        raise RuntimeError(f"of {count} dropped humanoids only {int(rest.sum())} lie still after {SECONDS} s")
+    position = qpos[..., :3] - qpos[:, -1:, :3] * torch.tensor([1.0, 1.0, 0.0])
+    points = points - (qpos[:, -1:, :3] * torch.tensor([1.0, 1.0, 0.0])).unsqueeze(2)
+    now = torch.cat((position[:, -1], qpos[:, -1, 3:]), 1)
+    windows = {
+        "root_position": position, "root_rotation": qpos[..., 3:7], "joint_position": qpos[..., 7:],
+        "key_points": points, "qpos": now, "qvel": qvel,
+    }  # fmt: skip
+    return {name: value[rest].contiguous() for name, value in windows.items()}
+
+
+def _thrown(count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Random qpos [count, 35] and qvel [count, 34] in the air."""
+    low, high = (torch.tensor([joint.range[end] for joint in character.JOINTS]) for end in (0, 1))
+    uniform = torch.rand(count, 28 + 1 + 6, generator=generator)
+    turn = torch.nn.functional.normalize(torch.randn(count, 4, generator=generator), dim=1)
+    middle = torch.tensor(character.DEFAULT_POSE, dtype=torch.float32).clamp(low, high)
+    span = torch.where(uniform[:, :28] < 0.5, middle - low, high - middle)
+    joints = middle + 0.5 * (2 * uniform[:, :28] - 1) * span
+    height = 0.9 + 0.7 * uniform[:, 28:29]
+    qpos = torch.cat((torch.zeros(count, 2), height, turn, joints), 1)
+    spread = torch.tensor([1.5] * 3 + [3.0] * 3)
+    qvel = torch.cat(((2 * uniform[:, 29:] - 1) * spread, torch.zeros(count, 28)), 1)
+    return qpos.double(), qvel.double()

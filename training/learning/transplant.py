@@ -1,0 +1,97 @@
+"""A new task from another task's policy: what it knows of its own body is taken over, what it knew of its goal is not.
+
+An observation is the body's 84 numbers, then the task's. Of the first layer the columns of the body stay, those of the
+goal become zero; deeper layers stay. So the new policy first moves as the old one does about its mean goal, whatever
+is asked for, and learns from there what to make of the new goal. The normaliser keeps what it has measured of the body,
+with the weight of `TRUST` samples only, because another task shows the body in other states; of the goal it begins with
+mean 0 and deviation 1, which is about the size of what tasks show.
+
+What an action means depends on the prior (targets are centre + scale · action, both from its joint angles), so that
+the last layer is rewritten to give the same targets under the new prior's scale.
+
+The source is a controller's ONNX file or a checkpoint. A controller holds no critic and no optimiser. Where these are
+missing, or the goal's columns are new, the critic alone learns for the first iterations (`LearnerConfig.warmup`): an
+actor that learns from a critic that knows nothing forgets in ten iterations (method.md §11).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import onnx
+import torch
+from onnx import numpy_helper
+from torch import Tensor
+
+from runtime import Controller
+from training import features
+
+TRUST = 200_000
+"""Samples that a normaliser taken over counts for."""
+OWN = len(features.OBSERVATION_NAMES)
+
+Weights = dict[str, Tensor]
+Action = tuple[Tensor, Tensor]
+"""Centre and scale [28] rad of the targets."""
+
+
+def from_controller(path: Path) -> tuple[Weights, Action, dict[str, Any]]:
+    """Return the actor's weights, named as in a checkpoint, its action transform and the controller's lineage entry.
+
+    Raises ControllerError when the runtime refuses the file.
+    """
+    training = Controller.load(path).metadata["training"]
+    stored = {t.name: torch.from_numpy(numpy_helper.to_array(t).copy()) for t in onnx.load(path).graph.initializer}
+    weights = {f"mlp.{name.removeprefix('network.')}": v for name, v in stored.items() if name.startswith("network.")}
+    mean, std = stored["normaliser._mean"], stored["normaliser._std"]
+    weights |= {"obs_normalizer._mean": mean, "obs_normalizer._std": std, "obs_normalizer._var": std.square()}
+    weights["obs_normalizer.count"] = torch.tensor(TRUST)
+    entry = {"checkpoint": path.name, "samples": training["samples"], "hours": training["hours"]}
+    return weights, (stored["action.centre"], stored["action.scale"]), entry
+
+
+def widths(weights: Weights) -> tuple[int, ...]:
+    """Return the widths of the hidden layers."""
+    return tuple(len(value) for name, value in weights.items() if name.startswith("mlp.") and value.dim() == 2)[:-1]
+
+
+def fits(weights: Weights, into: Weights) -> bool:
+    """Whether the weights are those of the same networks on an observation of the same size."""
+    return all(name in weights and weights[name].shape == value.shape for name, value in into.items())
+
+
+def adapted(weights: Weights, into: Weights) -> Weights:
+    """Give the weights of `into` (a state_dict) with all that is not the goal's from `weights`.
+
+    Raises ValueError when the networks differ in more than the goal's columns.
+    """
+    return {name: _adapt(name, weights.get(name), value) for name, value in into.items()}
+
+
+def rescaled(weights: Weights, old: Action, new: Action) -> Weights:
+    """Give an actor's weights whose actions under `new` mean the targets that they meant under `old`."""
+    last = max(int(name.split(".")[1]) for name in weights if name.startswith("mlp."))
+    gain, shift = old[1] / new[1], (old[0] - new[0]) / new[1]
+    weight, bias = weights[f"mlp.{last}.weight"], weights[f"mlp.{last}.bias"]
+    return weights | {f"mlp.{last}.weight": gain.unsqueeze(1) * weight, f"mlp.{last}.bias": gain * bias + shift}
+
+
+def _adapt(name: str, old: Tensor | None, new: Tensor) -> Tensor:
+    if name == "obs_normalizer.count":
+        return torch.tensor(TRUST)
+    if old is None:  # the deviation of the actions is set by the learner
+        return new.clone()
+    if name.startswith("obs_normalizer") or name == "mlp.0.weight":
+        blank: Callable[..., Tensor] = torch.zeros_like
+        if name.endswith(("_var", "_std")):
+            blank = torch.ones_like
+        if old.shape[0] != new.shape[0]:
+            raise ValueError(f"{name} has {old.shape[0]} rows, expected {new.shape[0]}")
+        value = blank(new)
+        value[:, :OWN] = old[:, :OWN]
+        return value
+    if old.shape != new.shape:
+        raise ValueError(f"{name} has shape {tuple(old.shape)}, expected {tuple(new.shape)}")
+    return old.clone()

@@ -1,0 +1,124 @@
+"""Files of any skeleton to motions of the humanoid: everything between a file and `cleaning`.
+
+    import_file ── bvh.read | smpl.read ── skeleton.find_map ── capture.import_posed
+                └─ per stretch without jumps: smoothing ── targets.aim ── retarget ── Take
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from runtime.character import BODIES, FEET
+from runtime.recording import Motion
+from runtime.skeleton import Skeleton
+from training.motion import bvh, rotation, smoothing, smpl, targets
+from training.motion.capture import Capture, Posed, import_posed
+from training.motion.clips import kinematics
+from training.motion.retarget import retarget
+from training.motion.skeleton import find_map
+
+LOW_PASS = 8.0  # Hz
+FORMATS = ("bvh", "amass")
+
+
+@dataclass(frozen=True)
+class Given:
+    """What is said of a file rather than found in it."""
+
+    licence: str
+    source: str
+    """Set and file, as in "cmu/02_01"."""
+    flat: bool = True
+    unit_to_m: float | None = None
+    up: str | None = None
+    skeleton: Path | None = None
+    low_pass_hz: float = LOW_PASS
+    level_head: bool = False
+    min_seconds: float = 1.0
+
+
+@dataclass(eq=False)
+class Take:
+    """One stretch of a file on the humanoid, and what tells how good it is."""
+
+    motion: Motion
+    skeleton: Skeleton
+    contact: np.ndarray
+    """[T, 4] bool: heel and toe edge of the left foot, then of the right, standing in the source."""
+    raw_soles: np.ndarray
+    """[T, 4, 3] m: where they were before filter and contacts."""
+    errors: dict[str, float]
+    """Distance from the limb-wise scaled source, m, mean over time: by body."""
+    unfitted: float
+    """The same from the source scaled by the legs alone, pelvis on pelvis, mean over bodies, m."""
+    found: dict[str, str | float]
+    """What was found out about the file, and the floor's drift."""
+    remarks: list[str] = field(default_factory=list)
+
+
+def import_file(path: Path, kind: str, given: Given) -> list[Take]:
+    """Every stretch of at least `given.min_seconds` between jumps of the root.
+
+    Raises bvh.DamagedFile, SkeletonError or CaptureError: what is wrong with the file, or what must be given.
+    """
+    posed = smpl.read(path) if kind == "amass" else _posed(bvh.read(path))
+    chosen = smpl.MAP if kind == "amass" else find_map(posed.names, given.skeleton)
+    capture = import_posed(posed, chosen, given.unit_to_m, given.up)
+    spans = list(smoothing.pieces(capture, given.min_seconds))
+    takes = []
+    for number, (first, last) in enumerate(spans):
+        name = given.source if len(spans) == 1 else f"{given.source}_{number}"
+        takes.append(_take(smoothing.cut(capture, first, last), given, name))
+    if sum(last - first for first, last in spans) < len(capture.points):
+        kept = [f"{first / capture.rate:.2f}..{last / capture.rate:.2f} s" for first, last in spans]
+        remark = f"cut at jumps of the root, kept {', '.join(kept) or 'nothing'}"
+        if not takes:
+            raise bvh.DamagedFile(path, None, f"no stretch of {given.min_seconds} s: {remark}")
+        takes[0].remarks.append(remark)
+    return takes
+
+
+def _posed(source: bvh.Bvh) -> Posed:
+    positions, rotations = source.pose()
+    return Posed(source.names, source.parents, source.offsets, positions, rotations, source.rate)
+
+
+def _take(capture: Capture, given: Given, name: str) -> Take:
+    """Retarget one stretch."""
+    raw = targets.aim(smoothing.thin(capture), given.flat)
+    aimed = targets.aim(smoothing.thin(smoothing.low_pass(capture, given.low_pass_hz)), given.flat, given.level_head)
+    root, turn, angles = retarget(aimed)
+    motion = Motion(aimed.rate, root, turn, angles, False, name.rpartition("/")[2], name, given.licence)
+    places, _ = kinematics(root, turn, angles)
+    reached = places[:, [BODIES.index(body) for body in targets.BODIES]]
+    unfitted = np.linalg.norm(reached - root[:, None] - (aimed.unfitted - aimed.pelvis[:, None]), axis=-1)
+    return Take(
+        motion=motion,
+        skeleton=Skeleton(
+            aimed.rate, capture.names, capture.parents, aimed.source, aimed.scale, given.source, given.licence
+        ),
+        contact=aimed.contact,
+        raw_soles=raw.soles,
+        errors=dict(zip(targets.BODIES, np.linalg.norm(reached - aimed.points, axis=-1).mean(axis=0), strict=True)),
+        unfitted=float(unfitted.mean()),
+        found=capture.found | {"floor_drift_m": round(aimed.drift, 3), "scale": round(aimed.scale, 3)},
+        remarks=aimed.remarks,
+    )
+
+
+def soles(motion: Motion) -> np.ndarray:
+    """Heel and toe edge of the left foot, then of the right, [T, 4, 3] m."""
+    places, turns = kinematics(motion.root_position, motion.root_rotation, motion.joint_position)
+    feet = [BODIES.index(name) for name in reversed(FEET)]
+    axes = rotation.to_matrix(turns[:, feet])
+    edges = np.stack((axes @ targets.HEEL, axes @ targets.TOE), axis=2) + places[:, feet, None]
+    return edges.reshape(len(edges), 4, 3)
+
+
+def slip(points: np.ndarray, contact: np.ndarray, rate: float) -> np.ndarray:
+    """Horizontal speeds [N], m/s, of sole edges [T, 4, 3] over every step between two frames in contact."""
+    speed = np.linalg.norm(np.diff(points[..., :2], axis=0), axis=-1) * rate
+    return speed[contact[1:] & contact[:-1]]

@@ -1,0 +1,114 @@
+"""Targets to hinge angles: inverse kinematics on the humanoid, frame by frame, by mink.
+
+Each frame starts where the last one ended and takes two Gauss-Newton steps (the first frame forty), inside the joint
+limits, which are constraints of the step's quadratic program. Soles weigh most while they stand, so feet stay where
+they are put and the pelvis gives way; then come wrists, elbows and knees, then the axes of trunk and feet. A weak pull
+to the zero twist settles what positions leave open (a straight leg can turn at the hip or at the ankle).
+"""
+
+from __future__ import annotations
+
+import logging
+from functools import cache
+
+import mink
+import mujoco
+import numpy as np
+
+from runtime.character import DEFAULT_POSE, JOINT_NAMES, PREFIX, add_character, scene_spec
+from training.motion import rotation
+from training.motion.targets import BODIES, HEEL, TOE, Targets
+
+FIRST_STEPS, STEPS = 40, 2
+DAMPING = 1e-4
+TRUNK = ("pelvis", "torso", "head")
+TRUNK_COSTS = ((1.0, 0.5), (0.0, 0.5), (0.0, 0.2))  # 1/m and 1/rad
+POINT_COST = {"shin": 0.5, "lower_arm": 0.7, "hand": 1.0}  # 1/m, of knee, elbow, wrist
+SWING, STANCE = 2.0, 6.0  # 1/m, of heel and toe edge
+FOOT_COST = 0.15  # 1/rad
+TWIST = {"ankle_z": 0.03, "ankle_x": 0.03, "hip_z": 0.01, "shoulder_y": 0.01, "neck_x": 0.01, "neck_z": 0.01}
+SOLES = ("left_heel", "left_toe", "right_heel", "right_toe")
+
+logging.getLogger("mink").setLevel(logging.ERROR)  # it warns of limits missed by rounding
+
+
+@cache
+def _model() -> mujoco.MjModel:
+    """The humanoid with a site at each heel and toe edge."""
+    spec = scene_spec()
+    add_character(spec)
+    for side in ("left", "right"):
+        for name, place in (("heel", HEEL), ("toe", TOE)):
+            spec.body(f"{PREFIX}{side}_foot").add_site(name=f"{side}_{name}", pos=place)
+    return spec.compile()
+
+
+def retarget(targets: Targets) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Root position [T, 3] m and rotation [T, 4] wxyz, hinge angles [T, 28] rad, that come nearest to the targets.
+
+    Raises mink's NoSolutionFound when a step's program has no solution.
+    """
+    solver = _Solver()
+    rows = np.empty((len(targets.pelvis), solver.configuration.nq))
+    solver.start(targets)
+    for t in range(len(rows)):
+        rows[t] = solver.follow(targets, t, FIRST_STEPS if t == 0 else STEPS)
+    return rows[:, :3], rotation.continuous(rotation.normalise(rows[:, 3:7])), rows[:, 7:]
+
+
+class _Solver:
+    """mink's configuration and tasks, made once a clip."""
+
+    def __init__(self) -> None:
+        self.configuration = mink.Configuration(_model())
+        self.trunk = [_frame(f"{PREFIX}{b}", "body", *cost) for b, cost in zip(TRUNK, TRUNK_COSTS, strict=True)]
+        self.points = {
+            index: _frame(f"{PREFIX}{name}", "body", cost, 0.0)
+            for index, name in enumerate(BODIES)
+            if (cost := POINT_COST.get(name.partition("_")[2]))
+        }
+        self.feet = [_frame(f"{PREFIX}{side}_foot", "body", 0.0, FOOT_COST) for side in ("left", "right")]
+        self.soles = [_frame(name, "site", SWING, 0.0) for name in SOLES]
+        costs = np.zeros(_model().nv)
+        for index, name in enumerate(JOINT_NAMES):
+            costs[6 + index] = TWIST.get(name.removeprefix("left_").removeprefix("right_"), 0.003)
+        self.posture = mink.PostureTask(_model(), cost=costs)
+        pose = np.zeros(_model().nq)
+        pose[3] = 1.0
+        pose[7:] = DEFAULT_POSE
+        self.posture.set_target(pose)
+        self.tasks = [*self.trunk, *self.points.values(), *self.feet, *self.soles, self.posture]
+        self.limits = [mink.ConfigurationLimit(_model(), gain=0.99)]
+
+    def start(self, targets: Targets) -> None:
+        """The default pose where the first frame's pelvis is."""
+        pose = np.concatenate((targets.pelvis[0], rotation.from_matrix(targets.trunk[0, 0]), DEFAULT_POSE))
+        self.configuration.update(pose)
+
+    def follow(self, targets: Targets, t: int, steps: int) -> np.ndarray:
+        """The pose [35] of frame `t`."""
+        trunk, feet = rotation.from_matrix(targets.trunk[t]), rotation.from_matrix(targets.feet[t])
+        for task, q in zip(self.trunk, trunk, strict=True):
+            task.set_target(_pose(q, targets.pelvis[t]))
+        for task, q in zip(self.feet, feet, strict=True):
+            task.set_target(_pose(q, np.zeros(3)))
+        for index, task in self.points.items():
+            task.set_target(_pose(_NO_TURN, targets.points[t, index]))
+        for task, place, stands in zip(self.soles, targets.held[t], targets.contact[t], strict=True):
+            task.set_target(_pose(_NO_TURN, place))
+            task.set_position_cost(STANCE if stands else SWING)
+        for _ in range(steps):
+            step = mink.solve_ik(self.configuration, self.tasks, 1.0, "daqp", damping=DAMPING, limits=self.limits)
+            self.configuration.integrate_inplace(step, 1.0)
+        return self.configuration.q.copy()
+
+
+_NO_TURN = np.array([1.0, 0.0, 0.0, 0.0])
+
+
+def _pose(q: np.ndarray, place: np.ndarray) -> mink.SE3:
+    return mink.SE3(wxyz_xyz=np.concatenate((q, place)))
+
+
+def _frame(name: str, kind: str, position: float, orientation: float) -> mink.FrameTask:
+    return mink.FrameTask(name, kind, position_cost=position, orientation_cost=orientation)

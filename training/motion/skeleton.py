@@ -1,0 +1,120 @@
+"""Which joint of a source is which: maps of skeleton families, found by exact names or given as a file.
+
+A map (skeletons/*.yaml) lists a family's joints, says which of them are the body's landmarks, and which local axes of
+pelvis, torso and head point forward, left and up when the person stands upright. With these no rest pose is needed:
+captures come with T-poses, A-poses, hanging arms, and zero poses that are no posture at all (Bandai-Namco, LaFAN1).
+
+A file belongs to the one family whose joints are its own, every one, but for end sites and what `ignore` names
+(fingers, eyes). None or several: SkeletonError lists the joints and says how to write a map. Nothing is guessed.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import yaml
+
+FOLDER = Path(__file__).parent / "skeletons"
+CENTRE = ("pelvis", "waist", "torso", "neck", "head")
+LIMBS = ("hip", "knee", "ankle", "toe", "shoulder", "elbow", "wrist")
+SIDES = ("left", "right")
+LANDMARKS = (*CENTRE, *(f"{side}_{limb}" for side in SIDES for limb in LIMBS))
+"""What a map names: 5 joints of the trunk and 7 of each side. Hips, knees, ... are the joints that bend there."""
+FRAMES = ("pelvis", "torso", "head")
+_AXES = {"x": (1, 0, 0), "y": (0, 1, 0), "z": (0, 0, 1)}
+HELP = (
+    "To import another skeleton write a map and give it as skeleton=PATH.yaml; training/motion/skeletons/cmu_daz.yaml "
+    "is one to copy: family, joints (which joint is pelvis, waist, torso, neck, head, and of each side hip, knee, "
+    "ankle, toe, shoulder, elbow, wrist; NAME.end is an end site), frames (local axes forward, left, up)."
+)
+
+
+class SkeletonError(ValueError):
+    """A skeleton that no map fits, or a map that is not as it should be."""
+
+
+@dataclass(frozen=True)
+class SkeletonMap:
+    """Landmarks of one family of skeletons."""
+
+    family: str
+    names: frozenset[str]
+    """Every joint of the family; empty in a map that was given, which fits any skeleton with its landmarks."""
+    ignore: tuple[str, ...]
+    """Patterns of joints that may be there or not."""
+    joints: dict[str, str]
+    """Joint of every landmark."""
+    frames: dict[str, np.ndarray]
+    """Per body of `FRAMES` a matrix [3, 3]: its columns are forward, left and up in the joint's local axes."""
+
+    def fits(self, joints: tuple[str, ...]) -> bool:
+        """Whether `joints`, all joints of a file, are those of this family."""
+        own = {name for name in joints if not name.endswith(".end") and not self.ignores(name)}
+        return own == self.names and set(self.joints.values()) <= set(joints)
+
+    def ignores(self, name: str) -> bool:
+        """Whether `name` is a joint that does not matter (a finger)."""
+        return any(re.fullmatch(pattern, name) for pattern in self.ignore)
+
+
+def load_map(path: Path) -> SkeletonMap:
+    """Read a map; raises SkeletonError with everything that is wrong with it."""
+    try:
+        content = yaml.safe_load(path.read_text())
+    except (OSError, yaml.YAMLError) as error:
+        raise SkeletonError(f"{path}: cannot be read as YAML: {error}") from error
+    if not isinstance(content, dict) or not isinstance(content.get("joints"), dict):
+        raise SkeletonError(f"{path}: expected a mapping with `joints`. {HELP}")
+    given = content["joints"]
+    joints = {name: given.get(name) for name in CENTRE}
+    joints |= {f"{side}_{limb}": (given.get(side) or {}).get(limb) for side in SIDES for limb in LIMBS}
+    problems = [f"joints: {name} is missing" for name, joint in joints.items() if not isinstance(joint, str)]
+    frames = {}
+    for body in FRAMES:
+        axes = _parse_axes(str((content.get("frames") or {}).get(body, "")))
+        if axes is None:
+            problems.append(f"frames: {body} needs three different axes forward, left, up, right-handed, as in 'z x y'")
+        else:
+            frames[body] = axes
+    if problems:
+        raise SkeletonError(f"{path}: " + "; ".join(problems))
+    names = frozenset(str(name) for name in content.get("names", []))
+    ignore = tuple(str(pattern) for pattern in content.get("ignore", []))
+    return SkeletonMap(str(content.get("family", path.stem)), names, ignore, joints, frames)
+
+
+@cache
+def known_maps() -> tuple[SkeletonMap, ...]:
+    """The families that come with the project."""
+    return tuple(load_map(path) for path in sorted(FOLDER.glob("*.yaml")))
+
+
+def find_map(joints: tuple[str, ...], given: Path | None = None) -> SkeletonMap:
+    """The map of a file with `joints`: the one given, else the one family they are; raises SkeletonError."""
+    if given is not None:
+        chosen = load_map(given)
+        missing = sorted(set(chosen.joints.values()) - set(joints))
+        if missing:
+            raise SkeletonError(f"map {given} names {', '.join(missing)}; the joints here are {', '.join(joints)}")
+        return chosen
+    fitting = [known for known in known_maps() if known.fits(joints)]
+    if len(fitting) != 1:
+        what = "no known family" if not fitting else " and ".join(known.family for known in fitting)
+        raise SkeletonError(
+            f"the skeleton is of {what} (known: {', '.join(known.family for known in known_maps())}); "
+            f"its joints: {', '.join(joints)}. {HELP}"
+        )
+    return fitting[0]
+
+
+def _parse_axes(text: str) -> np.ndarray | None:
+    """'z -y x' as a matrix with these columns; None when it is not a right-handed frame."""
+    words = text.split()
+    if len(words) != 3 or any(word.lstrip("-") not in _AXES or word.count("-") > 1 for word in words):
+        return None
+    matrix = np.array([np.array(_AXES[word[-1]]) * (-1 if word[0] == "-" else 1) for word in words], dtype=float).T
+    return matrix if np.isclose(np.linalg.det(matrix), 1.0) else None

@@ -1,0 +1,237 @@
+"""What the humanoid should reach: a capture brought to its size, its feet on the ground.
+
+Root and feet are scaled by the ratio of the legs, so that steps stay steps; trunk and arms keep the source's
+directions at our lengths. Three things of the feet cannot be read off a file and are found in the motion itself:
+
+- which way an ankle joint's axes point when the sole is flat: the mean over frames in which foot and toes rest;
+- where the floor is, and whether it drifts (CMU subjects 7 and 8: 4 to 10 cm within a walk): the heights of resting
+  soles, joined by straight lines over time;
+- which foot stands when (contacts.py): heel and toe edge are held on one spot each.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from runtime.character import PREFIX, model
+from training.motion import contacts
+from training.motion.capture import Capture
+from training.motion.smoothing import orthonormal
+from training.motion.spans import lasting, runs
+
+SIDES = ("left", "right")
+BODIES = (
+    "head", "left_upper_arm", "right_upper_arm", "left_lower_arm", "right_lower_arm", "left_hand", "right_hand",
+    "left_thigh", "right_thigh", "left_shin", "right_shin", "left_foot", "right_foot",
+)  # fmt: skip
+"""Bodies whose origins (neck, shoulders, elbows, wrists, hips, knees, ankles) have places to reach."""
+JOINTS = ("neck", *(f"{side}_{j}" for j in ("shoulder", "elbow", "wrist", "hip", "knee", "ankle") for side in SIDES))
+"""The source's landmarks that stand for `BODIES`."""
+REST_SPEED = 0.4  # m/s
+REST_BAND = 0.06  # m above the foot's lowest 10 %
+MIN_REST = 5  # frames
+MAX_DRIFT = 0.15  # m, more is terrain
+HEEL, TOE = np.array([-0.0435, 0.0, -0.05]), np.array([0.1335, 0.0, -0.05])
+"""Edges of the sole in the foot's frame, m."""
+
+
+def _place(body: str) -> np.ndarray:
+    """Where a body hangs on its parent, [3] m."""
+    return model().body(f"{PREFIX}{body}").pos
+
+
+def _length(body: str) -> float:
+    return float(np.linalg.norm(_place(body)))
+
+
+@dataclass(eq=False)
+class Targets:
+    """Where the humanoid's bodies should be, [T, ...], m, world; rotations are matrices, z up."""
+
+    rate: float
+    scale: float
+    """Our legs over the source's."""
+    pelvis: np.ndarray  # [T, 3]
+    trunk: np.ndarray  # [T, 3, 3, 3] of pelvis, torso, head
+    points: np.ndarray  # [T, 13, 3] in the order of BODIES
+    unfitted: np.ndarray  # [T, 13, 3] the source's own places, scaled by the legs alone
+    feet: np.ndarray  # [T, 2, 3, 3] left, right
+    soles: np.ndarray  # [T, 4, 3] heel and toe edge of the left foot, then of the right, as captured
+    held: np.ndarray  # [T, 4, 3] the same with contacts held still on the ground
+    contact: np.ndarray  # [T, 4] bool
+    source: np.ndarray  # [T, J, 3] the source's joints, scaled and on the same floor
+    drift: float = 0.0
+    """By how much the floor rose and fell and was levelled, m."""
+    remarks: list[str] = field(default_factory=list)
+
+
+def aim(capture: Capture, flat: bool, level_head: bool = False) -> Targets:
+    """Targets of a (smoothed) capture.
+
+    `flat` says that it was captured on one floor, which may be levelled; `level_head` that the head looks ahead on
+    average (some CMU subjects look 15 to 25° up by their markers, walking).
+    """
+    scale = (_length("left_shin") + _length("left_foot")) / capture.leg
+    remarks: list[str] = []
+    pelvis = 0.5 * scale * (capture.point("left_hip") + capture.point("right_hip"))
+    trunk = capture.trunk.copy()
+    trunk[:, 1] = _torso(capture)
+    if level_head:
+        trunk[:, 2] = _levelled(trunk[:, 2], remarks)
+    feet = np.stack([_foot(capture, i, scale, remarks) for i in range(2)], axis=1)
+    ankles = np.stack([_ankle(capture, side, scale, trunk[:, 0]) for side in SIDES], axis=1)
+    soles = _soles(ankles, feet)
+    floor = _floor(soles, capture.rate, flat, remarks)
+    lower = floor[:, None] * np.array([0.0, 0.0, 1.0])  # [T, 3]
+    pelvis, soles = pelvis - lower, soles - lower[:, None]
+    contact = contacts.find(soles, capture.rate)
+    held = contacts.hold(soles, contact, capture.rate)
+    ankles = held[:, (0, 2)] - np.einsum("tfij,j->tfi", feet, HEEL)
+    hips = np.stack([pelvis + trunk[:, 0] @ _place(f"{side}_thigh") for side in SIDES], axis=1)
+    knees = np.stack([_knee(capture, i, hips[:, i], trunk[:, 0], ankles[:, i]) for i in range(2)], axis=1)
+    return Targets(
+        rate=capture.rate,
+        scale=scale,
+        pelvis=pelvis,
+        trunk=trunk,
+        points=np.concatenate((_upper_body(capture, pelvis, trunk), hips, knees, ankles), axis=1),
+        unfitted=np.stack([capture.point(name) for name in JOINTS], axis=1) * scale - lower[:, None],
+        feet=feet,
+        soles=soles,
+        held=held,
+        contact=contact,
+        source=capture.joints * scale - lower[:, None],
+        drift=float(np.ptp(floor)),
+        remarks=remarks,
+    )
+
+
+def _torso(capture: Capture) -> np.ndarray:
+    """Axes [T, 3, 3] of the torso: turned as the chest is, along the line from waist to neck.
+
+    The humanoid has one joint in its back; the chest alone would bend it too far, the line alone knows no twist.
+    """
+    chest = capture.trunk[:, 1]
+    line = capture.point("neck") - capture.point("waist")
+    return _shortest(chest @ (capture.spine / np.linalg.norm(capture.spine)), line) @ chest
+
+
+def _levelled(head: np.ndarray, remarks: list[str]) -> np.ndarray:
+    """Axes [T, 3, 3] of the head turned about its left axis until it looks neither up nor down in the median."""
+    pitch = -float(np.median(np.arcsin(np.clip(head[:, 2, 0], -1.0, 1.0))))
+    remarks.append(f"head levelled by {np.degrees(pitch):+.0f}° of pitch")
+    c, s = np.cos(pitch), np.sin(pitch)
+    return head @ np.array([[c, 0.0, -s], [0.0, 1.0, 0.0], [s, 0.0, c]])
+
+
+def _shortest(start: np.ndarray, end: np.ndarray) -> np.ndarray:
+    """The least rotation [T, 3, 3] that takes directions `start` [T, 3] to those of `end` [T, 3]."""
+    a, b = (v / np.linalg.norm(v, axis=-1, keepdims=True) for v in (start, end))
+    axis, cosine = np.cross(a, b), np.sum(a * b, axis=-1)
+    x, y, z = axis.T
+    zero = np.zeros_like(x)
+    skew = np.stack((zero, -z, y, z, zero, -x, -y, x, zero), axis=-1).reshape(-1, 3, 3)
+    return np.eye(3) + skew + skew @ skew / np.maximum(1.0 + cosine, 1e-3)[:, None, None]
+
+
+def _foot(capture: Capture, index: int, scale: float, remarks: list[str]) -> np.ndarray:
+    """Axes [T, 3, 3] of a foot whose sole is flat when the source's rests flat."""
+    side = SIDES[index]
+    ankle, toe, axes = capture.point(f"{side}_ankle"), capture.point(f"{side}_toe"), capture.ankles[:, index]
+    rest = np.ones(len(ankle), dtype=bool)
+    for point in (ankle, toe):
+        low = point[:, 2] < np.percentile(point[:, 2], 10) + REST_BAND
+        rest &= low & (contacts.speeds(point, capture.rate) * scale < REST_SPEED)
+    slope = ankle[:, 2] - toe[:, 2]
+    if rest.sum() < MIN_REST:
+        remarks.append(f"the {side} foot never rests flat: its pitch is that of its slowest frames")
+        moving = contacts.speeds(ankle, capture.rate) + contacts.speeds(toe, capture.rate)
+        rest = moving <= np.partition(moving, min(MIN_REST, len(moving) - 1))[min(MIN_REST, len(moving) - 1)]
+    else:  # the heel is up in some of these: keep those whose ankle is low over the toes
+        rest &= slope <= np.percentile(slope[rest], 50) + 0.01
+    forward = (toe - ankle)[rest] * [1.0, 1.0, 0.0]
+    forward /= np.linalg.norm(forward, axis=1, keepdims=True)
+    up = np.broadcast_to([0.0, 0.0, 1.0], forward.shape)
+    flat = np.stack((forward, np.cross(up, forward), up), axis=-1)
+    meaning = orthonormal((np.swapaxes(axes[rest], -1, -2) @ flat).mean(axis=0))
+    return axes @ meaning
+
+
+def _side_step(capture: Capture, side: str, scale: float) -> float:
+    """How much farther out our hip is than the scaled source's, m, left positive."""
+    wide = 0.5 * scale * float(np.linalg.norm(capture.point("left_hip") - capture.point("right_hip"), axis=1).mean())
+    return (_length("left_thigh") - wide) * (1.0 if side == "left" else -1.0)
+
+
+def _knee(capture: Capture, index: int, hip: np.ndarray, axes: np.ndarray, ankle: np.ndarray) -> np.ndarray:
+    """Knees [T, 3] of our thigh and shin between `hip` and `ankle`, bent to the side to which the source's bends.
+
+    A source's thigh may be 5 cm shorter than its shin, where ours is longer: its knee's place is not ours to take.
+    """
+    side = SIDES[index]
+    thigh, shin = _length(f"{side}_shin"), _length(f"{side}_foot")
+    line = ankle - hip
+    span = np.linalg.norm(line, axis=1, keepdims=True)
+    along = line / span
+    span = np.minimum(span, 0.999 * (thigh + shin))
+    bend = capture.point(f"{side}_knee") - 0.5 * (capture.point(f"{side}_hip") + capture.point(f"{side}_ankle"))
+    bend = bend + 0.02 * axes[:, :, 0]  # a straight leg bends forward
+    bend = bend - np.sum(bend * along, axis=1, keepdims=True) * along
+    bend /= np.linalg.norm(bend, axis=1, keepdims=True)
+    share = (thigh**2 - shin**2 + span**2) / (2.0 * span)  # law of cosines
+    return hip + share * along + np.sqrt(np.maximum(thigh**2 - share**2, 0.0)) * bend
+
+
+def _ankle(capture: Capture, side: str, scale: float, pelvis: np.ndarray) -> np.ndarray:
+    return capture.point(f"{side}_ankle") * scale + pelvis[:, :, 1] * _side_step(capture, side, scale)
+
+
+def _soles(ankles: np.ndarray, feet: np.ndarray) -> np.ndarray:
+    """Heel and toe edges [T, 4, 3] of feet at `ankles` [T, 2, 3] with axes [T, 2, 3, 3]."""
+    edges = np.stack((feet @ HEEL, feet @ TOE), axis=2) + ankles[:, :, None]
+    return edges.reshape(len(ankles), 4, 3)
+
+
+def _upper_body(capture: Capture, pelvis: np.ndarray, trunk: np.ndarray) -> np.ndarray:
+    """Neck, shoulders, elbows and wrists [T, 7, 3]: the source's directions at our lengths, from our pelvis up."""
+    waist = pelvis + trunk[:, 0] @ _place("torso")
+    shoulders = [waist + trunk[:, 1] @ _place(f"{side}_upper_arm") for side in SIDES]
+    elbows = [
+        shoulder + _length(f"{side}_lower_arm") * _direction(capture, f"{side}_shoulder", f"{side}_elbow")
+        for side, shoulder in zip(SIDES, shoulders, strict=True)
+    ]
+    wrists = [
+        elbow + _length(f"{side}_hand") * _direction(capture, f"{side}_elbow", f"{side}_wrist")
+        for side, elbow in zip(SIDES, elbows, strict=True)
+    ]
+    return np.stack([waist + trunk[:, 1] @ _place("head"), *shoulders, *elbows, *wrists], axis=1)
+
+
+def _direction(capture: Capture, start: str, end: str) -> np.ndarray:
+    way = capture.point(end) - capture.point(start)
+    return way / np.linalg.norm(way, axis=1, keepdims=True)
+
+
+def _floor(soles: np.ndarray, rate: float, flat: bool, remarks: list[str]) -> np.ndarray:
+    """Height [T] m of the floor: constant, or led from one resting sole to the next where that one floor drifts."""
+    height = soles[..., 2]
+    low = height < np.percentile(height, 10, axis=0) + REST_BAND
+    rest = lasting((contacts.speeds(soles, rate) < REST_SPEED) & low, max(2, round(0.1 * rate)))
+    if not rest.any():
+        remarks.append("no sole rests: the floor is where soles come lowest")
+        return np.full(len(soles), np.percentile(height.min(axis=1), 2))
+    level = float(np.median(height[rest]))
+    rests = rest & (np.abs(height - level) < REST_BAND)
+    knots = [
+        (0.5 * (first + last - 1), float(np.median(height[first:last, p])))
+        for p in range(4)
+        for first, last in runs(rests[:, p])
+    ]
+    if not flat or not knots or np.ptp([z for _, z in knots]) > MAX_DRIFT:
+        return np.full(len(soles), level)
+    times, levels = np.array(sorted(knots)).T
+    reach = 0.4 * rate  # frames: neighbouring rests agree on one floor
+    weights = np.exp(-0.5 * ((times[:, None] - np.arange(len(soles))) / reach) ** 2) + 1e-12
+    return (weights * levels[:, None]).sum(axis=0) / weights.sum(axis=0)

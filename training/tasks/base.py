@@ -1,0 +1,78 @@
+"""What tasks share: goals that are kept for a while, what a fall is, and terms of rewards and observations."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from runtime.character import BODIES, CONTROL_HZ, FALLEN_HEAD, FALLEN_ROOT
+from runtime.goals import default_vector
+from training import rotation
+from training.tasks import Body, StartStates
+
+HEAD = BODIES.index("head")
+
+
+class Goals:
+    """Goals [N, G] of N environments, each with a time left; the parts of `training.tasks.Task` that are alike."""
+
+    name: ClassVar[str]
+    kept: ClassVar[tuple[str, ...]] = ("goal", "left")
+    """Tensors that make up the state."""
+    starts = StartStates()
+
+    def __init__(self, envs: int, generator: torch.Generator) -> None:
+        """Give every environment the default goal; all randomness is drawn from `generator`."""
+        self.goal = torch.from_numpy(default_vector(self.name)).repeat(envs, 1)
+        self.left = torch.zeros(envs, dtype=torch.int64)  # control steps until a new goal
+        self._generator = generator
+
+    def failed(self, body: Body) -> Tensor:
+        """See `Task.failed`: fallen."""
+        return fallen(body)
+
+    def state(self) -> dict[str, Tensor]:
+        """See `Task.state`."""
+        return {name: getattr(self, name).clone() for name in self.kept}
+
+    def restore(self, state: dict[str, Tensor]) -> None:
+        """See `Task.restore`."""
+        for name in self.kept:
+            getattr(self, name).copy_(state[name])
+
+    def uniform(self, n: int, low: float = 0.0, high: float = 1.0) -> Tensor:
+        """Draw [n] numbers, uniform from `low` to `high`."""
+        return low + (high - low) * torch.rand(n, generator=self._generator)
+
+    def steps(self, n: int, seconds: tuple[float, float]) -> Tensor:
+        """Draw [n] times, uniform within `seconds`, in control steps."""
+        return (self.uniform(n, *seconds) * CONTROL_HZ).long()
+
+
+def fallen(body: Body) -> Tensor:
+    """Mask [N]: root or head lower than in any upright motion."""
+    return (body.root_position[:, 2] < FALLEN_ROOT) | (body.body_position[:, HEAD, 2] < FALLEN_HEAD)
+
+
+def closeness(distance_square: Tensor, sharp: float | Tensor = 4.0) -> Tensor:
+    """.5 exp(-.5 d²) + .5 exp(-sharp d²): the wide half leads there from afar, the sharp half says where it is."""
+    return 0.5 * torch.exp(-0.5 * distance_square) + 0.5 * torch.exp(-sharp * distance_square)
+
+
+def cosine_to(root_rotation: Tensor, x: Tensor, y: Tensor) -> Tensor:
+    """Cosine [N] of the angle between the heading and the horizontal unit vectors x, y [N], world."""
+    cos, sin = rotation.heading(root_rotation)
+    return cos * x + sin * y
+
+
+def seen_from(root_rotation: Tensor, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+    """Horizontal world vectors x, y [N] in the heading frame: forward and left."""
+    cos, sin = rotation.heading(root_rotation)
+    return cos * x + sin * y, cos * y - sin * x
+
+
+def no_goal(root_rotation: Tensor) -> Tensor:
+    """What a policy sees of a goal that has no entries: [N, 0]."""
+    return root_rotation[:, :0]

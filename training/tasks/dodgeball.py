@@ -1,0 +1,190 @@
+"""Dodgeball: stay clear of balls thrown at the torso, 0.1 m in radius, from 8 to 10 m at 12 to 20 m/s.
+
+    r_g = .7 clear + .3 exp(-‖v_xy‖²)     clear = 1 without a ball on its way, else the mean of
+                                          1 - exp(-c / .15 m) and 1 - exp(-(d / .6 m)²)
+
+c is how far the ball's path ahead stays from the surface of the nearest limb, d how far from the torso's origin, both
+with the body as it is now: every centimetre out of the way pays at once, where the reference's distance to the ball
+itself (method.md §7) is the same for who dodges and who does not until the ball is there. A hit ends the episode.
+
+The ball is a point on a parabola, and a hit is that its way during a control step comes within both radii of a capsule
+of the body that moved meanwhile (`training.bodies`). It is no body of the engine: an episode ends with the hit, so that
+no force of it would ever act on what a policy learns, and neither engine has to know of balls.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from runtime.character import BODIES, CONTROL_HZ
+from runtime.task_goals import GRAVITY, NO_BALL
+from training import bodies
+from training.tasks import Body
+from training.tasks.base import Goals, fallen, seen_from
+
+RADIUS = 0.1  # m
+PASSED = 0.2  # s after its closest pass a ball is done with
+HORIZON = 1.0  # s: times to the closest pass are cut here
+_TORSO = BODIES.index("torso")
+_DOWN = torch.tensor([0.0, 0.0, -GRAVITY])
+
+
+@dataclass(frozen=True)
+class DodgeballConfig:
+    """How balls are thrown."""
+
+    distance: tuple[float, float] = (8.0, 10.0)
+    """Nearest and farthest place of launch, m."""
+    height: tuple[float, float] = (0.5, 2.5)
+    """Lowest and highest place of launch, m."""
+    speed: tuple[float, float] = (12.0, 20.0)
+    """Slowest and fastest horizontal speed, m/s."""
+    wait: tuple[float, float] = (0.5, 3.0)
+    """Shortest and longest time from a ball's end to the next launch, s."""
+
+
+class Dodgeball(Goals):
+    """`training.tasks.Task`; goal [N, 6] = the ball's position (m) and velocity (m/s), world."""
+
+    name = "dodgeball"
+    observation_mirror = (
+        torch.arange(11), torch.tensor([1.0, 1.0, 1.0, -1.0, 1.0, 1.0, -1.0, 1.0, 1.0, -1.0, 1.0])
+    )  # fmt: skip
+    kept = ("goal", "left", "before", "thrown", "hits")
+
+    def __init__(self, config: DodgeballConfig, envs: int, generator: torch.Generator) -> None:
+        """Make the task; all randomness is drawn from `generator`."""
+        super().__init__(envs, generator)
+        self.config = config
+        self.before = torch.zeros(envs, len(bodies.capsules()[0]), 2, 3)  # ends of the capsules at the last step
+        self.thrown, self.hits = torch.zeros(envs), torch.zeros(envs)  # balls so far, of each environment
+
+    def reset(self, ids: Tensor, body: Body) -> None:
+        """See `Task.reset`."""
+        self._end(ids)
+        self.before[ids] = bodies.ends(body.body_position[ids], body.body_rotation[ids])
+
+    def advance(self, body: Body) -> None:
+        """See `Task.advance`: balls fly on, passed ones end, new ones are launched."""
+        self.hits += self._hit(body)
+        self.goal[:] = torch.cat(fly(self.goal, torch.tensor(1 / CONTROL_HZ)), 1)
+        self.before[:] = bodies.ends(body.body_position, body.body_rotation)
+        flying = on_its_way(self.goal)
+        over = (self.goal[:, 2] < 0) | (pass_time(self.goal, body.root_position) < -PASSED)
+        self._end((flying & over).nonzero().flatten())
+        self.goal[~flying] = torch.tensor([*NO_BALL, 0.0, 0.0, 0.0])  # nothing falls further than the ground
+        self.left -= 1
+        self._launch(((self.left <= 0) & ~on_its_way(self.goal)).nonzero().flatten(), body)
+
+    def reward(self, body: Body) -> Tensor:
+        """See the module's formula; the ball is where it is after the step."""
+        ball = torch.cat(fly(self.goal, torch.tensor(1 / CONTROL_HZ)), 1)
+        coming = on_its_way(self.goal) & (ball[:, 2] > 0) & (pass_time(ball, body.root_position) > 0)
+        torso = body.body_position[:, _TORSO]
+        d = (_at(ball, pass_time(ball, torso)) - torso).norm(dim=1)
+        limb, edge = clearance(ball, bodies.ends(body.body_position, body.body_rotation)), 0.15
+        clear = 0.5 * (1 - torch.exp(-limb.clamp_min(0) / edge)) + 0.5 * (1 - torch.exp(-(d / 0.6).square()))
+        calm = torch.exp(-body.root_linear_velocity[:, :2].square().sum(1))
+        return 0.7 * torch.where(coming, clear, 1.0) + 0.3 * calm
+
+    def failed(self, body: Body) -> Tensor:
+        """See `Task.failed`: hit or fallen."""
+        return self._hit(body) | fallen(body)
+
+    def figures(self, body: Body) -> dict[str, Tensor]:
+        """See `Task.figures`; shares are of all balls since the run was begun or resumed."""
+        share = 1 - self.hits.sum() / self.thrown.sum().clamp_min(1)
+        speed = body.root_linear_velocity[:, :2].norm(dim=1)
+        return {"dodged": share.expand(len(speed)), "hit": self._hit(body).float(), "speed_m_s": speed}
+
+    @staticmethod
+    def observe(root_rotation: Tensor, root_position: Tensor, goal: Tensor) -> Tensor:
+        """[N, 11]: whether a ball is coming; time to its closest pass (s); in the heading frame its place then and now.
+
+        Then: relative to the root, 3 (m); now: likewise, 3 (a tenth of m); its velocity, 3 (a tenth of m/s). Zeros
+        without a ball.
+        """
+        coming = on_its_way(goal).float()
+        time = pass_time(goal, root_position)
+        then, now, velocity = _at(goal, time) - root_position, 0.1 * (goal[:, :3] - root_position), 0.1 * goal[:, 3:]
+        parts = [coming, time.clamp(-HORIZON, HORIZON)]
+        for vector, limit in ((then, 2.0), (now, 1.5), (velocity, 2.5)):
+            ahead, left = seen_from(root_rotation, vector[:, 0], vector[:, 1])
+            parts += [part.clamp(-limit, limit) for part in (ahead, left, vector[:, 2])]
+        return torch.stack(parts, 1) * coming.unsqueeze(1)
+
+    def _hit(self, body: Body) -> Tensor:
+        """Mask [N]: the ball touched the body during the step that led to `body`."""
+        return on_its_way(self.goal) & touches(
+            self.goal, self.before, bodies.ends(body.body_position, body.body_rotation)
+        )
+
+    def _end(self, ids: Tensor) -> None:
+        """No ball for a while."""
+        self.goal[ids] = torch.tensor([*NO_BALL, 0.0, 0.0, 0.0])
+        self.left[ids] = self.steps(len(ids), self.config.wait)
+
+    def _launch(self, ids: Tensor, body: Body) -> None:
+        """Throw a ball from a random side at where the torso will be if it goes on as it moves."""
+        if len(ids) == 0:
+            return
+        c, n = self.config, len(ids)
+        side, distance, speed = (
+            self.uniform(n, -math.pi, math.pi),
+            self.uniform(n, *c.distance),
+            self.uniform(n, *c.speed),
+        )
+        torso, time = body.body_position[ids, _TORSO], distance / speed
+        aim = torso + body.root_linear_velocity[ids] * torch.tensor([1.0, 1.0, 0.0]) * time.unsqueeze(1)
+        offset = distance.unsqueeze(1) * torch.stack((side.cos(), side.sin()), 1)
+        place = torch.cat((torso[:, :2] + offset, self.uniform(n, *c.height).unsqueeze(1)), 1)
+        velocity = (aim - place) / time.unsqueeze(1) - 0.5 * _DOWN * time.unsqueeze(1)
+        self.goal[ids] = torch.cat((place, velocity), 1)
+        self.thrown[ids] += 1
+
+
+def on_its_way(ball: Tensor) -> Tensor:
+    """Mask [N] of balls [N, 6] that are there at all."""
+    return ball[:, 2] >= 0
+
+
+def fly(ball: Tensor, time: Tensor) -> tuple[Tensor, Tensor]:
+    """Position and velocity [N, 3] of balls [N, 6] after `time` [] or [N, 1] s."""
+    return ball[:, :3] + ball[:, 3:] * time + 0.5 * _DOWN * time**2, ball[:, 3:] + _DOWN * time
+
+
+def pass_time(ball: Tensor, place: Tensor) -> Tensor:
+    """Time [N] s until balls [N, 6] are horizontally nearest to `place` [N, 3]; negative where that has been."""
+    velocity = ball[:, 3:5]
+    return ((place[:, :2] - ball[:, :2]) * velocity).sum(1) / velocity.square().sum(1).clamp_min(1e-6)
+
+
+def clearance(ball: Tensor, ends: Tensor) -> Tensor:
+    """Gap [N] m between the path ahead of balls [N, 6] and the nearest of capsules with ends [N, G, 2, 3] m."""
+    middle = ends.mean(2)
+    velocity = ball[:, None, 3:5]
+    time = ((middle[..., :2] - ball[:, None, :2]) * velocity).sum(2) / velocity.square().sum(2).clamp_min(1e-6)
+    time = time.clamp_min(0).unsqueeze(2)
+    place = ball[:, None, :3] + ball[:, None, 3:] * time + 0.5 * _DOWN * time**2  # [N, G, 3]
+    gap = bodies.segment_distance(place, place, ends[:, :, 0], ends[:, :, 1]) - bodies.capsules()[2] - RADIUS
+    return gap.amin(1)
+
+
+def touches(ball: Tensor, before: Tensor, after: Tensor) -> Tensor:
+    """Mask [N]: balls [N, 6] touch, within the next control step, capsules whose ends move from `before` to `after`.
+
+    Seen from a capsule that keeps its last attitude the ball flies straight, from where it is less the capsule's way.
+    """
+    start, end = ball[:, None, :3], fly(ball, torch.tensor(1 / CONTROL_HZ))[0][:, None]
+    moved = (after - before).mean(2)  # [N, G, 3]
+    gap = bodies.segment_distance(start + moved, end.expand_as(moved), after[:, :, 0], after[:, :, 1])
+    return (gap < bodies.capsules()[2] + RADIUS).any(1)
+
+
+def _at(ball: Tensor, time: Tensor) -> Tensor:
+    """Position [N, 3] m of balls [N, 6] in `time` [N] s, or now where that has been."""
+    return fly(ball, time.clamp(0.0, HORIZON).unsqueeze(1))[0]

@@ -1,0 +1,91 @@
+"""Get up: from wherever one lies to standing still.
+
+    r_g = .6 h + .2 (1 if h = 1 else v) + .2 h s
+    h = clip((head - .1 m) / 1.15 m, 0, 1)    v = clip(v_head,z / .5 m/s, 0, 1)    s = exp(-2 ‖v_xy‖²)
+
+h is how far the head (neck's joint, 1.34 m in standing) is up: 1 from 1.25 m on. v pays for being on the way up, so
+that lying is not as good as rising slowly; s, of the root's velocity in m/s, keeps who stands where they are. Nothing
+is a failure: who falls gets up again.
+
+Two episodes in five start fallen: humanoids dropped limp from random poses, heights and spins, three seconds on
+(fallen.py). The others start in the prior's samples, all the way from the ground to standing (so the end of getting up
+is learned before its beginning), or standing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from runtime.character import BODIES
+from training import fallen
+from training.tasks import Body, StartStates
+from training.tasks.base import HEAD, Goals, no_goal
+
+LOW, HIGH = 0.1, 1.25  # m, of the head
+_UP = 1.2  # m, of the head: who is above has got up
+
+
+@dataclass(frozen=True)
+class GetupConfig:
+    """Where episodes begin."""
+
+    fallen_share: float = 0.4
+    """Share of episodes that start in a pose that a limp humanoid fell into."""
+    fallen_pool: int = 256
+    """How many such poses there are."""
+
+
+class Getup(Goals):
+    """`training.tasks.Task`; goal [N, 0]."""
+
+    name = "getup"
+    observation_mirror = (torch.arange(0), torch.zeros(0))
+    kept = ("down",)
+
+    def __init__(self, config: GetupConfig, envs: int, generator: torch.Generator) -> None:
+        """Make the task and drop a pool of humanoids (some seconds); the same seed gives the same pool."""
+        super().__init__(envs, generator)
+        self.config = config
+        self.down = torch.zeros(envs)  # 1 where the episode started on the ground
+        pool = fallen.drop(config.fallen_pool, generator) if config.fallen_share > 0 else None
+        self.starts = StartStates(upright=False, own=pool, own_share=config.fallen_share)
+
+    def reset(self, ids: Tensor, body: Body) -> None:
+        """See `Task.reset`."""
+        self.down[ids] = (body.body_position[ids, HEAD, 2] < 0.6).float()
+
+    def advance(self, body: Body) -> None:
+        """See `Task.advance`: there is nothing to draw."""
+
+    def reward(self, body: Body) -> Tensor:
+        """See the module's formula."""
+        head = body.body_position[:, HEAD, 2]
+        height = ((head - LOW) / (HIGH - LOW)).clamp(0.0, 1.0)
+        rising = torch.where(height >= 1.0, 1.0, (_head_rate(body) / 0.5).clamp(0.0, 1.0))
+        still = torch.exp(-2.0 * body.root_linear_velocity[:, :2].square().sum(1))
+        return 0.6 * height + 0.2 * rising + 0.2 * height * still
+
+    def failed(self, body: Body) -> Tensor:
+        """Nobody fails."""
+        return torch.zeros(len(body.root_position), dtype=torch.bool)
+
+    def figures(self, body: Body) -> dict[str, Tensor]:
+        """See `Task.figures`; `up` of all episodes, at any of their moments."""
+        head = body.body_position[:, HEAD, 2]
+        up = (head > _UP).float()
+        return {"head_height_m": head, "up": up, "down_and_up": up * self.down, "started_down": self.down.clone()}
+
+    @staticmethod
+    def observe(root_rotation: Tensor, root_position: Tensor, goal: Tensor) -> Tensor:
+        """[N, 0]."""
+        return no_goal(root_rotation)
+
+
+def _head_rate(body: Body) -> Tensor:
+    """Vertical velocity [N] m/s of the head's joint, as if the trunk were one piece with the root."""
+    arm = body.body_position[:, HEAD] - body.body_position[:, BODIES.index("pelvis")]
+    spin = body.root_angular_velocity
+    return body.root_linear_velocity[:, 2] + spin[:, 0] * arm[:, 1] - spin[:, 1] * arm[:, 0]

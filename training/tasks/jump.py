@@ -1,0 +1,150 @@
+"""Jump: walk or stand as steering does; on command rise to a commanded apex, land and go on.
+
+A command is an apex h (m over the root's height in standing) and a countdown t to it: .8 s at first, −.7 s at last.
+About the apex the root is to follow the arc of a body in free fall,
+
+    z*(t) = z_0 + h - g t²/2,   |t| ≤ T = sqrt(2 h / g)
+
+(before and after it the way to it is the jumper's own: whatever the prior knows of crouching and landing):
+
+    r_g = r_steer                                            no command, or a command outside the arc: × .3, and .7 free
+    r_g = .3 r_steer + .5 (.5 exp(-.5 (e/.3)²) + .5 exp(-.5 (e/.06)²)) + .2 off           on the arc, e = z - z* in m
+    off = both soles higher than 1.2 cm, or |t| > T/2
+
+The arc's reward is dense, so that the first step towards a jump pays: rising on the toes. An episode that starts in the
+air (a sample of a jump's prior) gets the command whose arc it is on, which is how the way down is learned first.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from runtime.character import CONTROL_HZ, DEFAULT_HEIGHT
+from runtime.task_goals import GRAVITY, HIGHEST_APEX, JUMP_LEAD, JUMP_TAIL, LOWEST_APEX
+from training import features
+from training.tasks import Body
+from training.tasks.base import Goals
+from training.tasks.steering import Steering, SteeringConfig
+
+OFF_GROUND = 0.012  # m, as `training.motion.soles` has it
+AIRBORNE = 0.05  # m: an episode that starts with both soles this high is in a jump
+_SOLES = [index for index, name in enumerate(features.KEY_POINTS) if name.endswith(("heel", "toe"))]
+
+
+@dataclass(frozen=True)
+class JumpConfig:
+    """How goals are drawn; velocities and facings as for steering."""
+
+    apex: tuple[float, float] = (LOWEST_APEX, HIGHEST_APEX)
+    """Lowest and highest apex, m."""
+    wait: tuple[float, float] = (0.3, 3.0)
+    """Shortest and longest time from the end of one jump to the next command, s."""
+    max_speed: float = 2.0
+    """m/s."""
+    stop_share: float = 0.4
+    """Share of velocities that are zero."""
+    hold: tuple[float, float] = (3.0, 7.0)
+    """Shortest and longest time a velocity stays, s."""
+    small_turn: float = 0.8
+    """rad; velocities turn by at most this, but for `new_direction_share` of them."""
+    new_direction_share: float = 0.2
+    """Share of velocities whose direction is uniform on the circle."""
+
+
+class Jump(Goals):
+    """`training.tasks.Task`; goal [N, 6] = velocity x, y (m/s), facing x, y (unit), apex (m), countdown (s)."""
+
+    name = "jump"
+    observation_mirror = (torch.arange(9), torch.tensor([1.0, -1.0, 1.0, -1.0, 1.0, 1.0, 1.0, 1.0, 1.0]))
+    kept = ("goal", "left", "highest", "last_error")
+
+    def __init__(self, config: JumpConfig, envs: int, generator: torch.Generator) -> None:
+        """Make the task; all randomness is drawn from `generator`."""
+        super().__init__(envs, generator)
+        self.config = config
+        steering = SteeringConfig(
+            max_speed=config.max_speed, stop_share=config.stop_share, hold=config.hold, small_turn=config.small_turn,
+            new_direction_share=config.new_direction_share,
+        )  # fmt: skip
+        self.steering = Steering(steering, envs, generator)
+        self.highest = torch.zeros(envs)  # m, of the root over standing, with both soles off the ground, this jump
+        self.last_error = torch.full((envs,), HIGHEST_APEX)  # m, |apex had − apex wanted| of the last jump
+
+    def reset(self, ids: Tensor, body: Body) -> None:
+        """See `Task.reset`: `left` counts the steps to the next jump; who starts in the air is on a jump's arc."""
+        if len(ids) == 0:
+            return
+        self.steering.reset(ids, body)
+        self.goal[ids, :4] = self.steering.goal[ids]
+        self._wait(ids)
+        rising = body.root_linear_velocity[ids, 2]
+        apex = body.root_position[ids, 2] - DEFAULT_HEIGHT + rising.clamp_min(0).square() / (2 * GRAVITY)
+        flying = (_soles(body)[ids] > AIRBORNE) & (apex > LOWEST_APEX) & (apex < HIGHEST_APEX)
+        self.goal[ids, 4] = torch.where(flying, apex, self.goal[ids, 4])
+        self.goal[ids, 5] = torch.where(flying, (rising / GRAVITY).clamp(-JUMP_TAIL, JUMP_LEAD), self.goal[ids, 5])
+
+    def advance(self, body: Body) -> None:
+        """See `Task.advance`: count down, end jumps, command new ones."""
+        self.steering.advance(body)
+        self.goal[:, :4] = self.steering.goal
+        jumping = self.goal[:, 4] > 0
+        rise = body.root_position[:, 2] - DEFAULT_HEIGHT
+        self.highest = torch.where(jumping & (_soles(body) > OFF_GROUND), self.highest.maximum(rise), self.highest)
+        self.goal[:, 5] -= jumping / CONTROL_HZ
+        over = (jumping & (self.goal[:, 5] < -JUMP_TAIL)).nonzero().flatten()
+        if len(over):
+            self.last_error[over] = (self.highest[over] - self.goal[over, 4]).abs()
+            self._wait(over)
+        self.left -= 1
+        due = ((self.left <= 0) & (self.goal[:, 4] == 0)).nonzero().flatten()
+        if len(due):
+            self.goal[due, 4] = self.uniform(len(due), *self.config.apex)
+
+    def reward(self, body: Body) -> Tensor:
+        """See the module's formula."""
+        steer = self.steering.reward(body)
+        apex, t = self.goal[:, 4], self.goal[:, 5] - 1 / CONTROL_HZ  # the step has taken its time
+        half = (2 * apex / GRAVITY).sqrt()
+        error = body.root_position[:, 2] - (DEFAULT_HEIGHT + apex - 0.5 * GRAVITY * t.square())
+        height = 0.5 * torch.exp(-0.5 * (error / 0.3).square()) + 0.5 * torch.exp(-0.5 * (error / 0.06).square())
+        off = ((_soles(body) > OFF_GROUND) | (t.abs() > 0.5 * half)).float()
+        arc = torch.where(t.abs() <= half, 0.5 * height + 0.2 * off, 0.7)
+        return torch.where(apex > 0, 0.3 * steer + arc, steer)
+
+    def figures(self, body: Body) -> dict[str, Tensor]:
+        """See `Task.figures`; errors and successes are those of each environment's last jump."""
+        success = (self.last_error <= 0.1).float()
+        return {**self.steering.figures(body), "apex_error_m": self.last_error.clone(), "apex_reached": success}
+
+    def state(self) -> dict[str, Tensor]:
+        """See `Task.state`."""
+        return super().state() | {f"steering_{key}": value for key, value in self.steering.state().items()}
+
+    def restore(self, state: dict[str, Tensor]) -> None:
+        """See `Task.restore`."""
+        super().restore(state)
+        self.steering.restore({key: state[f"steering_{key}"] for key in self.steering.kept})
+
+    @staticmethod
+    def observe(root_rotation: Tensor, root_position: Tensor, goal: Tensor) -> Tensor:
+        """[N, 9]: as for steering 5; whether there is a jump, its apex (m), countdown (s) and arc now (m); else 0."""
+        steer = Steering.observe(root_rotation, root_position, goal[:, :4])
+        apex, t = goal[:, 4], goal[:, 5]
+        commanded = (apex > 0).float()
+        arc = (apex - 0.5 * GRAVITY * t * t).clamp_min(-0.3)
+        return torch.cat((steer, torch.stack((commanded, apex, commanded * t, commanded * arc), dim=1)), dim=1)
+
+    def _wait(self, ids: Tensor) -> None:
+        """No jump for a while."""
+        self.goal[ids, 4], self.goal[ids, 5] = 0.0, JUMP_LEAD
+        self.highest[ids] = 0.0
+        self.left[ids] = self.steps(len(ids), self.config.wait)
+
+
+def _soles(body: Body) -> Tensor:
+    """Height [N] m of the lower sole."""
+    points = features.key_points(body.body_position, body.body_rotation)
+    return points[:, _SOLES, 2].amin(1)

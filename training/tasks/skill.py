@@ -1,0 +1,67 @@
+"""Skill: nothing is asked for but the motion that the prior knows, a single clip's as a rule.
+
+The task's own reward is zero; conf/task/skill.yaml gives the style reward all the weight. There is no falling as such
+(a cartwheel has its head near the ground, a crawl its root): an episode fails when the root is lower than the skill
+ever takes it, `lowest_root`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from training.tasks import Body, StartStates
+from training.tasks.base import HEAD, Goals, no_goal
+
+
+@dataclass(frozen=True)
+class SkillConfig:
+    """What a failure is."""
+
+    lowest_root: float = 0.4
+    """m; the root is never this low in the skill."""
+    upright: bool = False
+    """Whether falls are told as for walking and episodes start upright."""
+
+
+class Skill(Goals):
+    """`training.tasks.Task`; goal [N, 0]."""
+
+    name = "skill"
+    observation_mirror = (torch.arange(0), torch.zeros(0))
+    kept = ("goal",)
+
+    def __init__(self, config: SkillConfig, envs: int, generator: torch.Generator) -> None:
+        """Make the task; nothing is drawn."""
+        super().__init__(envs, generator)
+        self.config = config
+        self.starts = StartStates(upright=config.upright)
+
+    def reset(self, ids: Tensor, body: Body) -> None:
+        """See `Task.reset`: there is no goal."""
+
+    def advance(self, body: Body) -> None:
+        """See `Task.advance`: there is no goal."""
+
+    def reward(self, body: Body) -> Tensor:
+        """Zero."""
+        return torch.zeros(len(body.root_position))
+
+    def failed(self, body: Body) -> Tensor:
+        """See `Task.failed`."""
+        if self.config.upright:
+            return super().failed(body)
+        return body.root_position[:, 2] < self.config.lowest_root
+
+    def figures(self, body: Body) -> dict[str, Tensor]:
+        """See `Task.figures`."""
+        speed = body.root_linear_velocity[:, :2].norm(dim=1)
+        return {"root_height_m": body.root_position[:, 2], "head_height_m": body.body_position[:, HEAD, 2],
+                "speed_m_s": speed}  # fmt: skip
+
+    @staticmethod
+    def observe(root_rotation: Tensor, root_position: Tensor, goal: Tensor) -> Tensor:
+        """[N, 0]."""
+        return no_goal(root_rotation)

@@ -1,0 +1,99 @@
+"""Speed: move forward at a commanded speed, 0.5 to 5 m/s, along a direction; the gait follows from the speed.
+
+    r_g = .7 (.5 exp(-.5 d²) + .5 exp(-4 (d/w)²)) + .3 max(0, u·heading)    d = ‖s* u - v_xy‖,  w = max(1, s*/2.5 m/s)
+
+u is the direction, s* the speed. The sharp half is as wide as 15 % of a high speed asks for. New goals mostly change
+the speed alone; the direction drifts a little, so that a policy corrects its course instead of running on blindly.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from runtime.task_goals import MAX_SPEED, MIN_SPEED
+from training import rotation
+from training.tasks import Body
+from training.tasks.base import Goals, closeness, cosine_to, seen_from
+
+
+@dataclass(frozen=True)
+class SpeedConfig:
+    """How goals are drawn."""
+
+    max_speed: float = MAX_SPEED
+    """m/s."""
+    min_speed: float = MIN_SPEED
+    """m/s; speeds are uniform from here to `max_speed`."""
+    hold: tuple[float, float] = (3.0, 8.0)
+    """Shortest and longest time a goal stays, s."""
+    turn: float = 0.35
+    """rad; a new goal's direction is at most this far from the last one's."""
+    follow_start_share: float = 0.5
+    """Share of episodes whose first goal is the speed they start with."""
+
+
+class Speed(Goals):
+    """`training.tasks.Task`; goal [N, 3] = speed (m/s), direction x, y (unit, world)."""
+
+    name = "speed"
+    observation_mirror = (torch.arange(3), torch.tensor([1.0, 1.0, -1.0]))
+
+    def __init__(self, config: SpeedConfig, envs: int, generator: torch.Generator) -> None:
+        """Make the task; all randomness is drawn from `generator`."""
+        super().__init__(envs, generator)
+        self.config = config
+
+    def reset(self, ids: Tensor, body: Body) -> None:
+        """See `Task.reset`: straight ahead; half of the episodes keep the speed they start with."""
+        if len(ids) == 0:
+            return
+        cos, sin = rotation.heading(body.root_rotation[ids])
+        self._draw(ids, torch.atan2(sin, cos))
+        forward = cos * body.root_linear_velocity[ids, 0] + sin * body.root_linear_velocity[ids, 1]
+        follow = self.uniform(len(ids)) < self.config.follow_start_share
+        kept = forward.clamp(self.config.min_speed, self.config.max_speed)
+        self.goal[ids, 0] = torch.where(follow, kept, self.goal[ids, 0])
+
+    def advance(self, body: Body) -> None:
+        """See `Task.advance`."""
+        self.left -= 1
+        ids = (self.left <= 0).nonzero().flatten()
+        if len(ids):
+            self._draw(ids, torch.atan2(self.goal[ids, 2], self.goal[ids, 1]))
+
+    def reward(self, body: Body) -> Tensor:
+        """See the module's formula."""
+        width = (self.goal[:, 0] / 2.5).clamp_min(1.0)
+        return 0.7 * closeness(self._error(body).square(), 4.0 / width.square()) + 0.3 * self._facing(body).clamp_min(0)
+
+    def figures(self, body: Body) -> dict[str, Tensor]:
+        """See `Task.figures`."""
+        return {
+            "velocity_error_m_s": self._error(body),
+            "heading_error_deg": self._facing(body).clamp(-1, 1).acos() * (180 / math.pi),
+            "speed_m_s": body.root_linear_velocity[:, :2].norm(dim=1),
+        }
+
+    @staticmethod
+    def observe(root_rotation: Tensor, root_position: Tensor, goal: Tensor) -> Tensor:
+        """[N, 3]: speed (m/s), then the direction in the heading frame."""
+        speed, x, y = goal.unbind(1)
+        return torch.stack((speed, *seen_from(root_rotation, x, y)), dim=1)
+
+    def _error(self, body: Body) -> Tensor:
+        return (self.goal[:, :1] * self.goal[:, 1:] - body.root_linear_velocity[:, :2]).norm(dim=1)
+
+    def _facing(self, body: Body) -> Tensor:
+        return cosine_to(body.root_rotation, self.goal[:, 1], self.goal[:, 2])
+
+    def _draw(self, ids: Tensor, yaw: Tensor) -> None:
+        """New goals for `ids` along about `yaw` [n] rad."""
+        c, n = self.config, len(ids)
+        direction = yaw + self.uniform(n, -c.turn, c.turn)
+        speed = self.uniform(n, c.min_speed, c.max_speed)
+        self.goal[ids] = torch.stack((speed, direction.cos(), direction.sin()), 1)
+        self.left[ids] = self.steps(n, c.hold)
