@@ -15,6 +15,7 @@ undisturbed: its positions, velocities, solver's warm start, servos and forces a
 from __future__ import annotations
 
 import threading
+import warnings
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -195,9 +196,12 @@ class Simulation:
             character.write_placement(self._data)
             self.watch.forget(character.name)
         self.conductor.regroup()
-        self.settle(
-            {body for c in characters for body in range(self._slots[c.name].body, self._slots[c.name].body + NB)}
-        )
+        first = [self._slots[character.name].body for character in characters]
+        self.settle({body for start in first for body in range(start, start + NB)})
+        overlaps = self.watch.overlaps(self._data, {character.name for character in characters})
+        if overlaps:
+            message = f"put into each other: {', '.join(overlaps)}; they will be driven apart violently, or break down"
+            warnings.warn(message, stacklevel=4)
 
     def settle(self, bodies: set[int] | None = None) -> None:
         """Make positions, velocities and contacts of `data` agree after an edit, and publish.
