@@ -66,8 +66,22 @@ class Mode(Protocol):
 
     playback: bool
     """Whether this is a recording."""
-    paused: bool
-    time_scale: float
+
+    @property
+    def paused(self) -> bool:
+        """Whether time stands still."""
+        ...
+
+    @paused.setter
+    def paused(self, paused: bool) -> None: ...
+
+    @property
+    def time_scale(self) -> float:
+        """Time shown per real time that is wanted."""
+        ...
+
+    @time_scale.setter
+    def time_scale(self, scale: float) -> None: ...
 
     @property
     def title(self) -> str:
@@ -76,7 +90,7 @@ class Mode(Protocol):
 
     @property
     def time(self) -> float:
-        """s shown so far; real time at a time scale of 1."""
+        """How much has been shown so far, s; real time at a time scale of 1."""
         ...
 
     @property
@@ -96,6 +110,10 @@ class Mode(Protocol):
     def update(self, elapsed: float, held: set[str], drive: Drive, camera: Camera) -> None:
         """Let `elapsed` s of real time pass."""
 
+    def costs(self) -> tuple[tuple[str, float], ...]:
+        """What a step takes in wall time: name, ms."""
+        ...
+
     def scene(self) -> Scene:
         """What to draw now."""
         ...
@@ -105,7 +123,7 @@ class Mode(Protocol):
         ...
 
     def take(self, ray: np.ndarray, camera: Camera, at: tuple[float, float]) -> bool:
-        """Take hold of what a ray from the camera meets, or of what lies at (x, y) of the picture, 0 to 1 from below."""
+        """Take hold of what a ray from the camera meets, or of what is at (x, y) of the picture, 0 to 1 from below."""
         ...
 
     def drag(self, ray: np.ndarray, camera: Camera, at: tuple[float, float]) -> None:
@@ -114,6 +132,9 @@ class Mode(Protocol):
     def drop(self, clicked: bool) -> str:
         """Let go of it; `clicked`: the mouse has not moved since. Returns a notice."""
         ...
+
+    def close(self) -> None:
+        """Finish what is being written."""
 
 
 class App:
@@ -135,6 +156,8 @@ class App:
         self._simulated = self._real = 0.0  # s, fading sums that give the real-time factor
         self._picture = math.nan  # s that a picture takes, averaged
         self._held_body, self._moved = False, 0.0
+        self.frames = 0
+        """Pictures drawn."""
         camera.follow(mode.focus, math.inf)
 
     def say(self, notice: str) -> None:
@@ -159,6 +182,10 @@ class App:
         if self._held_body:
             self.mode.drop(clicked=False)
             self._held_body = False
+
+    def close(self) -> None:
+        """Finish what is being written."""
+        self.mode.close()
 
     def command(self, name: str) -> None:
         """Do what a command of `actions.COMMANDS` says."""
@@ -198,6 +225,7 @@ class App:
         start = self._clock()
         status = self.status()
         self.screen.show(self.mode.scene(), self.camera, hud.draw(status, self.screen.width, self.screen.height))
+        self.frames += 1
         spent = self._clock() - start
         self._picture = spent if math.isnan(self._picture) else 0.95 * self._picture + 0.05 * spent
 
@@ -211,7 +239,7 @@ class App:
             status,
             real_time_factor=self._simulated / self._real if self._real > 0.0 else math.nan,
             time_scale=0.0 if self.mode.paused else self.mode.time_scale,
-            costs=(*status.costs, ("picture", 1e3 * self._picture)),
+            costs=(*self.mode.costs(), ("picture", 1e3 * self._picture)),
             notice=notice or status.notice,
             hint="" if self._passed > 10.0 or status.progress else "F1 help",
             help=tuple(help_lines(self.mode.playback)) if self.show_help else (),

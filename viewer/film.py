@@ -13,8 +13,9 @@ from pathlib import Path
 import mujoco
 import numpy as np
 
-from runtime import Motion, Recording, RecordingError, character, load_motion
+from runtime import Motion, RecordingError, character, load_motion
 from runtime.recording import MAGIC
+from runtime.replay import Recording
 from runtime.skeleton import Skeleton, load_skeleton
 
 _ASIDE = np.array([0.0, 1.0, 0.0])  # m from the figure to its source's skeleton

@@ -1,11 +1,11 @@
 """The head-up display: who is moved by what, what is wanted and had, the clocks, how natural it looks, and the keys.
 
-    draw ─┬─ names      top left: the controller, its task and file
-          ├─ clocks     top right: time, real-time factor, what physics, networks and pictures cost
-          ├─ rows       bottom left: each goal's wanted against had
-          ├─ curve      bottom right: naturalness over the last seconds
-          ├─ timeline   bottom: where in a recording this is
-          └─ help, notice
+draw ─┬─ names      top left: the controller, its task and file
+      ├─ clocks     top right: time, real-time factor, what physics, networks and pictures cost
+      ├─ rows       bottom left: each goal's wanted against had
+      ├─ curve      bottom right: naturalness over the last seconds
+      ├─ timeline   bottom: where in a recording this is
+      └─ help, notice
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ FAINT: Color = (1.0, 1.0, 1.0, 0.66)
 PLATE: Color = (0.05, 0.07, 0.10, 0.46)
 TRACK: Color = (1.0, 1.0, 1.0, 0.16)
 ACCENT: Color = (0.98, 0.62, 0.20, 1.0)
-CURVE_TOP = 2.5  # naturalness at the upper edge of the curve's plate
+CURVE_TOP = 2.0  # naturalness at the upper edge of the curve's plate
 CURVE_POINTS = 110
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from runtime import ControllerError
-from runtime.character import BODIES
 from runtime.events import Fell, Hit
+from runtime.replay import Recorder
 from viewer import picking
 from viewer.actions import command_keys
 from viewer.camera import Camera
@@ -32,7 +33,7 @@ class Live:
     def __init__(self, stage: Stage, folder: Path = Path("out")) -> None:
         """Show a stage; `folder` is where recordings go."""
         self.stage, self.folder = stage, folder
-        self._recorder: object | None = None
+        self._recorder: Recorder | None = None
         self._recording: Path | None = None
         self._clicked: int | None = None
         self._event, self._told = "", -_TOLD
@@ -77,7 +78,7 @@ class Live:
 
     @property
     def time(self) -> float:
-        """s simulated."""
+        """Simulated time, s."""
         return self.stage.world.time
 
     @property
@@ -109,9 +110,17 @@ class Live:
         self.stage.advance(elapsed)
         for event in self.stage.world.events():
             if isinstance(event, Hit):
-                self._event, self._told = f"{event.by} hits {event.body}: {event.impulse:.0f} N·s", event.time
+                self._event, self._told = (
+                    f"{event.by} hits the {event.body.replace('_', ' ')}: {event.impulse:.0f} N·s",
+                    event.time,
+                )
             elif isinstance(event, Fell):
                 self._event, self._told = "fallen", event.time
+
+    def costs(self) -> tuple[tuple[str, float], ...]:
+        """What a control step takes: name, ms."""
+        world = self.stage.world
+        return ("physics", 1e3 * world.physics_time), ("networks", 1e3 * world.inference_time)
 
     def scene(self) -> Scene:
         """What to draw now."""
@@ -126,8 +135,7 @@ class Live:
             notice = "fallen: R starts over"
         if self._recording is not None:
             notice = notice or f"recording to {self._recording}"
-        costs = (("physics", 1e3 * world.physics_time), ("networks", 1e3 * world.inference_time))
-        return Status(**{**vars(status), "notice": notice, "costs": costs})
+        return replace(status, notice=notice)
 
     def take(self, ray: np.ndarray, camera: Camera, at: tuple[float, float]) -> bool:
         """Take hold of the body that a ray meets; of the ground only to click on it."""

@@ -6,6 +6,7 @@ import argparse
 import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import NoReturn
 
 from viewer.quality import NAMES
 from viewer.script import GoalScript, ScriptError, parse
@@ -37,8 +38,16 @@ def read(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     return options
 
 
+class _Parser(argparse.ArgumentParser):
+    """Answers a mistake with one sentence instead of all options."""
+
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong, and how to see the options; exit with 2."""
+        self.exit(2, f"viewer: {message} (--help lists the options)\n")
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         "python -m viewer", description="Steer controllers in a window, play a recording, or render either."
     )
     _add_what(parser.add_argument_group("what is shown").add_argument)

@@ -15,8 +15,9 @@ import numpy as np
 from runtime import character
 from viewer.camera import Camera
 
-STIFFNESS, DAMPING = 400.0, 60.0  # N/m, N·s/m
-MAX_FORCE = 500.0  # N: the weight of the character, so that it can just be lifted
+FREQUENCY = 15.0  # rad/s of the spring, critically damped: stable where it is looked at thirty times a second
+STIFFEST = 60.0  # kg; what the spring feels of heavier bodies
+MAX_FORCE = 700.0  # N: more than the weight of the character, so that it can be lifted
 
 
 @dataclass(frozen=True)
@@ -67,10 +68,14 @@ class Grab:
         self.target[2] = max(self.target[2], 0.02)
 
     def force(self, model: mujoco.MjModel, data: mujoco.MjData) -> np.ndarray:
-        """What the spring pulls with, [3] N, world; it acts on the body's centre of mass."""
+        """What the spring pulls with, [3] N, world; it acts on the body's centre of mass.
+
+        It is as stiff as suits the mass that is felt where it pulls: a hand gives way sooner than a hip.
+        """
         velocity = np.zeros(6)
         mujoco.mj_objectVelocity(model, data, mujoco.mjtObj.mjOBJ_BODY, self.body, velocity, 0)
-        force = STIFFNESS * (self.target - self.point(data)) - DAMPING * velocity[3:]
+        mass = min(1.0 / max(float(model.body_invweight0[self.body, 0]), 1e-9), STIFFEST)
+        force = mass * (FREQUENCY**2 * (self.target - self.point(data)) - 2.0 * FREQUENCY * velocity[3:])
         size = float(np.linalg.norm(force))
         return force * min(1.0, MAX_FORCE / max(size, 1e-9))
 

@@ -86,6 +86,10 @@ class Player:
         else:
             self.advance(elapsed)
 
+    def costs(self) -> tuple[tuple[str, float], ...]:
+        """A film costs nothing but its pictures."""
+        return ()
+
     def scene(self) -> Scene:
         """What to draw now."""
         points, bones = self.film.source_points(self.position)
@@ -117,6 +121,9 @@ class Player:
     def drop(self, clicked: bool) -> str:
         """Let go of the bar."""
         return ""
+
+    def close(self) -> None:
+        """Nothing is being written."""
 
     def _step(self, frames: int) -> str:
         self.paused = True

@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from runtime import Dodgeball, Jump, Location, Speed, Steering
-from runtime.character import BODIES, DEFAULT_HEIGHT, State, rotate
+from runtime.character import DEFAULT_HEIGHT, State, rotate
 from runtime.goals import MAX_SPEED, Goal
 from viewer.hud import Row, Status
 
 if TYPE_CHECKING:
     from viewer.stage import Stage
 
-__all__ = ["BODIES", "goal_rows", "status"]
 _SHOWN_SPEED = 4.0  # m/s, the bar's full length unless more is wanted
 _SHOWN_DISTANCE = 6.0  # m
 _SHOWN_RISE = 0.5  # m
@@ -26,7 +25,13 @@ def status(stage: Stage) -> Status:
     world, lead = stage.world, stage.lead
     character = world.characters[lead]
     controller = character.controller
-    who = "" if len(world.characters) == 1 else f"everyone · {character.name}" if stage.selected is None else character.name
+    who = (
+        ""
+        if len(world.characters) == 1
+        else f"everyone · {character.name}"
+        if stage.selected is None
+        else character.name
+    )
     detail = f"{controller.task} · {controller.path}" if controller else "no controller"
     if len(stage.loaded) > 1 and controller in stage.loaded:
         detail += f" · {stage.loaded.index(controller) + 1} of {len(stage.loaded)}"
@@ -67,6 +72,12 @@ def goal_rows(goal: Goal | None, state: State, velocity: np.ndarray) -> tuple[Ro
     return (Row(f"{speed:.1f}", "m/s", "", speed / _SHOWN_SPEED),)
 
 
+def yaw_of(state: State) -> float:
+    """Where a character looks: rad, world yaw of its root's forward axis."""
+    x, y, _ = rotate(state.root_rotation, np.array([1.0, 0.0, 0.0]))
+    return math.atan2(y, x)
+
+
 def _speed_row(had: float, wanted: float) -> Row:
     full = MAX_SPEED if max(wanted, had) > _SHOWN_SPEED else _SHOWN_SPEED
     return Row(f"{had:.1f}", "m/s", f"wanted {wanted:.1f}", had / full, wanted / full)
@@ -74,6 +85,5 @@ def _speed_row(had: float, wanted: float) -> Row:
 
 def _heading_row(state: State, wanted: float) -> Row:
     """How far off the wanted facing it looks; the bar is full at half a turn."""
-    x, y, _ = rotate(state.root_rotation, np.array([1.0, 0.0, 0.0]))
-    off = math.degrees(abs(math.remainder(math.atan2(y, x) - wanted, 2.0 * math.pi)))
+    off = math.degrees(abs(math.remainder(yaw_of(state) - wanted, 2.0 * math.pi)))
     return Row(f"{off:.0f}°", "off its heading", "", off / 180.0)

@@ -1,7 +1,8 @@
 """From a stage to a picture: characters, things, and what is wanted, drawn where it is wanted.
 
 A direction and speed are an arrow around the character's feet; a point to go to a target on the ground; a jump a ring
-at the height that the root is to reach; a ball that comes a streak on the ground to where it will be, with a ring there.
+at the height that the root is to reach; a ball that comes a streak on the ground to where it will be,
+with a ring there.
 """
 
 from __future__ import annotations
@@ -76,7 +77,11 @@ def _ground_marks(goal: Goal, owner: int) -> list[Decal]:
     if not isinstance(goal, Location):
         return []
     at, color = np.array([goal.x, goal.y]), COLORS[owner % len(COLORS)]
-    return [Decal(at, at, color, 0.9, 0.02, ring=0.45), Decal(at, at, color, 0.35, 0.34), Decal(at, at, color, 0.95, 0.09)]
+    return [
+        Decal(at, at, color, 0.9, 0.02, ring=0.45),
+        Decal(at, at, color, 0.35, 0.34),
+        Decal(at, at, color, 0.95, 0.09),
+    ]
 
 
 def _air_marks(goal: Goal, root: np.ndarray) -> list[Prop]:

@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from runtime import Controller, Prior, World
-from runtime.character import PHYSICS_HZ
+from runtime.character import BODIES, PHYSICS_HZ
 from viewer import report, scenery
 from viewer.hud import Status
 from viewer.input import Wish
@@ -120,7 +120,7 @@ class Stage:
             character = self.world.characters[other]
             if character.controller is not None:
                 root = character.state.root_position
-                rest = Wish(0.0, yaw_of(character.state), None)
+                rest = Wish(0.0, report.yaw_of(character.state), None)
                 character.goal = goal_for(character.controller.task, rest, None, root)
 
     def switch(self, number: int) -> str:
@@ -197,12 +197,12 @@ class Stage:
         assert grab is not None
         impulse = grab.force(model, data) * min(seconds * self.world.time_scale, self.world.max_advance)
         for prop in self.world.props:
-            if model.body(prop.name).id == grab.body:
-                prop.push(impulse)
+            if model.body(f"prop{prop.number}").id == grab.body:
+                prop.push(impulse.tolist())
         for character in self.world.characters:
             own = grab.body - character.slots.body
-            if 0 <= own < 15:
-                character.push(impulse, report.BODIES[own])
+            if 0 <= own < len(BODIES):
+                character.push(impulse.tolist(), BODIES[own])
 
     def _note(self, simulated: float) -> None:
         """Remember what has come of the last `simulated` s."""

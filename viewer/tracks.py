@@ -40,5 +40,5 @@ class Trails:
             color = COLORS[index % len(COLORS)]
             for (_, start), (when, end) in zip(points, list(points)[1:], strict=False):
                 age = (time - when) / TRAIL_SECONDS
-                strokes.append(Decal(start, end, color, 0.55 * max(1.0 - age, 0.0), _STROKE))
+                strokes.append(Decal(start, end, color, 0.55 * max(1.0 - age, 0.0), _STROKE, round=False))
         return strokes

@@ -34,7 +34,8 @@ class ViewerWindow(pyglet.window.Window):
         """What broke the simulation and closed the window."""
         self.first_frame: float | None = None
         """`time.time()` when the first picture was shown."""
-        self._hidden = False
+        self.hidden = False
+        """Whether it is minimised or unmapped."""
         screen = GlScreen(*self.get_framebuffer_size(), quality=quality, window=True)
         self._app = App(mode, camera, screen)
         self._pads = Gamepads(self.app.drive.pad, self.app.command, self.app.say)
@@ -49,8 +50,8 @@ class ViewerWindow(pyglet.window.Window):
         """Listen to gamepads, those plugged in later too."""
         try:
             self._pads.watch(pyglet.input.ControllerManager())  # pyright: ignore[reportArgumentType]
-        except OSError as error:  # the system does not let us look for devices
-            self.app.say(f"no gamepads: {error.strerror or error}")
+        except (ImportError, AttributeError, OSError) as error:  # no library for it, or no rights to look for devices
+            self.app.say(f"no gamepads: {error}")
 
     def update(self, elapsed: float) -> None:
         """Let `elapsed` s of real time pass."""
@@ -62,7 +63,7 @@ class ViewerWindow(pyglet.window.Window):
 
     def on_draw(self) -> None:
         """Draw the picture and its display."""
-        if self._app is not None and not self._hidden:
+        if self._app is not None and not self.hidden:
             self._app.draw()
             self.first_frame = self.first_frame or time.time()
 
@@ -73,11 +74,11 @@ class ViewerWindow(pyglet.window.Window):
 
     def on_hide(self) -> None:
         """Minimised: the world goes on unseen."""
-        self._hidden = True
+        self.hidden = True
 
     def on_show(self) -> None:
         """There again."""
-        self._hidden = False
+        self.hidden = False
 
     def on_key_press(self, symbol: int, modifiers: int) -> None:
         """Hand it on."""
@@ -116,7 +117,7 @@ class ViewerWindow(pyglet.window.Window):
         return x * ratio, y * ratio
 
 
-def run(mode: Mode, camera: Camera, size: tuple[int, int], quality: str = "auto") -> None:
+def run(mode: Mode, camera: Camera, size: tuple[int, int], quality: str = "auto", panel: bool = False) -> None:
     """Open a window on a mode and return when it is closed.
 
     Raises:
@@ -133,5 +134,6 @@ def run(mode: Mode, camera: Camera, size: tuple[int, int], quality: str = "auto"
     pyglet.clock.schedule(window.update)
     pyglet.app.run(interval=RATE)
     pyglet.clock.unschedule(window.update)
+    window.app.close()
     if window.error is not None:
         raise window.error

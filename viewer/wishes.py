@@ -1,8 +1,8 @@
 """What a wish (where to, how fast, looking where) means to a controller: a goal of the task it was trained for.
 
-Every task that can be steered takes the same keys: steering and jumping walk as wished, `speed` never stands, `location`
-walks to a point ahead of it, `dodgeball` is told of the nearest ball in flight. What there is nothing to be said to
-(`getup`, `skill`) gets its empty goal.
+Every task that can be steered takes the same keys: steering and jumping walk as wished, `speed` never stands,
+`location` walks to a point ahead of it, `dodgeball` is told of the nearest ball in flight. What there is
+nothing to be said to (`getup`, `skill`) gets its empty goal.
 """
 
 from __future__ import annotations

@@ -17,6 +17,7 @@ def test_names_and_time_are_told():
 
 def test_real_time_is_told_honestly():
     """With two digits; against what is wanted where that is not 1; a dash before there is anything to tell."""
+
     def told(**changes):
         return next(t for t in hud.draw(Status(**{**vars(PLAIN), **changes}), 1280, 720).texts if "real time" in t)
 
@@ -43,7 +44,7 @@ def test_a_bar_is_as_long_as_its_share_and_the_tick_stands_where_it_should():
 
 
 def test_the_curve_shows_its_last_value_and_stays_on_its_plate():
-    """However wild the motion: 0 to 2.5 are shown, the newest at the right."""
+    """However wild the motion: 0 to 2 are shown, the newest at the right."""
     values = np.concatenate([np.linspace(0.0, 80.0, 300), [0.91]])
     page = hud.draw(Status("", "", 0.0, naturalness=values), 1280, 720)
     assert "0.91" in page.texts

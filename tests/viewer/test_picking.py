@@ -57,27 +57,39 @@ def test_a_ray_and_the_picture_agree():
     np.testing.assert_allclose(0.5 + 0.5 * clip[:2] / clip[3], [0.2, 0.7], atol=1e-9)
 
 
+def felt(model, body: int) -> float:
+    """The mass that is felt at a body, kg."""
+    return 1.0 / model.body_invweight0[body, 0]
+
+
 def test_the_spring_pulls_towards_the_mouse(scene):
-    """At rest and 0.5 m off: 400 N/m times 0.5 m; far off no more than 500 N."""
+    """At rest and 5 cm off: 225 per s² times the mass felt times 5 cm; far off no more than 700 N."""
     model, data, slots = scene
     grab = Grab.start(Pick(slots.body, data.xpos[slots.body].copy()), data)
     np.testing.assert_allclose(grab.force(model, data), 0.0, atol=1e-9)
-    grab.target = grab.target + [0.0, 0.0, 0.5]
-    np.testing.assert_allclose(grab.force(model, data), [0.0, 0.0, 200.0], atol=1e-6)
+    grab.target = grab.target + [0.0, 0.0, 0.05]
+    np.testing.assert_allclose(grab.force(model, data), [0.0, 0.0, 225.0 * 0.05 * felt(model, slots.body)], rtol=1e-6)
     grab.target = grab.target + [30.0, 0.0, 0.0]
-    assert np.linalg.norm(grab.force(model, data)) == pytest.approx(500.0)
+    assert np.linalg.norm(grab.force(model, data)) == pytest.approx(700.0)
 
 
 def test_the_spring_brakes_what_comes_along(scene):
-    """At 1 m/s and no distance it holds back with 60 N."""
+    """At 0.5 m/s and no distance it holds back with twice 15 per s times the mass felt."""
     model, data, slots = scene
     grab = Grab.start(Pick(slots.body, data.xpos[slots.body].copy()), data)
-    data.qvel[slots.dof] = 1.0
+    data.qvel[slots.dof] = 0.5
     mujoco.mj_forward(model, data)
     force = grab.force(model, data)
     data.qvel[slots.dof] = 0.0
     mujoco.mj_forward(model, data)
-    np.testing.assert_allclose(force, [-60.0, 0.0, 0.0], atol=1e-6)
+    np.testing.assert_allclose(force, [-15.0 * felt(model, slots.body), 0.0, 0.0], atol=1e-6)
+
+
+def test_a_hand_is_pulled_softer_than_a_hip(scene):
+    """What is felt of them differs, and both are between a finger's and the whole body's mass."""
+    model, _, slots = scene
+    hand = slots.body + character.BODIES.index("right_hand")
+    assert 0.3 < felt(model, hand) < felt(model, slots.body) < 60.0
 
 
 def test_what_is_dragged_stays_in_the_plane_that_faces_the_camera():

@@ -1,3 +1,5 @@
+import itertools
+
 import numpy as np
 import pytest
 
@@ -20,7 +22,7 @@ def test_a_trail_joins_where_its_character_was():
     strokes = trails.decals(1.0)
     assert len(strokes) == 18  # ten points each, every tenth of a second
     first, second = strokes[:9], strokes[9:]
-    for one, other in zip(first, first[1:], strict=False):
+    for one, other in itertools.pairwise(first):
         np.testing.assert_array_equal(one.end, other.start)
     assert first[-1].end[0] == pytest.approx(0.9, abs=0.03)
     assert second[-1].end[0] == pytest.approx(1.8, abs=0.06)
