@@ -232,7 +232,7 @@ sys.exit(main(["--size", "320x200"]))
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, env=os.environ | {"DISPLAY": display}, text=True,
                           capture_output=True, timeout=120, check=False)  # fmt: skip
     assert (done.returncode, done.stdout.splitlines()[:1]) == (0, ["first picture"]), done.stderr
-    bad = subprocess.run([sys.executable, "-c", program], cwd=ROOT, env=os.environ | {"DISPLAY": ":4711"}, text=True,
+    bad = subprocess.run([sys.executable, "-m", "viewer"], cwd=ROOT, env=os.environ | {"DISPLAY": ":4711"}, text=True,
                          capture_output=True, timeout=120, check=False)  # fmt: skip
     assert bad.returncode == 2
     assert "no window can be opened here" in bad.stderr
