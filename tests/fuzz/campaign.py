@@ -110,7 +110,13 @@ def _lost(report: Report, kind: str, what: str, number: int, end: int) -> int:
 
 
 def _work(
-    name: str, seed: int, first: int, end: int, reader: Reader, progress: Any, pipe: Connection  # noqa: ANN401
+    name: str,
+    seed: int,
+    first: int,
+    end: int,
+    reader: Reader,
+    progress: Any,
+    pipe: Connection,
 ) -> None:
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
