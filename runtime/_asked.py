@@ -78,12 +78,16 @@ class Asked:
     def _check(self, goal: Goal) -> None:
         """Refuse a goal nobody can follow; warn once of what is ignored."""
         if self.directing is not None:
-            tasks = {loaded.task for loaded in map(self._simulation.load, self.directing.director.states.values()) if loaded}
+            tasks = {
+                loaded.task for loaded in map(self._simulation.load, self.directing.director.states.values()) if loaded
+            }
         else:
             tasks = {self._task} if self._controller is not None else set()
         fitting = [task for task in tasks if adapts(goal, task)]
         if tasks and not fitting:
-            raise GoalError(f"{self.name}: its controller is for {', '.join(map(repr, sorted(tasks)))}, the goal for {goal.task!r}")
+            raise GoalError(
+                f"{self.name}: its controller is for {', '.join(map(repr, sorted(tasks)))}, the goal for {goal.task!r}"
+            )
         lost = ignored(goal, self._task) if self._controller and fitting == [self._task] else []
         if not tasks:
             lost = [f"all of {goal.task}: it has no controller"]
@@ -117,6 +121,11 @@ class Asked:
         if goal is None:
             raise GoalError(f"{self.name}: without a controller or a goal there is no goal vector")
         return goal.vector()
+
+    @property
+    def goals(self) -> dict[str, Goal]:
+        """The goals it keeps, by task, the latest last. Private."""
+        return self._goals
 
     @property
     def goal_half_life(self) -> float:

@@ -95,7 +95,12 @@ class Character(Asked):
     def take_over(self, controller: Controller | None, fade: float | None, reason: str) -> None:
         """Change the controller, under the world's lock. Private."""
         old, self._controller = self._controller, controller
-        if self.directing is None and controller is not None and self._goals and self._goal_for(controller.task) is None:
+        if (
+            self.directing is None
+            and controller is not None
+            and self._goals
+            and self._goal_for(controller.task) is None
+        ):
             self._goals = {}
         if old is controller:
             return
@@ -112,8 +117,8 @@ class Character(Asked):
                 self._simulation.edited()
                 self._simulation.publish()
         self._simulation.conductor.regroup()
-        paths = (None if each is None else str(each.path) for each in (old, controller))
-        self._simulation.happened(ControllerChanged(self._simulation.time, self.name, *paths, reason))
+        was, now = (None if each is None else str(each.path) for each in (old, controller))
+        self._simulation.happened(ControllerChanged(self._simulation.time, self.name, was, now, reason))
 
     @property
     def director(self) -> Director | None:
@@ -153,11 +158,6 @@ class Character(Asked):
     def slots(self) -> Slots:
         """Where it lies in the arrays of `World.data`."""
         return self._simulation.slots_of(self.name)
-
-    @property
-    def goals(self) -> dict[str, Goal]:
-        """The goals it keeps, by task, the latest last. Private."""
-        return self._goals
 
     @property
     def servos(self) -> slice:
@@ -258,8 +258,9 @@ class Character(Asked):
         pose = poses[0].copy() if poses else None
         if pose is None:
             self.write_placement(data)
-        self.frozen_pose, self.fade = data.qpos[whole].copy() if pose is None else pose, None
-        data.ctrl[self.servos] = self.frozen_pose[7:]
+            pose = data.qpos[whole].copy()
+        self.frozen_pose, self.fade = pose, None
+        data.ctrl[self.servos] = pose[7:]
         data.xfrc_applied[slots.body : slots.body + NB] = 0.0
         self.hold(data)
 

@@ -21,6 +21,7 @@ from runtime.events import Fell, GoalReached, Hit, Landed
 if TYPE_CHECKING:
     import mujoco
 
+    from runtime._asked import Asked
     from runtime._character import Character
     from runtime._simulation import Simulation
     from runtime.controller import Controller
@@ -38,8 +39,9 @@ class Conductor:
         self._simulation = simulation
         self._groups: list[ControlGroup] = []
         self._stale = True
-        self._asked: deque[tuple[Character, bool]] = deque()  # whose goal has changed; whether somebody asked for it
-        self._ageing: set[Character] = set()
+        self._fading = self._hoping = False  # is anybody between two controllers; may any goal yet be reached
+        self._asked: deque[tuple[Asked, bool]] = deque()  # whose goal has changed; whether somebody asked for it
+        self._ageing: set[Asked] = set()
         self.smoothed: dict[tuple[str, str], np.ndarray] = {}  # goals on their way by name and task, after a restore
         self.pending: set[str] = set()  # names of those whose goal may yet be reached, after a restore
 
@@ -47,7 +49,7 @@ class Conductor:
         """Sort the characters by controller again before they act next."""
         self._stale = True
 
-    def ask(self, character: Character, fresh: bool = True) -> None:
+    def ask(self, character: Asked, fresh: bool = True) -> None:
         """Hand a character's goal to its network at the next control step; from any thread."""
         self._asked.append((character, fresh))
 
@@ -65,7 +67,8 @@ class Conductor:
             SimulationError: a network gave numbers that are not finite, and the policy is to raise.
         """
         characters, time = self._simulation.characters, steps / PHYSICS_HZ
-        self._age()
+        if self._ageing:
+            self._age()
         for character in characters:
             if character.script is not None:
                 character.follow_script(time)
@@ -73,13 +76,15 @@ class Conductor:
                 self._direct(character, time, happened)
         if self._stale:
             self._sort(data)
-        self._hand_over()
+        if self._asked:
+            self._hand_over()
         for group in self._groups:
             bad = group.act()
             if bad is not None:
                 self._fail(group, bad, data)
-        self._fade(data)
-        if steps // (PHYSICS_HZ // CONTROL_HZ) % REACHED_EVERY == 0:
+        if self._fading:
+            self._fade(data)
+        if self._hoping and steps // (PHYSICS_HZ // CONTROL_HZ) % REACHED_EVERY == 0:
             self._report(time)
 
     def states(self) -> tuple[list[list], list[str]]:
@@ -117,6 +122,8 @@ class Conductor:
                 if character.name in waiting:
                     group.watch_goal(character)
         self.smoothed, self.pending, self._stale = {}, set(), False
+        self._fading = any(character.fade is not None for character in self._simulation.characters)
+        self._hoping = bool(waiting)
 
     def _hand_over(self) -> None:
         while self._asked:
@@ -126,6 +133,7 @@ class Conductor:
                     group.set_goal(character)
                     if fresh and character in group.own and character.goal is not None:
                         group.watch_goal(character)
+                        self._hoping = True
             if hasattr(character.goal, "after"):
                 self._ageing.add(character)
 
@@ -157,8 +165,10 @@ class Conductor:
                 self._stale = True
 
     def _report(self, time: float) -> None:
+        self._hoping = False
         for group in self._groups:
             for character in group.reached():
                 goal = character.goal
                 if goal is not None:
                     self._simulation.happened(GoalReached(time, character.name, goal))
+            self._hoping |= bool(group.pending())

@@ -16,6 +16,7 @@ unit vector (`facing_x`, `facing_y`) turn along the shorter arc instead of passi
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -28,6 +29,7 @@ from runtime.goal_records import GOALS
 from runtime.goals import SCHEMAS
 
 if TYPE_CHECKING:
+    from runtime._asked import Asked
     from runtime._character import Character
     from runtime.controller import Controller
 
@@ -90,7 +92,7 @@ class ControlGroup:
         for character in self.members:
             self.set_goal(character, known.get((character.name, controller.task)))
 
-    def set_goal(self, character: Character, now: np.ndarray | None = None) -> None:
+    def set_goal(self, character: Asked, now: np.ndarray | None = None) -> None:
         """Take over a character's goal; with a half-life it is approached from `now`, or from the goal before."""
         row, task = self.rows[character.name], self.controller.task
         wanted, half_life = character.goal_of(task), character.goal_half_life
@@ -105,7 +107,7 @@ class ControlGroup:
         self._moving |= smoothed
         self.batch.inputs["goal"][row] = self._goals[row]
 
-    def watch_goal(self, character: Character) -> None:
+    def watch_goal(self, character: Asked) -> None:
         """Look out for the character's goal being reached."""
         if self._reached is not None:
             if self._pending is None:
@@ -127,7 +129,7 @@ class ControlGroup:
         if self._moving:
             self._smooth()
         self.batch.run()
-        if not np.isfinite(self.output).all():
+        if not math.isfinite(self.output.sum()):  # targets are bounded: only NaN or infinity make it otherwise
             return np.flatnonzero(~np.isfinite(self.output).all(axis=1))
         self.write()
         return None
@@ -146,12 +148,12 @@ class ControlGroup:
 
     def reached(self) -> list[Character]:
         """Return whose goals are reached now, for the first time since they were given. Call it after `act`."""
-        if self._pending is None or self._reached is None:
+        pending = self._pending
+        if pending is None or self._reached is None:
             return []
-        done = self._pending & self._reached(self._states, self._wanted)
-        self._pending &= ~done
-        if not self._pending.any():
-            self._pending = None
+        done = pending & self._reached(self._states, self._wanted)
+        pending &= ~done
+        self._pending = pending if pending.any() else None
         return [self.members[row] for row in np.flatnonzero(done)]
 
     def _smooth(self) -> None:

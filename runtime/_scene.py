@@ -25,7 +25,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import mujoco
-import numpy as np
 
 from runtime.character import ASSET, PHYSICS_HZ, Slots, find_slots, scene_spec
 

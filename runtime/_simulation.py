@@ -17,7 +17,6 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import mujoco
@@ -196,7 +195,9 @@ class Simulation:
             character.write_placement(self._data)
             self.watch.forget(character.name)
         self.conductor.regroup()
-        self.settle({body for c in characters for body in range(self._slots[c.name].body, self._slots[c.name].body + NB)})
+        self.settle(
+            {body for c in characters for body in range(self._slots[c.name].body, self._slots[c.name].body + NB)}
+        )
 
     def settle(self, bodies: set[int] | None = None) -> None:
         """Make positions, velocities and contacts of `data` agree after an edit, and publish.

@@ -14,8 +14,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-import mujoco
 import msgpack
+import mujoco
 import numpy as np
 
 from runtime._character import Character
@@ -46,7 +46,7 @@ def save(simulation: Simulation) -> bytes:
     """Return the world as bytes."""
     with simulation.lock:
         simulation.compile()
-        return msgpack.packb(_record(simulation))
+        return msgpack.Packer().pack(_record(simulation))
 
 
 def _record(simulation: Simulation) -> dict[str, Any]:
@@ -184,10 +184,16 @@ class _Parts:
             raise SnapshotError(f"snapshot: expected {path} with SHA-256 {sha256}, found another file there")
         return controller
 
+    def _fade(self, record: list | None) -> Fade | None:
+        if record is None or not self._controllers:
+            return None
+        old, held, steps, done = record
+        return Fade(self._controller(old), np.array(held), steps, done)
+
     def _character_fields(self, record: Mapping[str, Any]) -> dict[str, Any]:
         """Return what to set on a character."""
         (x, y), heading = record["placement"]
-        fade, director, goals = record["fade"], record["director"], [goal_from_record(each) for each in record["goals"]]
+        director, goals = record["director"], [goal_from_record(each) for each in record["goals"]]
         directing = None
         if director is not None and self._controllers:
             directing = Directing(Director.from_record(director[0]), director[1], director[2])
@@ -197,7 +203,7 @@ class _Parts:
         return {
             "placement": ((x, y), heading), "placed": record["placed"],
             "_controller": self._controller(record["controller"]),
-            "fade": fade and self._controllers and Fade(self._controller(fade[0]), np.array(fade[1]), *fade[2:]) or None,
+            "fade": self._fade(record["fade"]),
             "_goals": {goal.task: goal for goal in goals}, "_half_life": record["half_life"],
             "_script": record["script"] and GoalScript.from_record(record["script"]), "entry": record["entry"],
             "directing": directing,
@@ -234,4 +240,3 @@ class _Parts:
         for array, values in zip((simulation.old_position, simulation.old_rotation), self.old, strict=True):
             array[...] = values.reshape(array.shape)
         simulation.publish()
-

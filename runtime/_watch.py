@@ -147,7 +147,7 @@ class Watch:
         hit = (owner[:, 0] != owner[:, 1]) & (owner.min(axis=1) > GROUND) & (owner.min(axis=1) < count)
         hit &= ~(self._foot[geoms].any(axis=1) & self._obstacle[geoms].any(axis=1))
         for contact in np.flatnonzero(hit):
-            self._blow(model, data, contact, step)
+            self._blow(model, data, int(contact), step)
 
     def _blow(self, model: mujoco.MjModel, data: mujoco.MjData, contact: int, step: int) -> None:
         """Add a contact's force to the touches of those who share it."""

@@ -33,7 +33,6 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Self
 
 from runtime.goals import SCHEMAS
@@ -194,5 +193,3 @@ def _is_time(text: str) -> bool:
         return math.isfinite(float(text)) and float(text) >= 0.0
     except ValueError:
         return False
-
-

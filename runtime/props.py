@@ -57,7 +57,7 @@ class Prop:
 
     @property
     def mass(self) -> float:
-        """kg."""
+        """Mass, kg."""
         return self.description.mass
 
     @property

@@ -233,7 +233,9 @@ class _Replay:
                     continue
                 self._drive(record)
             except (KeyError, TypeError, ValueError, IndexError) as error:
-                raise ReplayError(self._path, "whole frames and keyframes", f"{type(error).__name__}: {error}") from error
+                raise ReplayError(
+                    self._path, "whole frames and keyframes", f"{type(error).__name__}: {error}"
+                ) from error
             yield self._world
         yield self._world
 
@@ -298,7 +300,9 @@ def _check(path: Path, number: int, record: Mapping[str, Any]) -> None:
     kinds = {"keyframe": bytes, "edited": bool, "steps": int}
     if "keyframe" not in record:
         kinds = {"ctrl": bytes, "pose": bytes, "steps": int}
-    wrong = [f"{key} {type(record.get(key)).__name__}" for key, kind in kinds.items() if type(record.get(key)) is not kind]
+    wrong = [
+        f"{key} {type(record.get(key)).__name__}" for key, kind in kinds.items() if type(record.get(key)) is not kind
+    ]
     if wrong or not 0 <= record["steps"] < 1 << 48:
         expected = ", ".join(f"{key} {kind.__name__}" for key, kind in kinds.items())
         raise RecordingError(path, f"record {number} with {expected}", ", ".join(wrong) or f"step {record['steps']}")

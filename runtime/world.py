@@ -44,6 +44,7 @@ from runtime._control import NB
 from runtime._recovery import POLICIES
 from runtime._reload import Library
 from runtime._simulation import PHYSICS_STEPS, Simulation, SimulationError
+from runtime._snapshot import SnapshotError
 from runtime._things import Things
 from runtime.character import NAME, PHYSICS_HZ
 
@@ -52,7 +53,7 @@ if TYPE_CHECKING:
     from runtime.events import Event
     from runtime.replay import Recorder
 
-__all__ = ["SimulationError", "World"]
+__all__ = ["SimulationError", "SnapshotError", "World"]
 
 
 class World(Things):

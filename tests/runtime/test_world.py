@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from runtime import ControllerError, SimulationError, Steering, World, character
-from runtime.character import BODIES, JOINT_NAMES, State
 from runtime._scene import Layout
+from runtime.character import BODIES, JOINT_NAMES, State
 from runtime.controller import Batch, Controller
 from tests.tiny import assert_states_equal, linear, write_controller
 
