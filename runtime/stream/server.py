@@ -76,7 +76,7 @@ class Stream:
     def exchange(self) -> None:
         """Apply what clients have asked for since the last call, and send them the poses of now. Waits for nobody.
 
-        Call it from the thread that steps the world, once a frame. Poses are those of `Character.render_pose`.
+        Call it from the thread that steps the world, once a frame. Poses are those of `World.render_poses`.
         """
         for client, asked in self._mailbox.take():
             try:
@@ -85,7 +85,7 @@ class Stream:
                 self._hub.tell(client, str(problem))
         if not self._hub.statuses():
             return
-        characters, props = self._world.characters, _props(self._world)
+        characters, props = self._world.characters, self._world.props
         described = (
             tuple((c.name, None if c.controller is None else c.controller.task) for c in characters),
             tuple((prop.name, prop.shape, tuple(np.ravel(prop.size).tolist())) for prop in props),
@@ -94,11 +94,10 @@ class Stream:
             self._scene, self._scene_number = described, self._scene_number + 1
             shapes = [{"name": name, "shape": shape, "size": list(size)} for name, shape, size in described[1]]
             self._hub.offer_scene(messages.scene(self._scene_number, described[0], shapes))
-        poses = [character.render_pose() for character in characters]
         self._frame += 1
         packed = messages.poses(
-            self._scene_number, self._frame, self._world.time, _stacked(poses, (15,)),
-            [character.fallen for character in characters], _stacked([prop.render_pose() for prop in props], ()),
+            self._scene_number, self._frame, self._world.time, self._world.render_poses(),
+            [character.fallen for character in characters], _stacked([prop.render_pose() for prop in props]),
         )  # fmt: skip
         self._hub.offer_poses(packed)
 
@@ -124,12 +123,8 @@ class Stream:
         self.close()
 
 
-def _props(world: World) -> tuple[Any, ...]:
-    return tuple(getattr(world, "props", ()))
-
-
-def _stacked(poses: list[tuple[np.ndarray, np.ndarray]], shape: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
-    """Return positions [N, *shape, 3] and rotations [N, *shape, 4], also of nobody."""
+def _stacked(poses: list[tuple[np.ndarray, np.ndarray]]) -> tuple[np.ndarray, np.ndarray]:
+    """Return positions [N, 3] and rotations [N, 4], also of nothing."""
     if not poses:
-        return np.zeros((0, *shape, 3)), np.zeros((0, *shape, 4))
+        return np.zeros((0, 3)), np.zeros((0, 4))
     return np.stack([position for position, _ in poses]), np.stack([rotation for _, rotation in poses])
