@@ -137,12 +137,24 @@ def restore(simulation: Simulation, snapshot: bytes, controllers: bool = True) -
     record = unpack(snapshot)
     with simulation.lock:
         try:
-            parts = _Parts(simulation, record, controllers)
-        except SnapshotError:
-            raise
-        except (KeyError, TypeError, ValueError, IndexError, AttributeError, ControllerError) as error:
-            raise SnapshotError(f"snapshot: expected all of a world, found {type(error).__name__}: {error}") from error
-        parts.put_into(simulation)
+            parts, before = _Parts(simulation, record, controllers), save(simulation)
+        except _BROKEN as error:
+            raise _as_snapshot_error(error) from error
+        try:
+            parts.put_into(simulation)
+        except _BROKEN as error:
+            _Parts(simulation, unpack(before), controllers).put_into(simulation)
+            raise _as_snapshot_error(error) from error
+
+
+_BROKEN = (KeyError, TypeError, ValueError, IndexError, AttributeError, OverflowError, ControllerError)
+"""What a part of a snapshot that is not what it should be raises, wherever it is used."""
+
+
+def _as_snapshot_error(error: Exception) -> SnapshotError:
+    if isinstance(error, SnapshotError):
+        return error
+    return SnapshotError(f"snapshot: expected all of a world, found {type(error).__name__}: {str(error)[:300]}")
 
 
 class _Parts:

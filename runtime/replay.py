@@ -225,19 +225,25 @@ class _Replay:
         for record in records:
             try:
                 if self._started and not record.get("edited", False):
-                    self._simulation.play(record["steps"] - self._simulation.steps)
+                    self._play(record["steps"] - self._simulation.steps)
                 elif self._started:
                     self._play_to_edit(record["steps"])
                 if "keyframe" in record:
                     self._meet(record)
                     continue
                 self._drive(record)
-            except (KeyError, TypeError, ValueError, IndexError) as error:
+            except (KeyError, TypeError, ValueError, IndexError, AttributeError, OverflowError) as error:
                 raise ReplayError(
                     self._path, "whole frames and keyframes", f"{type(error).__name__}: {error}"
                 ) from error
             yield self._world
         yield self._world
+
+    def _play(self, steps: int) -> None:
+        """Simulate to the next record: there is one in every control step, so that a false number costs nothing."""
+        if not 0 <= steps <= PHYSICS_HZ // CONTROL_HZ:
+            raise ReplayError(self._path, "the next record within a control step", f"one {steps} physics steps on")
+        self._simulation.play(steps)
 
     def _play_to_edit(self, steps: int) -> None:
         """Simulate up to where the scene was edited; a reset of the world sets the clock back."""
