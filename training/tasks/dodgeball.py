@@ -122,9 +122,8 @@ class Dodgeball(Goals):
 
     def _hit(self, body: Body) -> Tensor:
         """Mask [N]: the ball touched the body during the step that led to `body`."""
-        return on_its_way(self.goal) & touches(
-            self.goal, self.before, bodies.ends(body.body_position, body.body_rotation)
-        )
+        now = bodies.ends(body.body_position, body.body_rotation)
+        return on_its_way(self.goal) & (gap(self.goal, self.before, now) < 0)
 
     def _end(self, rows: Rows) -> None:
         """No ball for a while."""
@@ -183,19 +182,19 @@ def clearance(ball: Tensor, ends: Tensor) -> Tensor:
     time = ((middle[..., :2] - ball[:, None, :2]) * velocity).sum(2) / velocity.square().sum(2).clamp_min(1e-6)
     time = time.clamp_min(0).unsqueeze(2)
     place = ball[:, None, :3] + ball[:, None, 3:] * time + 0.5 * _falling(time) * time  # [N, G, 3]
-    gap = bodies.segment_distance(place, place, ends[:, :, 0], ends[:, :, 1]) - bodies.capsules(ball.device)[2] - RADIUS
-    return gap.amin(1)
+    distance = bodies.segment_distance(place, place, ends[:, :, 0], ends[:, :, 1])
+    return (distance - bodies.capsules(ball.device)[2] - RADIUS).amin(1)
 
 
-def touches(ball: Tensor, before: Tensor, after: Tensor) -> Tensor:
-    """Mask [N]: balls [N, 6] touch, within the next control step, capsules whose ends move from `before` to `after`.
+def gap(ball: Tensor, before: Tensor, after: Tensor) -> Tensor:
+    """Least gap [N] m, within the next control step, of balls [N, 6] to capsules whose ends move from one to the other.
 
     Seen from a capsule that keeps its last attitude the ball flies straight, from where it is less the capsule's way.
     """
     start, end = ball[:, None, :3], fly(ball, _STEP)[0][:, None]
     moved = (after - before).mean(2)  # [N, G, 3]
-    gap = bodies.segment_distance(start + moved, end.expand_as(moved), after[:, :, 0], after[:, :, 1])
-    return (gap < bodies.capsules(ball.device)[2] + RADIUS).any(1)
+    distance = bodies.segment_distance(start + moved, end.expand_as(moved), after[:, :, 0], after[:, :, 1])
+    return (distance - bodies.capsules(ball.device)[2] - RADIUS).amin(1)
 
 
 def _at(ball: Tensor, time: Tensor) -> Tensor:
