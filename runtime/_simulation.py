@@ -15,6 +15,8 @@ undisturbed: its positions, velocities, solver's warm start, servos and forces a
 from __future__ import annotations
 
 import threading
+import time as clock
+import warnings
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -54,6 +56,7 @@ class Simulation:
         """Make flat ground with nobody on it. `load` makes controllers of paths."""
         self.load, self.fade, self.on_error = load, fade, on_error
         self.lock = threading.RLock()
+        self.control_spent = 0.0  # s of wall time since the start, in `_control`
         self.characters: list[Character] = []
         self.props: dict[str, Prop] = {}
         self.obstacles: dict[str, Obstacle] = {}
@@ -195,9 +198,12 @@ class Simulation:
             character.write_placement(self._data)
             self.watch.forget(character.name)
         self.conductor.regroup()
-        self.settle(
-            {body for c in characters for body in range(self._slots[c.name].body, self._slots[c.name].body + NB)}
-        )
+        first = [self._slots[character.name].body for character in characters]
+        self.settle({body for start in first for body in range(start, start + NB)})
+        overlaps = self.watch.overlaps(self._data, {character.name for character in characters})
+        if overlaps:
+            message = f"put into each other: {', '.join(overlaps)}; they will be driven apart violently, or break down"
+            warnings.warn(message, stacklevel=4)
 
     def settle(self, bodies: set[int] | None = None) -> None:
         """Make positions, velocities and contacts of `data` agree after an edit, and publish.
@@ -280,7 +286,9 @@ class Simulation:
             while count > 0:
                 phase = self.steps % PHYSICS_STEPS
                 if phase == 0:
+                    start = clock.perf_counter()
                     self._control()
+                    self.control_spent += clock.perf_counter() - start
                 steps = min(count, PHYSICS_STEPS - phase)
                 self._physics(steps)
                 count -= steps
