@@ -83,4 +83,5 @@ def test_conversions_turn_what_they_move(program: str) -> None:
         converted = dict(zip(order[1].replace(" ", "").split(","), eval(turn_formula[1], named), strict=True))
         rotation_there = Rotation.from_quat([converted[name] for name in "xyzw"])
         arrow = np.random.default_rng(seed).normal(size=3)
-        np.testing.assert_allclose(there(Rotation.from_quat(q).apply(arrow)), rotation_there.apply(there(arrow)), atol=1e-9)
+        turned_here = there(Rotation.from_quat(q).apply(arrow))
+        np.testing.assert_allclose(turned_here, rotation_there.apply(there(arrow)), atol=1e-9)

@@ -88,13 +88,13 @@ def test_warnings_and_unprintable_messages_are_faults() -> None:
     assert any("RuntimeWarning" in what for what in report.faults)
 
     def read(path: Path) -> None:
-        raise Surrogate("\ud800")
+        raise UnprintableError("\ud800")
 
-    report = campaign.run("motion", 1, reader=Reader(read, (Surrogate,), READERS["motion"].seeds, numb))
+    report = campaign.run("motion", 1, reader=Reader(read, (UnprintableError,), READERS["motion"].seeds, numb))
     assert report.faults == {"fault: a message that cannot be printed": [0]}
 
 
-class Surrogate(Exception):
+class UnprintableError(Exception):
     """Prints its argument as it is."""
 
 

@@ -39,9 +39,7 @@ def test_spoiled_inputs_are_accepted_or_refused(name: str, tmp_path: Path, numbe
 
 
 @pytest.mark.parametrize("name", sorted(set(READERS) - SLOW))
-@settings(
-    max_examples=60, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(noise=st.binary(max_size=300), keep=st.integers(0, 64))
 def test_noise_is_refused(name: str, tmp_path: Path, noise: bytes, keep: int) -> None:
     """Random bytes, and random bytes behind a good beginning."""

@@ -141,9 +141,7 @@ def elsewhere(model: onnx.ModelProto) -> None:
         (lambda m: m.graph.node.extend([make_node("Abs", ["goal"], ["x"])] * 5000), "graph nodes: expected at most"),
     ],
 )
-def test_what_no_controller_needs_is_refused_before_it_runs(
-    tmp_path: Path, monkeypatch, edit: Edit, said: str
-) -> None:
+def test_what_no_controller_needs_is_refused_before_it_runs(tmp_path: Path, monkeypatch, edit: Edit, said: str) -> None:
     """The message names it, and ONNX Runtime is never handed the file."""
     monkeypatch.setattr(_onnx, "_open_session", lambda *given: pytest.fail("it was opened"))
     assert said in refused(tmp_path, edit)
