@@ -25,10 +25,8 @@ _OFF_GROUND = 0.012  # m
 class Task(Protocol):
     """What `CharacterEnv` asks of a task."""
 
-    @property
-    def name(self) -> str:
-        """Key into `runtime.goals.SCHEMAS`."""
-        ...
+    name: ClassVar[str]
+    """Key into `runtime.goals.SCHEMAS`."""
 
     def draw(self, state: State, generator: np.random.Generator) -> tuple[np.ndarray, int]:
         """Return a new goal [G] (world frame, SI units) and for how many control steps it stays."""
