@@ -7,6 +7,7 @@ VENV ?= .venv
 TORCH ?= torch==2.13.0
 CONTROLLER ?= exported/steering.onnx
 HEADLESS ?=
+INPUTS ?= 100000
 DURATION ?= 8
 GOALS ?= 0:speed=1,dir=0;3:speed=2,dir=60;6:speed=3,dir=60
 
@@ -17,7 +18,7 @@ WINDOW := $(if $(HEADLESS),,$(DISPLAY)$(filter Darwin,$(shell uname)))
 
 STRIP = $(BIN)/python -m viewer --controller exported/steering.onnx --headless --seconds 8 --goals
 
-.PHONY: help run strips test check format wheel-check graphics
+.PHONY: help run strips test check fuzz format wheel-check graphics
 help:
 	@sed -n 's/^\([a-z-]*\):.*## /make \1 -- /p' Makefile
 
@@ -40,6 +41,9 @@ strips: $(VENV)/for-run ## Render the film strips that README shows, into docs/
 
 test: graphics check wheel-check ## The checks, the wheel and every test
 	OMP_NUM_THREADS=2 OMP_WAIT_POLICY=passive $(BIN)/python -m pytest --durations=15 --timeout=600
+
+fuzz: $(VENV)/for-test ## Spoil INPUTS inputs for each reader of files and messages, and count what becomes of them
+	$(BIN)/python -m tests.fuzz --inputs $(INPUTS) --workers 2
 
 check: $(VENV)/for-test ## Lint, formatting and types
 	$(BIN)/ruff check .
