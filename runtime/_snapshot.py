@@ -54,7 +54,6 @@ def _record(simulation: Simulation) -> dict[str, Any]:
     state = np.empty(mujoco.mj_stateSize(model, _STATE))
     mujoco.mj_getState(model, data, state, _STATE)
     layout = simulation.layout()
-    smoothed, pending = simulation.conductor.states()
     return {
         "format": FORMAT, "version": VERSION, **versions(),
         "characters": [_character_record(character) for character in simulation.characters],
@@ -64,8 +63,8 @@ def _record(simulation: Simulation) -> dict[str, Any]:
         "steps": simulation.steps, "alpha": simulation.alpha, "state": state.tobytes(),
         "old": [simulation.old_position.tobytes(), simulation.old_rotation.tobytes()],
         "pushes": [[thing.name, part, impulse.tolist()] for thing, part, impulse in simulation.pushes],
-        "pushed": [[thing.name, part] for thing, part in simulation.pushed], "smoothed": smoothed, "pending": pending,
-        "watch": simulation.watch.record(),
+        "pushed": [[thing.name, part] for thing, part in simulation.pushed],
+        "watch": simulation.watch.record(), "conductor": simulation.conductor.record(),
     }  # fmt: skip
 
 
@@ -136,13 +135,15 @@ def restore(simulation: Simulation, snapshot: bytes, controllers: bool = True) -
     """
     record = unpack(snapshot)
     with simulation.lock:
+        simulation.compile()
+        before = _Parts(simulation, _record(simulation), controllers=True)
         try:
-            parts = _Parts(simulation, record, controllers)
-        except SnapshotError:
-            raise
-        except (KeyError, TypeError, ValueError, IndexError, AttributeError, ControllerError) as error:
+            _Parts(simulation, record, controllers).put_into(simulation)
+        except (KeyError, TypeError, ValueError, IndexError, AttributeError, OverflowError, ControllerError) as error:
+            before.put_into(simulation)
+            if isinstance(error, SnapshotError):
+                raise
             raise SnapshotError(f"snapshot: expected all of a world, found {type(error).__name__}: {error}") from error
-        parts.put_into(simulation)
 
 
 class _Parts:
@@ -161,7 +162,11 @@ class _Parts:
         if not 0 <= self.prop_bodies <= MAX_THINGS:
             raise SnapshotError(f"snapshot: expected at most {MAX_THINGS} bodies for props, found {self.prop_bodies}")
         self.props = {prop.name: prop for prop in map(self._prop, record["props"])}
+        old = {character.name: character for character in simulation.characters}
         self.fields = {each["name"]: self._character_fields(each) for each in record["characters"]}
+        self.characters = [
+            old.get(name) or Character(simulation, name, ((0.0, 0.0), 0.0)) for name in self.fields
+        ]
         self.state = np.frombuffer(record["state"])
         self.old = [np.frombuffer(part) for part in record["old"]]
 
@@ -213,23 +218,20 @@ class _Parts:
     def put_into(self, simulation: Simulation) -> None:
         """Make the simulation what was saved."""
         record, before = self.record, simulation.layout()
-        old = {character.name: character for character in simulation.characters}
-        names = list(self.fields)
-        simulation.characters[:] = [old.get(name) or Character(simulation, name, ((0.0, 0.0), 0.0)) for name in names]
+        simulation.characters[:] = self.characters
         simulation.obstacles, simulation.props = self.obstacles, self.props
         simulation.prop_bodies = self.prop_bodies
         simulation.pushes.clear()
         if simulation.layout() != before:
             simulation.changed_layout()
+        for character in simulation.characters:
+            character.placement = self.fields[character.name]["placement"]
         simulation.rebuild_props()
         if self.state.size != mujoco.mj_stateSize(simulation.model, _STATE):
             raise SnapshotError(f"snapshot: expected {mujoco.mj_stateSize(simulation.model, _STATE)} numbers of state")
-        simulation.conductor.forget()
         for character in simulation.characters:
             vars(character).update(self.fields[character.name])
-            simulation.conductor.ask(character, fresh=False)
-        simulation.conductor.smoothed = {(name, task): np.array(v) for name, task, v in record["smoothed"]}
-        simulation.conductor.pending = set(record["pending"])
+        simulation.conductor.restore(record["conductor"])
         simulation.watch.restore(record["watch"])
         simulation.steps, simulation.alpha = record["steps"], record["alpha"]
         things = {**{each.name: each for each in simulation.characters}, **simulation.props}
