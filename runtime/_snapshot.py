@@ -164,9 +164,7 @@ class _Parts:
         self.props = {prop.name: prop for prop in map(self._prop, record["props"])}
         old = {character.name: character for character in simulation.characters}
         self.fields = {each["name"]: self._character_fields(each) for each in record["characters"]}
-        self.characters = [
-            old.get(name) or Character(simulation, name, ((0.0, 0.0), 0.0)) for name in self.fields
-        ]
+        self.characters = [old.get(name) or Character(simulation, name, ((0.0, 0.0), 0.0)) for name in self.fields]
         self.state = np.frombuffer(record["state"])
         self.old = [np.frombuffer(part) for part in record["old"]]
 

@@ -109,9 +109,7 @@ def _lost(report: Report, kind: str, what: str, number: int, end: int) -> int:
     return min(number + 1, end)
 
 
-def _work(
-    name: str, seed: int, first: int, end: int, reader: Reader, progress: Any, pipe: Connection  # noqa: ANN401
-) -> None:
+def _work(name: str, seed: int, first: int, end: int, reader: Reader, progress: Any, pipe: Connection) -> None:
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     warnings.simplefilter("error")  # a host program may run with -W error

@@ -35,7 +35,7 @@ class Reader:
     """Makes a bad input of a good one."""
 
 
-def _onnx_seeds(write: Callable[..., Path], **options: Any) -> Callable[[Path], list[bytes]]:  # noqa: ANN401
+def _onnx_seeds(write: Callable[..., Path], **options: Any) -> Callable[[Path], list[bytes]]:
     def seeds(folder: Path) -> list[bytes]:
         return [write(folder / "seed.onnx", **options).read_bytes()]
 
