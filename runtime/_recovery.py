@@ -86,7 +86,9 @@ def _broken(simulation: Simulation) -> tuple[list[Character], list[Prop]]:
 
     def bad(position: int, velocity: int, joints: int) -> bool:
         v = qvel[velocity : velocity + 6 + joints]
-        return not (v @ v < MAX_SPEED_SQUARED and np.isfinite(qpos[position : position + 7 + joints]).all())
+        with np.errstate(over="ignore", invalid="ignore"):  # that is what is looked for
+            slow = v @ v < MAX_SPEED_SQUARED
+        return not (slow and np.isfinite(qpos[position : position + 7 + joints]).all())
 
     slots = [(each, simulation.slots_of(each.name)) for each in simulation.characters]
     places = [(prop, simulation.prop_slots_of(prop)) for prop in simulation.props.values()]

@@ -15,6 +15,7 @@ undisturbed: its positions, velocities, solver's warm start, servos and forces a
 from __future__ import annotations
 
 import threading
+import time as clock
 import warnings
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -55,6 +56,7 @@ class Simulation:
         """Make flat ground with nobody on it. `load` makes controllers of paths."""
         self.load, self.fade, self.on_error = load, fade, on_error
         self.lock = threading.RLock()
+        self.control_spent = 0.0  # s of wall time since the start, in `_control`
         self.characters: list[Character] = []
         self.props: dict[str, Prop] = {}
         self.obstacles: dict[str, Obstacle] = {}
@@ -284,7 +286,9 @@ class Simulation:
             while count > 0:
                 phase = self.steps % PHYSICS_STEPS
                 if phase == 0:
+                    start = clock.perf_counter()
                     self._control()
+                    self.control_spent += clock.perf_counter() - start
                 steps = min(count, PHYSICS_STEPS - phase)
                 self._physics(steps)
                 count -= steps

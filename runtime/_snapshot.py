@@ -11,7 +11,7 @@ expected and found. Nothing of the world has changed then, unless a controller's
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgpack
@@ -138,12 +138,31 @@ def restore(simulation: Simulation, snapshot: bytes, controllers: bool = True) -
         simulation.compile()
         before = _Parts(simulation, _record(simulation), controllers=True)
         try:
-            _Parts(simulation, record, controllers).put_into(simulation)
-        except (KeyError, TypeError, ValueError, IndexError, AttributeError, OverflowError, ControllerError) as error:
+            parts = _Parts(simulation, record, controllers)
+        except _BROKEN as error:
+            raise _as_snapshot_error(error) from error
+        try:
+            parts.put_into(simulation)
+        except _BROKEN as error:
             before.put_into(simulation)
-            if isinstance(error, SnapshotError):
-                raise
-            raise SnapshotError(f"snapshot: expected all of a world, found {type(error).__name__}: {error}") from error
+            raise _as_snapshot_error(error) from error
+
+
+_BROKEN = (KeyError, TypeError, ValueError, IndexError, AttributeError, OverflowError, ControllerError)
+"""What a part of a snapshot that is not what it should be raises, wherever it is used."""
+
+
+def _as_snapshot_error(error: Exception) -> SnapshotError:
+    if isinstance(error, SnapshotError):
+        return error
+    return SnapshotError(f"snapshot: expected all of a world, found {type(error).__name__}: {str(error)[:300]}")
+
+
+def _controllers_of(characters: Sequence[Character]) -> dict[tuple[str, str], Controller]:
+    """Return the controllers that are at work, by path and SHA-256: their files may be others by now."""
+    fading = [character.fade.old for character in characters if character.fade is not None]
+    controllers = [*fading, *(character.controller for character in characters)]
+    return {(str(each.path), each.sha256): each for each in controllers if each is not None}
 
 
 class _Parts:
@@ -158,6 +177,7 @@ class _Parts:
             Box(name, tuple(size), tuple(position), heading) for name, size, position, heading in record["obstacles"]
         ]
         self.obstacles = {box.name: Obstacle(box) for box in boxes}
+        self._present = _controllers_of(simulation.characters)
         self.prop_bodies = int(record["prop_bodies"])
         if not 0 <= self.prop_bodies <= MAX_THINGS:
             raise SnapshotError(f"snapshot: expected at most {MAX_THINGS} bodies for props, found {self.prop_bodies}")
@@ -182,7 +202,7 @@ class _Parts:
         if record is None or not self._controllers:
             return None
         path, sha256 = record
-        controller = self._simulation.load(path)
+        controller = self._present.get((path, sha256)) or self._simulation.load(path)
         if controller is None or controller.sha256 != sha256:
             raise SnapshotError(f"snapshot: expected {path} with SHA-256 {sha256}, found another file there")
         return controller

@@ -222,7 +222,7 @@ def _check_header(path: Path, header: dict) -> None:
 def _read_chunk(path: Path, record: dict, index: int) -> dict[str, np.ndarray]:
     """The arrays of one chunk, their sizes checked against its frame count."""
     frames = record.get("frames")
-    if not isinstance(frames, int) or not 0 < frames <= MAX_CHUNK_BYTES // 4:
+    if type(frames) is not int or not 0 < frames <= MAX_CHUNK_BYTES // 4:
         raise RecordingError(path, f"chunk {index} with a positive frame count", f"{frames!r}")
     arrays = {}
     for field, width in _FIELDS.items():

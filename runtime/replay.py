@@ -230,7 +230,7 @@ class _Replay:
                     self._meet(record)
                     continue
                 self._drive(record)
-            except (KeyError, TypeError, ValueError, IndexError) as error:
+            except (KeyError, TypeError, ValueError, IndexError, AttributeError, OverflowError) as error:
                 if isinstance(error, RecordingError):
                     raise
                 found = f"{type(error).__name__}: {error}"

@@ -46,7 +46,7 @@ from runtime._reload import Library
 from runtime._simulation import PHYSICS_STEPS, Simulation, SimulationError
 from runtime._snapshot import SnapshotError
 from runtime._things import Things
-from runtime.character import NAME, PHYSICS_HZ
+from runtime.character import CONTROL_HZ, NAME, PHYSICS_HZ
 
 if TYPE_CHECKING:
     from runtime.controller import Controller
@@ -100,7 +100,7 @@ class World(Things):
         self.allocate_props(props)
         self._listeners: list[Callable[[Event], None]] = []
         self._time_scale = 1.0
-        self._dropped = self._simulated = self._spent = 0.0  # s
+        self._dropped = self._simulated = self._spent = self._thought = 0.0  # s
 
     # --- clocks ------------------------------------------------------------------------------------------------
 
@@ -142,6 +142,19 @@ class World(Things):
         """
         return self._simulated / self._spent if self._spent > 0.0 else math.nan
 
+    @property
+    def inference_time(self) -> float:
+        """Wall time that the controllers' part of a control step takes, s, over about the last simulated second.
+
+        Their networks and what is around them: states gathered, goals, directors. nan before the first step.
+        """
+        return self._thought / (self._simulated * CONTROL_HZ) if self._simulated > 0.0 else math.nan
+
+    @property
+    def physics_time(self) -> float:
+        """Wall time that the physics steps of a control step take, s, over about the last simulated second."""
+        return self._spent / (self._simulated * CONTROL_HZ) - self.inference_time if self._simulated > 0.0 else math.nan
+
     def advance(self, seconds: float) -> int:
         """Simulate real time that has passed, in whole physics steps; returns how many were made.
 
@@ -180,17 +193,19 @@ class World(Things):
         """Start over: characters and props where they were last put, thrown balls gone, clocks at zero; goals stay."""
         with self._simulation.lock:
             self._simulation.reset()
-            self._dropped = self._simulated = self._spent = 0.0
+            self._dropped = self._simulated = self._spent = self._thought = 0.0
 
     def _run(self, count: int) -> None:
         """Make `count` physics steps and keep account of the time it took."""
         start, simulated = clock.perf_counter(), count / PHYSICS_HZ
+        control = self._simulation.control_spent
         self._library.look(self._simulation)
         self._simulation.run(count)
         if count > 0:
             fade = math.exp(-simulated)  # time constant: one simulated second
             self._simulated = fade * self._simulated + simulated
             self._spent = fade * self._spent + clock.perf_counter() - start
+            self._thought = fade * self._thought + self._simulation.control_spent - control
 
     # --- who is there ------------------------------------------------------------------------------------------
 

@@ -7,7 +7,7 @@ import msgpack
 import numpy as np
 import pytest
 
-from runtime import Director, GoalScript, Jump, SnapshotError, Steering, Transition, World
+from runtime import Controller, Director, GoalScript, Jump, SnapshotError, Steering, Transition, World
 from tests.tiny import INPUT_SIZE, write_controller
 
 
@@ -173,3 +173,18 @@ def test_another_file_at_the_same_path_is_refused(tmp_path: Path, lively: Path) 
     with pytest.raises(SnapshotError, match="SHA-256"):
         World.from_snapshot(snapshot)
     world.restore(snapshot)  # this one has the old file loaded
+
+
+def test_a_controller_given_as_an_object_needs_no_file(tmp_path: Path) -> None:
+    """A restore in place finds the controllers that are at work, though their file is gone."""
+    path = write_controller(tmp_path / "c.onnx")
+    controller = Controller.load(path)
+    path.unlink()
+    world = World()
+    hero = world.add_character(controller)
+    world.step()
+    snapshot = world.save()
+    hero.controller = None
+    hero.controller = controller
+    world.restore(snapshot)
+    assert hero.controller is controller

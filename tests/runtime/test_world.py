@@ -110,6 +110,18 @@ def test_real_time_factor_is_measured() -> None:
     assert world.real_time_factor > 0.0
 
 
+def test_what_a_control_step_costs_is_told_in_two_parts() -> None:
+    """Physics and what the controllers need; together they are what the real-time factor comes from."""
+    world = World()
+    world.add_character()
+    assert math.isnan(world.physics_time)
+    assert math.isnan(world.inference_time)
+    world.advance(0.2)
+    assert world.physics_time > 0.0
+    assert world.inference_time > 0.0
+    assert world.physics_time + world.inference_time == pytest.approx(1.0 / (30.0 * world.real_time_factor))
+
+
 def test_control_acts_every_fourth_physics_step(tmp_path: Path) -> None:
     """A goal set between control steps waits for the next one."""
     world = World()

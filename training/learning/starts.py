@@ -51,7 +51,9 @@ class Starts:
         self.rejected = 0
         self._score = score
         self._generator = generator
-        self._kinematics = Kinematics()
+        self._kinematics = Kinematics(generator.device)
+        own = self._states.own
+        self._own = None if own is None else {key: value.to(generator.device) for key, value in own.items()}
         self._standing = self._rest()
         self._pool = self._valid(size)
 
@@ -66,21 +68,23 @@ class Starts:
 
         Each stands at rest with the chance `standing_share`; of the others the task's share is its own.
         """
-        picks = torch.randint(self.size, (count,), generator=self._generator)
-        standing = torch.rand(count, generator=self._generator) < standing_share
+        draw = {"generator": self._generator, "device": self._generator.device}
+        picks = torch.randint(self.size, (count,), **draw)
+        standing = torch.rand(count, **draw) < standing_share
         windows = {key: value[picks] for key, value in self._pool.items()}
-        own = self._states.own
-        if own is not None:
-            chosen = torch.rand(count, generator=self._generator) < self._states.own_share
-            picks = torch.randint(len(own["qpos"]), (count,), generator=self._generator)
-            windows = {key: _where(chosen, own[key][picks], value) for key, value in windows.items()}
+        if self._own is not None:
+            chosen = torch.rand(count, **draw) < self._states.own_share
+            picks = torch.randint(len(self._own["qpos"]), (count,), **draw)
+            windows = {key: _where(chosen, self._own[key][picks], value) for key, value in windows.items()}
         return {key: _where(standing, self._standing[key], value) for key, value in windows.items()}
 
     def _rest(self) -> dict[str, Tensor]:
         """One window [1, ...] of standing still in the default pose."""
-        position = torch.tensor([0.0, 0.0, character.DEFAULT_HEIGHT]).expand(1, features.WINDOW, 3)
-        orientation = torch.tensor([1.0, 0.0, 0.0, 0.0]).expand(1, features.WINDOW, 4)
-        joints = torch.tensor(character.DEFAULT_POSE, dtype=torch.float32).expand(1, features.WINDOW, -1)
+        height, pose = character.DEFAULT_HEIGHT, character.DEFAULT_POSE
+        position, orientation, joints = (
+            torch.tensor(value, dtype=torch.float32, device=self._generator.device).expand(1, features.WINDOW, -1)
+            for value in ((0.0, 0.0, height), (1.0, 0.0, 0.0, 0.0), pose)
+        )
         return _start(position, orientation, joints, *self._kinematics(position, orientation, joints))
 
     def state(self) -> dict[str, Any]:
@@ -90,7 +94,8 @@ class Starts:
 
     def restore(self, state: dict[str, Any]) -> None:
         """Go on from what `state` gave."""
-        self._pool, self.sampled, self.rejected = dict(state["pool"]), state["sampled"], state["rejected"]
+        self._pool = {key: value.to(self._generator.device) for key, value in state["pool"].items()}
+        self.sampled, self.rejected = state["sampled"], state["rejected"]
 
     def _valid(self, count: int) -> dict[str, Tensor]:
         """Sample until `count` windows are valid; raises RuntimeError when the prior hardly makes any."""
@@ -114,10 +119,10 @@ class Starts:
         self.sampled += len(windows)
         position, orientation, joints = features.unpack_window(windows)
         position = torch.cat((position[..., :2] - position[:, -1:, :2], position[..., 2:]), -1)
-        clamped = joints.clamp(_LOW, _HIGH)
+        clamped = joints.clamp(_LOW.to(joints.device), _HIGH.to(joints.device))
         positions, rotations = self._kinematics(position, orientation, clamped)
         lowest = (_lowest_sole if self._states.upright else shapes.lowest)(positions, rotations).amin(1)
-        lift = (-lowest).clamp_min(0).view(-1, 1, 1) * torch.tensor([0.0, 0.0, 1.0])
+        lift = (-lowest).clamp_min(0).view(-1, 1, 1) * position.new_tensor([0.0, 0.0, 1.0])
         position, positions = position + lift, positions + lift.unsqueeze(1)
         good = (lowest > -LARGEST_LIFT) & ((clamped - joints).abs().flatten(1).amax(1) < LARGEST_CLAMP)
         if self._states.upright:
@@ -137,7 +142,7 @@ def _where(chosen: Tensor, one: Tensor, other: Tensor) -> Tensor:
 def _lowest_sole(body_position: Tensor, body_rotation: Tensor) -> Tensor:
     """Height [..., 10] m of the lowest corner of a sole."""
     turn = body_rotation[..., _FOOT_INDEX, None, :].expand(*body_rotation.shape[:-2], 2, 4, 4)
-    corners = rotation.rotate(turn, _SOLE.expand(*turn.shape[:-1], 3))
+    corners = rotation.rotate(turn, _SOLE.to(turn.device).expand(*turn.shape[:-1], 3))
     return (body_position[..., _FOOT_INDEX, None, 2] + corners[..., 2]).flatten(-2).amin(-1)
 
 
