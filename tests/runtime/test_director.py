@@ -18,8 +18,9 @@ KNEE = JOINT_NAMES.index("right_knee")
 def states(tmp_path: Path) -> dict[str, str]:
     """Controllers for three tasks: all hold the default pose; walking bends the right knee by 0.2 rad per m/s."""
     tasks = {"walk": "steering", "jump": "jump", "getup": "getup", "go": "location"}
+    weights = {"walk": linear(right_knee=0.2)}
     return {
-        name: str(write_controller(tmp_path / f"{name}.onnx", linear(right_knee=0.2) if name == "walk" else None, task=task))
+        name: str(write_controller(tmp_path / f"{name}.onnx", weights.get(name), task=task))
         for name, task in tasks.items()
     }  # fmt: skip
 

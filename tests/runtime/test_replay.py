@@ -87,8 +87,7 @@ def test_sixty_seconds_bit_for_bit(tmp_path: Path) -> None:
     recording = Recording.load(path)
     assert recording.duration > 59.0
     assert set(recording.characters) == {"humanoid", "humanoid2", "humanoid3"}
-    for again in recording.replay():
-        pass
+    *_, again = recording.replay()
     assert again.time == world.time
     np.testing.assert_array_equal(again.data.qpos, world.data.qpos)
     np.testing.assert_array_equal(again.data.qvel, world.data.qvel)
