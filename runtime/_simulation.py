@@ -196,7 +196,7 @@ class Simulation:
             if character.placed is not None:  # one who has just come may have been pushed already
                 self._drop_pushes(character)
             character.write_placement(self._data)
-            self.watch.forget(character.name)
+            self.watch.forget(character.name, self.steps)
         self.conductor.regroup()
         first = [self._slots[character.name].body for character in characters]
         self.settle({body for start in first for body in range(start, start + NB)})

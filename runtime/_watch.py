@@ -57,12 +57,13 @@ class Watch:
         self._touches: dict[tuple[str, str], Touch] = {}
         self._low = self._up = b""
 
-    def forget(self, name: str) -> None:
-        """Forget one character, which stands somewhere else now."""
+    def forget(self, name: str, steps: int = 0) -> None:
+        """Forget one character or prop, which is somewhere else from physics step `steps` on."""
         for memory in (self._fallen, self._flight, self._upright):
             memory.pop(name, None)
         self._touches = {pair: touch for pair, touch in self._touches.items() if name not in pair}
         self._low = self._up = b""
+        self._upright[name] = steps
 
     def look_at(
         self, model: mujoco.MjModel, slots: dict[str, Slots], props: Sequence[tuple[str, int]], obstacles: Sequence[str]
@@ -145,7 +146,7 @@ class Watch:
         """Say which of the named things have been put deeper than 5 cm into another, and how deep."""
         found: dict[tuple[str, str], float] = {}
         for geoms, distance in zip(data.contact.geom, data.contact.dist, strict=True):
-            one, other = (self.owners[owner] if owner > GROUND else "" for owner in self._owner[geoms])
+            one, other = sorted(self.owners[owner] if owner > GROUND else "" for owner in self._owner[geoms])
             if one != other and one and other and {one, other} & names and distance < -MAX_OVERLAP:
                 found[one, other] = max(found.get((one, other), 0.0), -float(distance))
         return [f"{one} and {other} by {100 * depth:.0f} cm" for (one, other), depth in found.items()]

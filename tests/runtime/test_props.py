@@ -90,11 +90,12 @@ def test_a_written_body_moves_as_a_compiled_one(shape: PropShape) -> None:
         world.add_ball(position=(5.0, place, 1.0))
     add = world.add_ball if shape.kind == "ball" else world.add_box
     prop = add(shape.size[0] if shape.kind == "ball" else shape.size, shape.mass, (0.0, 0.0, 0.5), (1.0, 2.0, 3.0))
+    sizes = " ".join(str(x if shape.kind == "ball" else x / 2) for x in shape.size)
     spec = mujoco.MjSpec.from_string(
         f"""<mujoco><option timestep="{1 / 120!r}" integrator="implicitfast" iterations="6" ls_iterations="10"/>
         <worldbody><geom type="plane" size="0 0 1" friction="1 .05 .05"/><body pos="0 0 .5"><freejoint/>
         <geom type="{"sphere" if shape.kind == "ball" else "box"}" friction="1 .05 .05" mass="{shape.mass}"
-        size="{" ".join(str(x if shape.kind == "ball" else x / 2) for x in shape.size)}"/></body></worldbody></mujoco>"""
+        size="{sizes}"/></body></worldbody></mujoco>"""
     )
     model = spec.compile()
     data = mujoco.MjData(model)
@@ -109,7 +110,7 @@ def test_a_written_body_moves_as_a_compiled_one(shape: PropShape) -> None:
 def test_nothing_is_compiled_while_bodies_stand_by(monkeypatch: pytest.MonkeyPatch) -> None:
     """With two bodies allocated ahead two balls compile nothing, the third compiles once; removal gives bodies back."""
     world = World(props=2)
-    world.model
+    world.step()
     compiled = []
     compile_layout = Layout.compile
     monkeypatch.setattr(Layout, "compile", lambda self: compiled.append(self.props) or compile_layout(self))
