@@ -25,10 +25,13 @@ RATE = 1.0 / 60.0  # s between pictures
 class ViewerWindow(pyglet.window.Window):
     """Shows a mode and hands on what the user does."""
 
-    def __init__(self, mode: Mode, camera: Camera, width: int, height: int, quality: str = "auto") -> None:
+    def __init__(
+        self, mode: Mode, camera: Camera, width: int, height: int, quality: str = "auto", vsync: bool = True
+    ) -> None:
         self._app: App | None = None  # events may come before there is one
         config = gl.Config(major_version=3, minor_version=3, forward_compatible=True, double_buffer=True)
-        super().__init__(width, height, caption=f"{mode.title} · viewer", resizable=True, config=config)
+        title = f"{mode.title} · viewer"
+        super().__init__(width, height, caption=title, resizable=True, config=config, vsync=vsync)
         self.set_minimum_size(320, 200)
         self.error: SimulationError | None = None
         """What broke the simulation and closed the window."""
@@ -37,6 +40,8 @@ class ViewerWindow(pyglet.window.Window):
         self.hidden = False
         """Whether it is minimised or unmapped."""
         screen = GlScreen(*self.get_framebuffer_size(), quality=quality, window=True)
+        self.gpu = screen.gpu
+        """What OpenGL calls its renderer."""
         self._app = App(mode, camera, screen)
         self._pads = Gamepads(self.app.drive.pad, self.app.command, self.app.say)
 
