@@ -73,6 +73,8 @@ class Source:
     """Faster motion of joints is taken out; 0 takes out nothing."""
     level_head: bool = False
     """The head looks ahead in the median of a clip."""
+    straighten: bool = False
+    """The straightest leg and arm of a clip are as straight as a walker's."""
 
 
 @dataclass(eq=False)
@@ -168,6 +170,7 @@ def _read_any(source: Source, data: Path, path: Path, piece_seconds: float, read
         skeleton=Path(source.skeleton) if source.skeleton else None,
         low_pass_hz=source.low_pass_hz or np.inf,
         level_head=source.level_head,
+        straighten=source.straighten,
         min_seconds=source.min_seconds,
     )
     labels = _labels(source, path, row)
