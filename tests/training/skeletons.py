@@ -42,7 +42,7 @@ def walking(frames: int = 90, speed: float = 1.0, rate: float = 30.0) -> Motion:
 
 
 def write_bvh(path: Path, chosen: SkeletonMap, motion: Motion, unit: float = 0.01, up: str = "+y") -> None:
-    """Write `motion` under the names and local axes of `chosen`, in units of `unit` m; extra joints hang on the root."""
+    """Write `motion` under names and local axes of `chosen`, in units of `unit` m; other joints hang on the root."""
     places, turns = kinematics(motion.root_position, motion.root_rotation, motion.joint_position)
     world = TO_FILE[up]
     axes = {landmark: _local(chosen, landmark) for landmark, _, _ in TREE}

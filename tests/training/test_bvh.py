@@ -79,14 +79,14 @@ def test_faults_are_named_with_their_line(tmp_path, old, new, line, cause):
     """One message: file, line, cause."""
     assert old in TEXT
     path = written(tmp_path, TEXT.replace(old, new, 1))
-    with pytest.raises(bvh.DamagedFile) as caught:
+    with pytest.raises(bvh.DamagedFileError) as caught:
         bvh.read(path)
     assert str(caught.value).startswith(f"{path}:{line}: ") and cause in str(caught.value)
 
 
 def test_absent_file_is_named(tmp_path):
     """A file that is not there is a damaged file without a line."""
-    with pytest.raises(bvh.DamagedFile, match=r"none\.bvh: cannot be read: No such file"):
+    with pytest.raises(bvh.DamagedFileError, match=r"none\.bvh: cannot be read: No such file"):
         bvh.read(tmp_path / "none.bvh")
 
 

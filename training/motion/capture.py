@@ -86,7 +86,8 @@ def import_posed(posed: Posed, maps: list[SkeletonMap], unit_to_m: float | None,
         raise CaptureError(f"the skeleton may be of {families}: give skeleton=MAP.yaml")
     lines = [f"as {c.found['family']}: {', '.join(w)}" for c, w in zip(captures, wrong, strict=True)]
     raise CaptureError(
-        f"the map's axes and the joints' places disagree ({'; '.join(lines)}): are left and right swapped, or the frames?"
+        f"the map's axes and the joints' places disagree ({'; '.join(lines)}): "
+        "are left and right swapped, or the frames?"
     )
 
 
@@ -152,10 +153,13 @@ def find_up(points: np.ndarray, given: str | None) -> tuple[str, str]:
     axis = int(np.abs(mean).argmax())
     if abs(mean[axis]) < UPRIGHT:
         raise CaptureError(
-            f"the body lies on average along ({mean[0]:.2f}, {mean[1]:.2f}, {mean[2]:.2f}), which is no axis: give up=y "
-            "or up=z"
+            f"the body lies on average along ({mean[0]:.2f}, {mean[1]:.2f}, {mean[2]:.2f}), which is no axis: "
+            "give up=y or up=z"
         )
-    return f"{'-' if mean[axis] < 0 else '+'}{'xyz'[axis]}", f"heads above feet, {abs(mean[axis]):.2f} of the time's mean"
+    return (
+        f"{'-' if mean[axis] < 0 else '+'}{'xyz'[axis]}",
+        f"heads above feet, {abs(mean[axis]):.2f} of the time's mean",
+    )
 
 
 def _to_z_up(axis: str) -> np.ndarray:

@@ -1,7 +1,7 @@
 """Files of any skeleton to motions of the humanoid: everything between a file and `cleaning`.
 
-    import_file ── bvh.read | smpl.read ── skeleton.find_maps ── capture.import_posed
-                └─ per stretch without jumps: smoothing ── targets.aim ── retarget ── Take
+import_file ── bvh.read | smpl.read ── skeleton.find_maps ── capture.import_posed
+└─ per stretch without jumps: smoothing ── targets.aim ── retarget ── Take
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ class Take:
 def import_file(path: Path, kind: str, given: Given) -> list[Take]:
     """Every stretch of at least `given.min_seconds` between jumps of the root.
 
-    Raises bvh.DamagedFile, SkeletonError or CaptureError: what is wrong with the file, or what must be given.
+    Raises bvh.DamagedFileError, SkeletonError or CaptureError: what is wrong with the file, or what must be given.
     """
     posed = smpl.read(path) if kind == "amass" else _posed(bvh.read(path))
     maps = [smpl.MAP] if kind == "amass" else find_maps(posed.names, given.skeleton)
@@ -77,7 +77,7 @@ def import_file(path: Path, kind: str, given: Given) -> list[Take]:
         kept = [f"{first / capture.rate:.2f}..{last / capture.rate:.2f} s" for first, last in spans]
         remark = f"cut at jumps of the root, kept {', '.join(kept) or 'nothing'}"
         if not takes:
-            raise bvh.DamagedFile(path, None, f"no stretch of {given.min_seconds} s: {remark}")
+            raise bvh.DamagedFileError(path, None, f"no stretch of {given.min_seconds} s: {remark}")
         takes[0].remarks.append(remark)
     return takes
 

@@ -90,11 +90,10 @@ def load_map(path: Path) -> SkeletonMap:
     problems = [f"joints: {name} is missing" for name, joint in joints.items() if not isinstance(joint, str)]
     frames = {}
     for body in FRAMES:
-        axes = _parse_axes(str((content.get("frames") or {}).get(body, "")))
-        if axes is None:
-            problems.append(f"frames: {body} needs three different axes forward, left, up, right-handed, as in 'z x y'")
-        else:
-            frames[body] = axes
+        try:
+            frames[body] = parse_axes(str((content.get("frames") or {}).get(body, "")))
+        except ValueError as error:
+            problems.append(f"frames: {body} {error}")
     if problems:
         raise SkeletonError(f"{path}: " + "; ".join(problems))
     names = frozenset(str(name) for name in content.get("names", []))
@@ -130,10 +129,11 @@ def find_maps(joints: tuple[str, ...], given: Path | None = None) -> list[Skelet
     return fitting
 
 
-def _parse_axes(text: str) -> np.ndarray | None:
-    """'z -y x' as a matrix with these columns; None when it is not a right-handed frame."""
+def parse_axes(text: str) -> np.ndarray:
+    """'z -y x' as a matrix [3, 3] with these columns; raises ValueError when it is not a right-handed frame."""
     words = text.split()
-    if len(words) != 3 or any(word.lstrip("-") not in _AXES or word.count("-") > 1 for word in words):
-        return None
-    matrix = np.array([np.array(_AXES[word[-1]]) * (-1 if word[0] == "-" else 1) for word in words], dtype=float).T
-    return matrix if np.isclose(np.linalg.det(matrix), 1.0) else None
+    if len(words) == 3 and all(re.fullmatch("-?[xyz]", word) for word in words):
+        matrix = np.array([np.array(_AXES[word[-1]]) * (-1.0 if word[0] == "-" else 1.0) for word in words]).T
+        if np.isclose(np.linalg.det(matrix), 1.0):
+            return matrix
+    raise ValueError(f"needs three different axes forward, left, up, right-handed, as in 'z x y', not {text!r}")

@@ -33,6 +33,7 @@ REST_SPEED = 0.4  # m/s
 REST_BAND = 0.06  # m above the foot's lowest 10 %
 MIN_REST = 5  # frames
 MAX_DRIFT = 0.15  # m, more is terrain
+KNOT = 0.5  # s, a longer rest tells the floor more than once
 ELBOW, MAX_STRAIGHTENED = np.radians(10.0), np.radians(25.0)
 HEEL, TOE = np.array([-0.0435, 0.0, -0.05]), np.array([0.1335, 0.0, -0.05])
 """Edges of the sole in the foot's frame, m."""
@@ -124,10 +125,10 @@ def _torso(capture: Capture) -> np.ndarray:
 
 def _levelled(head: np.ndarray, remarks: list[str]) -> np.ndarray:
     """Axes [T, 3, 3] of the head turned about its left axis until it looks neither up nor down in the median."""
-    pitch = -float(np.median(np.arcsin(np.clip(head[:, 2, 0], -1.0, 1.0))))
-    remarks.append(f"head levelled by {np.degrees(pitch):+.0f}° of pitch")
-    c, s = np.cos(pitch), np.sin(pitch)
-    return head @ np.array([[c, 0.0, -s], [0.0, 1.0, 0.0], [s, 0.0, c]])
+    up = float(np.median(np.arcsin(np.clip(head[:, 2, 0], -1.0, 1.0))))
+    remarks.append(f"the head looked {np.degrees(up):.0f}° up in the median: levelled")
+    c, s = np.cos(up), np.sin(up)
+    return head @ np.array([[c, 0.0, s], [0.0, 1.0, 0.0], [-s, 0.0, c]])
 
 
 def _shortest(start: np.ndarray, end: np.ndarray) -> np.ndarray:
@@ -214,7 +215,7 @@ def _upper_body(capture: Capture, pelvis: np.ndarray, trunk: np.ndarray, straigh
 
 
 def _reach(capture: Capture, remarks: list[str]) -> float:
-    """From hip to ankle when the leg is straightest (98 % of the time it is less), m: what our leg is to be equal to."""
+    """From hip to ankle when the leg is straightest (98 % of the time it is less), m: our leg stands for that."""
     ways = [np.linalg.norm(capture.point(f"{s}_hip") - capture.point(f"{s}_ankle"), axis=1) for s in SIDES]
     straightest = float(np.percentile(np.concatenate(ways), 98))
     remarks.append(f"the straightest leg is {straightest / capture.leg:.3f} of thigh and shin: taken as straight")
@@ -250,9 +251,10 @@ def _floor(soles: np.ndarray, rate: float, flat: bool, remarks: list[str]) -> np
     level = float(np.median(height[rest]))
     rests = rest & (np.abs(height - level) < REST_BAND)
     knots = [
-        (0.5 * (first + last - 1), float(np.median(height[first:last, p])))
+        (float(part.mean()), float(np.median(height[part, p])))
         for p in range(4)
         for first, last in runs(rests[:, p])
+        for part in np.array_split(np.arange(first, last), max(1, round((last - first) / (KNOT * rate))))
     ]
     if not flat or not knots or np.ptp([z for _, z in knots]) > MAX_DRIFT:
         return np.full(len(soles), level)
