@@ -87,8 +87,7 @@ def by_family(imported: dict[str, dict]) -> dict[str, dict]:
                 body: _weighted([member["error_cm"][body] for member in members], seconds)
                 for body in members[0]["error_cm"]
             },
-            "units": sorted({f"{m['found']['unit_to_m']} m, {m['found']['unit'].partition(':')[0]}, up {m['found']['up']}"
-                             for m in members}),
+            "units": sorted({_units(member["found"]) for member in members}),
         } | {
             key: _weighted([member[key] for member in members], weights)
             for key, weights in (
@@ -99,6 +98,11 @@ def by_family(imported: dict[str, dict]) -> dict[str, dict]:
             )
         }  # fmt: skip
     return found
+
+
+def _units(found: dict[str, str | float]) -> str:
+    unit = str(found["unit"]).partition(":")[0]
+    return f"{found['unit_to_m']} m ({unit}), up {found['up']}"
 
 
 def _weighted(values: list[float | None], weights: list[float]) -> float | None:

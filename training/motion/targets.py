@@ -33,6 +33,8 @@ REST_SPEED = 0.4  # m/s
 REST_BAND = 0.06  # m above the foot's lowest 10 %
 MIN_REST = 5  # frames
 MAX_DRIFT = 0.15  # m, more is terrain
+KNOT = 0.5  # s, a longer rest tells the floor more than once
+ELBOW, MAX_STRAIGHTENED = np.radians(10.0), np.radians(25.0)
 HEEL, TOE = np.array([-0.0435, 0.0, -0.05]), np.array([0.1335, 0.0, -0.05])
 """Edges of the sole in the foot's frame, m."""
 
@@ -67,14 +69,17 @@ class Targets:
     remarks: list[str] = field(default_factory=list)
 
 
-def aim(capture: Capture, flat: bool, level_head: bool = False) -> Targets:
+def aim(capture: Capture, flat: bool, level_head: bool = False, straighten: bool = False) -> Targets:
     """Targets of a (smoothed) capture.
 
     `flat` says that it was captured on one floor, which may be levelled; `level_head` that the head looks ahead on
-    average (some CMU subjects look 15 to 25° up by their markers, walking).
+    average (some CMU subjects look 15 to 25° up by their markers, walking); `straighten` that the straightest leg and
+    arm of the clip are as straight as a walker's (CMU's knees and elbows lie off the limb's line: 12 to 35° bent at
+    their straightest).
     """
-    scale = (_length("left_shin") + _length("left_foot")) / capture.leg
     remarks: list[str] = []
+    reach = _reach(capture, remarks) if straighten else capture.leg
+    scale = (_length("left_shin") + _length("left_foot")) / reach
     pelvis = 0.5 * scale * (capture.point("left_hip") + capture.point("right_hip"))
     trunk = capture.trunk.copy()
     trunk[:, 1] = _torso(capture)
@@ -96,7 +101,7 @@ def aim(capture: Capture, flat: bool, level_head: bool = False) -> Targets:
         scale=scale,
         pelvis=pelvis,
         trunk=trunk,
-        points=np.concatenate((_upper_body(capture, pelvis, trunk), hips, knees, ankles), axis=1),
+        points=np.concatenate((_upper_body(capture, pelvis, trunk, straighten), hips, knees, ankles), axis=1),
         unfitted=np.stack([capture.point(name) for name in JOINTS], axis=1) * scale - lower[:, None],
         feet=feet,
         soles=soles,
@@ -120,10 +125,10 @@ def _torso(capture: Capture) -> np.ndarray:
 
 def _levelled(head: np.ndarray, remarks: list[str]) -> np.ndarray:
     """Axes [T, 3, 3] of the head turned about its left axis until it looks neither up nor down in the median."""
-    pitch = -float(np.median(np.arcsin(np.clip(head[:, 2, 0], -1.0, 1.0))))
-    remarks.append(f"head levelled by {np.degrees(pitch):+.0f}° of pitch")
-    c, s = np.cos(pitch), np.sin(pitch)
-    return head @ np.array([[c, 0.0, -s], [0.0, 1.0, 0.0], [s, 0.0, c]])
+    up = float(np.median(np.arcsin(np.clip(head[:, 2, 0], -1.0, 1.0))))
+    remarks.append(f"the head looked {np.degrees(up):.0f}° up in the median: levelled")
+    c, s = np.cos(up), np.sin(up)
+    return head @ np.array([[c, 0.0, s], [0.0, 1.0, 0.0], [-s, 0.0, c]])
 
 
 def _shortest(start: np.ndarray, end: np.ndarray) -> np.ndarray:
@@ -194,7 +199,7 @@ def _soles(ankles: np.ndarray, feet: np.ndarray) -> np.ndarray:
     return edges.reshape(len(ankles), 4, 3)
 
 
-def _upper_body(capture: Capture, pelvis: np.ndarray, trunk: np.ndarray) -> np.ndarray:
+def _upper_body(capture: Capture, pelvis: np.ndarray, trunk: np.ndarray, straighten: bool) -> np.ndarray:
     """Neck, shoulders, elbows and wrists [T, 7, 3]: the source's directions at our lengths, from our pelvis up."""
     waist = pelvis + trunk[:, 0] @ _place("torso")
     shoulders = [waist + trunk[:, 1] @ _place(f"{side}_upper_arm") for side in SIDES]
@@ -203,10 +208,31 @@ def _upper_body(capture: Capture, pelvis: np.ndarray, trunk: np.ndarray) -> np.n
         for side, shoulder in zip(SIDES, shoulders, strict=True)
     ]
     wrists = [
-        elbow + _length(f"{side}_hand") * _direction(capture, f"{side}_elbow", f"{side}_wrist")
+        elbow + _length(f"{side}_hand") * _forearm(capture, side, straighten)
         for side, elbow in zip(SIDES, elbows, strict=True)
     ]
     return np.stack([waist + trunk[:, 1] @ _place("head"), *shoulders, *elbows, *wrists], axis=1)
+
+
+def _reach(capture: Capture, remarks: list[str]) -> float:
+    """From hip to ankle when the leg is straightest (98 % of the time it is less), m: our leg stands for that."""
+    ways = [np.linalg.norm(capture.point(f"{s}_hip") - capture.point(f"{s}_ankle"), axis=1) for s in SIDES]
+    straightest = float(np.percentile(np.concatenate(ways), 98))
+    remarks.append(f"the straightest leg is {straightest / capture.leg:.3f} of thigh and shin: taken as straight")
+    return min(straightest * 1.002, capture.leg)
+
+
+def _forearm(capture: Capture, side: str, straighten: bool) -> np.ndarray:
+    """Direction [T, 3] of the forearm, with `straighten` turned so that the straightest elbow is bent by 10°."""
+    upper = _direction(capture, f"{side}_shoulder", f"{side}_elbow")
+    lower = _direction(capture, f"{side}_elbow", f"{side}_wrist")
+    if not straighten:
+        return lower
+    bend = np.arccos(np.clip(np.sum(upper * lower, axis=1), -1.0, 1.0))
+    less = np.clip(np.percentile(bend, 5) - ELBOW, 0.0, MAX_STRAIGHTENED)
+    side_step = lower - np.cos(bend)[:, None] * upper
+    side_step /= np.maximum(np.linalg.norm(side_step, axis=1, keepdims=True), 1e-6)
+    return np.cos(bend - less)[:, None] * upper + np.sin(bend - less)[:, None] * side_step
 
 
 def _direction(capture: Capture, start: str, end: str) -> np.ndarray:
@@ -225,9 +251,10 @@ def _floor(soles: np.ndarray, rate: float, flat: bool, remarks: list[str]) -> np
     level = float(np.median(height[rest]))
     rests = rest & (np.abs(height - level) < REST_BAND)
     knots = [
-        (0.5 * (first + last - 1), float(np.median(height[first:last, p])))
+        (float(part.mean()), float(np.median(height[part, p])))
         for p in range(4)
         for first, last in runs(rests[:, p])
+        for part in np.array_split(np.arange(first, last), max(1, round((last - first) / (KNOT * rate))))
     ]
     if not flat or not knots or np.ptp([z for _, z in knots]) > MAX_DRIFT:
         return np.full(len(soles), level)
