@@ -12,7 +12,8 @@ About the apex the root is to follow the arc of a body in free fall,
     off = both soles higher than 1.2 cm, or |t| > T/2
 
 The arc's reward is dense, so that the first step towards a jump pays: rising on the toes. An episode that starts in the
-air (a sample of a jump's prior) gets the command whose arc it is on, which is how the way down is learned first.
+air or taking off (samples of a jump's prior, which are preferred) gets the command whose arc it is on: the way down is
+learned first, then the apex, then how to get there.
 """
 
 from __future__ import annotations
@@ -26,12 +27,13 @@ from runtime.character import CONTROL_HZ, DEFAULT_HEIGHT
 from runtime.task_goals import GRAVITY, HIGHEST_APEX, JUMP_LEAD, JUMP_TAIL, LOWEST_APEX
 from training import features
 from training.rows import Rows
-from training.tasks import Body
+from training.tasks import Body, StartStates
 from training.tasks.base import Goals
 from training.tasks.steering import Steering, SteeringConfig
 
 OFF_GROUND = 0.012  # m, as `training.motion.soles` has it
-AIRBORNE = 0.05  # m: an episode that starts with both soles this high is in a jump
+AIRBORNE = 0.05  # m: who has both soles this high is in a jump …
+TAKING_OFF = 0.8  # m/s: … and who rises this fast is about to be
 _SOLES = features.KEY_POINTS.index("right_heel")  # from here on the key points are the soles'
 
 
@@ -53,12 +55,15 @@ class JumpConfig:
     """rad; velocities turn by at most this, but for `new_direction_share` of them."""
     new_direction_share: float = 0.2
     """Share of velocities whose direction is uniform on the circle."""
+    flying_share: float = 0.3
+    """Share of episodes that start in the middle of a jump, where the prior makes such samples."""
 
 
 class Jump(Goals):
     """`training.tasks.Task`; goal [N, 6] = velocity x, y (m/s), facing x, y (unit), apex (m), countdown (s)."""
 
     name = "jump"
+    observation_names = (*Steering.observation_names, "commanded", "apex", "countdown", "arc")
     observation_mirror = (torch.arange(9), torch.tensor([1.0, -1.0, 1.0, -1.0, 1.0, 1.0, 1.0, 1.0, 1.0]))
     kept = ("goal", "left", "highest", "last_error")
 
@@ -71,9 +76,9 @@ class Jump(Goals):
             new_direction_share=config.new_direction_share,
         )  # fmt: skip
         self.steering = Steering(steering, envs, generator)
-        self.highest = torch.zeros(
-            envs, device=self.device
-        )  # m, of the root over standing, with both soles off the ground, this jump
+        self.starts = StartStates(preferred=_flying, own_share=config.flying_share)
+        # m, of the root over standing, with both soles off the ground, this jump
+        self.highest = torch.zeros(envs, device=self.device)
         self.last_error = torch.full_like(self.highest, HIGHEST_APEX)  # m, |apex had − apex wanted| of the last jump
 
     def reset(self, rows: Rows, body: Body) -> None:
@@ -85,7 +90,8 @@ class Jump(Goals):
         self._wait(rows)
         rising = rows.take(body.root_linear_velocity)[:, 2]
         apex = rows.take(body.root_position)[:, 2] - DEFAULT_HEIGHT + rising.clamp_min(0).square() / (2 * GRAVITY)
-        flying = (rows.take(_soles(body)) > AIRBORNE) & (apex > LOWEST_APEX) & (apex < HIGHEST_APEX)
+        flying = (rows.take(_soles(body)) > AIRBORNE) | (rising > TAKING_OFF)
+        flying &= (apex > LOWEST_APEX) & (apex < HIGHEST_APEX)
         commanded, countdown = self.goal[:, 4], self.goal[:, 5]
         rows.put(commanded, torch.where(flying, apex, rows.take(commanded)))
         arc = (rising / GRAVITY).clamp(-JUMP_TAIL, JUMP_LEAD)
@@ -148,6 +154,12 @@ class Jump(Goals):
         rows.fill(self.goal[:, 5], JUMP_LEAD)
         rows.fill(self.highest, 0.0)
         rows.put(self.left, self.steps(len(rows), self.config.wait))
+
+
+def _flying(windows: dict[str, Tensor]) -> Tensor:
+    """Mask [P] of start windows (`training.learning.starts.Starts`) that end in the air or taking off."""
+    soles = windows["key_points"][:, -1, _SOLES:, 2].amin(1)
+    return (soles > AIRBORNE) | (windows["qvel"][:, 2] > TAKING_OFF)
 
 
 def _soles(body: Body) -> Tensor:
