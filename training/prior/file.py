@@ -98,7 +98,7 @@ def save(path: Path, score: Score, config: PriorConfig, extra: dict[str, Any]) -
     noise = torch.randn(batch, len(schedule.LEVELS), features.WINDOW, len(features.WINDOW_NAMES))
     onnx_file.write(
         path, PriorGraph(score), (*states, noise), (*character.STATE_SHAPES, "noise"), ("error", "reward"),
-        {METADATA_KEY: metadata},
+        {METADATA_KEY: metadata}, half=True,
     )  # fmt: skip
     _verify(path, PriorGraph(score))
 
@@ -151,7 +151,8 @@ def load(path: Path | str) -> LoadedPrior:
 
 
 def _found(path: Path, held: dict[str, np.ndarray], name: str, like: Tensor) -> Tensor:
+    name = f"{name}.half" if f"{name}.half" in held else name
     if name not in held or held[name].shape != tuple(like.shape):
         shape = held[name].shape if name in held else "nothing"
         raise PriorFileError(f"{path}: initialiser {name}: expected shape {tuple(like.shape)}, found {shape}")
-    return torch.from_numpy(held[name].copy())
+    return torch.from_numpy(held[name].astype(like.numpy().dtype))

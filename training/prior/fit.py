@@ -11,13 +11,14 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
-from training import features
+from training import features, onnx_file
 from training.config import ConfigError, PriorConfig
 from training.motion import windows as motion_windows
 from training.motion.windows import Windows
@@ -65,11 +66,32 @@ def fit(
     flat = score.normalise(training.values)
     both = torch.cat((flat, score.normalise(motion_windows.mirror(training.values))))
     score.denoiser.fit(both, torch.cat((weights, weights)))
-    curve, best = _optimise(config, score, both, torch.cat((weights, weights)), held_out.values, generator, report)
+    latent = score.denoiser.encode(both)[:, : score.denoiser.trained].contiguous()
+    with _precision("medium"):  # products in bfloat16 where the machine has it: twice as fast, the curve the same
+        curve, best = _optimise(config, score, latent, torch.cat((weights, weights)), held_out.values, generator, report)
     score.denoiser.load_state_dict(best)
+    _round(score.denoiser)
     score.eval().requires_grad_(False)
     _set_reward(config, score, torch.cat((held_out.values, motion_windows.mirror(held_out.values))))
     return Fit(score, curve[-1][0], tuple(curve))
+
+
+@contextmanager
+def _precision(name: str) -> Iterator[None]:
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision(name)
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision(before)
+
+
+@torch.no_grad()
+def _round(model: nn.Module) -> None:
+    """Round weights to what the file keeps of them, before anything is calibrated by them."""
+    for values in (*model.parameters(), *model.buffers()):
+        if values.numel() >= onnx_file.HALF_FROM:
+            values.copy_(values.half().float())
 
 
 def _set_normaliser(score: Score, values: Tensor, weights: Tensor) -> None:
@@ -83,7 +105,7 @@ def _set_normaliser(score: Score, values: Tensor, weights: Tensor) -> None:
 
 
 def _optimise(
-    config: PriorConfig, score: Score, flat: Tensor, weights: Tensor, held_out: Tensor, generator: torch.Generator,
+    config: PriorConfig, score: Score, latent: Tensor, weights: Tensor, held_out: Tensor, generator: torch.Generator,
     report: Callable[[int, float, float], None],
 ) -> tuple[list[tuple[int, float, float]], dict[str, Tensor]]:  # fmt: skip
     """Run AdamW until patience runs out; the curve and the averaged weights with the least held-out error."""
@@ -94,7 +116,7 @@ def _optimise(
     least, kept, kept_at, curve, running = math.inf, copy.deepcopy(average.state_dict()), 0, [], 0.0
     for step in range(1, config.iterations + 1):
         picks = torch.multinomial(weights, config.batch, replacement=True, generator=generator)
-        loss = _loss(model, flat[picks], generator)
+        loss = _loss(model, latent[picks], generator)
         optimiser.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -114,12 +136,12 @@ def _optimise(
     return curve, kept
 
 
-def _loss(model: Denoiser, x: Tensor, generator: torch.Generator) -> Tensor:
-    """Mean of |ε̂(x_t, t) - ε|² for clean windows x [B, 580], each at a level of its own."""
-    t = torch.randint(schedule.STEPS, (len(x),), generator=generator)
-    noise = torch.randn(x.shape, generator=generator)
+def _loss(model: Denoiser, latent: Tensor, generator: torch.Generator) -> Tensor:
+    """Mean of |ε̂(y_t, t) - ε|² for clean latent windows [B, n], each at a level of its own; n what is trained."""
+    t = torch.randint(schedule.STEPS, (len(latent),), generator=generator)
+    noise = torch.randn(latent.shape, generator=generator)
     signal = schedule.alpha_bar()[t].unsqueeze(1)
-    return (model(schedule.add_noise(x, noise, signal), t) - noise).square().mean()
+    return (model.latent(schedule.add_noise(latent, noise, signal), t) - noise).square().mean()
 
 
 def _rate(progress: float) -> float:

@@ -128,12 +128,16 @@ def left_out(shipped: Calibration) -> dict[str, Calibration]:
     return {"all": shipped} | {name: replace(shipped, **change) for name, change in others.items()}
 
 
+def named(shipped: Calibration) -> tuple[Calibration, ...]:
+    """The combinations of `added` and `left_out`, each once."""
+    return tuple(dict.fromkeys((*added(shipped).values(), *left_out(shipped).values())))
+
+
 def combinations(shipped: Calibration) -> tuple[Calibration, ...]:
     """Every combination of remedies, each once, with the weight that `shipped` gives to statistics."""
     switches, weights = (False, True), (0.0, shipped.statistics_weight)
     every = product(switches, switches, CALM_WEIGHTS, (0.0, 0.5), weights)
-    named = (*added(shipped).values(), *left_out(shipped).values())
-    return tuple(dict.fromkeys((*(Calibration(*combination) for combination in every), *named)))
+    return tuple(dict.fromkeys((*(Calibration(*combination) for combination in every), *named(shipped))))
 
 
 def halves(group: Tensor, speed: Tensor) -> Tensor:
