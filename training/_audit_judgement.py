@@ -1,9 +1,9 @@
 """What a prior prefers, measured: the first half of `training.audit`. Private to it.
 
-    held-out windows ──> judged as they are and changed in many ways            (training.prior.changes, rollouts)
-                     ──> shares preferred, per level and for the reward         (training.prior.preference)
-                     ──> the same for rewards calibrated otherwise: remedies
-                     ──> the same by speed, so that nothing hides in the mean
+held-out windows ──> judged as they are and changed in many ways            (training.prior.changes, rollouts)
+                 ──> shares preferred, per level and for the reward         (training.prior.preference)
+                 ──> the same for rewards calibrated otherwise: remedies
+                 ──> the same by speed, so that nothing hides in the mean
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ def measure(
 
 
 def by_speed(score: Score, real: Judged, speed: Tensor, preferred: Mapping[str, Tensor]) -> dict[str, Any]:
-    """Quantiles of real windows' errors and rewards in each bin of root speed [N], and shares preferred to calm changes.
+    """Quantiles of real windows' errors and rewards per bin of root speed [N], and shares preferred to calm changes.
 
     `preferred` holds, per change, the share of draws in which each window was preferred [N].
     """

@@ -1,8 +1,8 @@
 """What a prior generates, measured: the second half of `training.audit`. Private to it.
 
-    samples ──> as they come, and projected to valid states (training.prior.projection)
-            ──> figures as bodies, faults, coverage, Fréchet distance, nearest training windows, first steps of physics
-    training data drawn as training draws it, held-out motion ──> the same figures, to read them against
+samples ──> as they come, and projected to valid states (training.prior.projection)
+        ──> figures as bodies, faults, coverage, Fréchet distance, nearest training windows, first steps of physics
+training data drawn as training draws it, held-out motion ──> the same figures, to read them against
 """
 
 from __future__ import annotations

@@ -38,6 +38,7 @@ from training.motion.dataset import Clip
 from training.motion.windows import Windows
 from training.prior import file, rollouts, schedule
 from training.prior.changes import CHANGES, Change
+from training.prior.data import sides
 from training.prior.file import LoadedPrior, PriorFileError
 from training.prior.score import Score
 
@@ -115,16 +116,14 @@ def _check(settings: AuditConfig) -> None:
 
 def prepare(loaded: LoadedPrior, clips: list[Clip], folder: str) -> Data:
     """Cut the windows; raises ConfigError when the dataset has no held-out or no training clips."""
-    sides = {side: [clip for clip in clips if clip.split == side] for side in ("train", "held_out")}
-    if missing := [side for side, members in sides.items() if not members]:
-        raise config.ConfigError(f"{folder}: expected clips on both sides of the split, found none {missing[0]}")
     settings = loaded.metadata["configuration"]
-    training = motion_windows.cut(sides["train"], settings["play_speeds"])
+    known, unknown = sides(clips, settings.get("held_out", "clips"), folder)
+    training = motion_windows.cut(known, settings["play_speeds"])
     return Data(
-        held_out=motion_windows.cut(sides["held_out"]),
-        groups=[clip.group for clip in sides["held_out"]],
+        held_out=motion_windows.cut(unknown),
+        groups=[clip.group for clip in unknown],
         training=training,
-        weights=motion_windows.balance(training, sides["train"], settings["balance"]),
+        weights=motion_windows.balance(training, known, settings["balance"]),
         known=pretrain.datasets(clips) == loaded.metadata["datasets"],
     )
 
@@ -154,6 +153,7 @@ def audit(settings: AuditConfig, loaded: LoadedPrior, data: Data, console: Conso
         "data": {
             "held_out_windows": len(data.held_out), "held_out_performances": len(set(data.groups)),
             "training_windows": len(data.training), "what_the_prior_was_made_of": data.known,
+            "held_out": loaded.metadata["configuration"].get("held_out", "clips"),
         },
         "settings": {"samples": settings.samples, "draws": settings.draws, "seed": settings.seed},
         "code_version": provenance.code_version(),

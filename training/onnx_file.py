@@ -26,8 +26,8 @@ def write(
     """Trace `graph` with a dynamic first axis, attach JSON metadata, and write one file.
 
     With `half`, weights that are exact in half precision are kept so, at half the size, and cast when the file is
-    loaded. Initialisers keep the names of the module's parameters and buffers (nothing is folded away), so that training can
-    rebuild the module from the file. The file appears whole or not at all.
+    loaded. Initialisers keep the names of the module's parameters and buffers (nothing is folded away), so that
+    training can rebuild the module from the file. The file appears whole or not at all.
     """
     batch = torch.export.Dim("batch", min=1, max=2**20)
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
@@ -58,7 +58,11 @@ def _halve(graph: onnx.GraphProto) -> None:
     casts = []
     for tensor in graph.initializer:
         values = numpy_helper.to_array(tensor)
-        if values.dtype != np.float32 or values.size < HALF_FROM or not np.array_equal(values, values.astype(np.float16)):
+        if (
+            values.dtype != np.float32
+            or values.size < HALF_FROM
+            or not np.array_equal(values, values.astype(np.float16))
+        ):
             continue
         name = tensor.name
         tensor.CopyFrom(numpy_helper.from_array(values.astype(np.float16), f"{name}.half"))

@@ -23,6 +23,7 @@ from training.kinematics import Kinematics
 from training.prior import sampling
 from training.prior.projection import JOINT_LIMITS, Poses, Projector
 from training.prior.score import Score
+from training.prior.style import Styled
 from training.tasks import StartStates
 
 LARGEST_LIFT = 0.05  # m
@@ -107,8 +108,10 @@ class Starts:
     def _sample(self, count: int) -> Tensor:
         """Raw windows [count, 10, 58]."""
         size = features.WINDOW * len(features.WINDOW_NAMES)
-        flat = sampling.ddpm(self._score.denoiser, (count, size), self._generator)
-        return self._score.denormalise(flat)
+        denoiser = self._score.denoiser
+        if self._score.styles:
+            denoiser = Styled(denoiser, self._score.style.expand(count, -1))
+        return self._score.denormalise(sampling.ddpm(denoiser, (count, size), self._generator))
 
     def _repair(self, windows: Tensor) -> dict[str, Tensor]:
         """Turn raw windows into the valid ones among them."""

@@ -138,7 +138,10 @@ def find_up(points: np.ndarray, given: str | None) -> tuple[str, str]:
             f"the body lies on average along ({mean[0]:.2f}, {mean[1]:.2f}, {mean[2]:.2f}), which is no axis: give up=y "
             "or up=z"
         )
-    return f"{'-' if mean[axis] < 0 else '+'}{'xyz'[axis]}", f"heads above feet, {abs(mean[axis]):.2f} of the time's mean"
+    return (
+        f"{'-' if mean[axis] < 0 else '+'}{'xyz'[axis]}",
+        f"heads above feet, {abs(mean[axis]):.2f} of the time's mean",
+    )
 
 
 def _to_z_up(axis: str) -> np.ndarray:

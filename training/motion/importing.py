@@ -1,7 +1,7 @@
 """Files of any skeleton to motions of the humanoid: everything between a file and `cleaning`.
 
-    import_file ── bvh.read | smpl.read ── skeleton.find_map ── capture.import_posed
-                └─ per stretch without jumps: smoothing ── targets.aim ── retarget ── Take
+import_file ── bvh.read | smpl.read ── skeleton.find_map ── capture.import_posed
+            └─ per stretch without jumps: smoothing ── targets.aim ── retarget ── Take
 """
 
 from __future__ import annotations

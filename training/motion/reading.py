@@ -98,9 +98,7 @@ class Reading:
     """What made the file unreadable."""
 
 
-def read_all(
-    files: list[tuple[Source, Path]], data: Path, piece_seconds: float, workers: int
-) -> Iterator[Reading]:
+def read_all(files: list[tuple[Source, Path]], data: Path, piece_seconds: float, workers: int) -> Iterator[Reading]:
     """Read files in `workers` processes (1: in this one), in their order."""
     jobs = [(source, data, path, piece_seconds) for source, path in files]
     if workers <= 1:

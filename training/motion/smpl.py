@@ -50,7 +50,9 @@ MIN_WIDTH = 3 * len(NAMES)
 def _landmarks() -> dict[str, str]:
     joints = {"pelvis": "pelvis", "waist": "spine1", "torso": "spine3", "neck": "neck", "head": "head"}
     for side in ("left", "right"):
-        joints |= {f"{side}_{joint}": f"{side}_{joint}" for joint in ("hip", "knee", "ankle", "shoulder", "elbow", "wrist")}
+        joints |= {
+            f"{side}_{joint}": f"{side}_{joint}" for joint in ("hip", "knee", "ankle", "shoulder", "elbow", "wrist")
+        }
         joints[f"{side}_toe"] = f"{side}_foot"
     return joints
 
@@ -67,7 +69,9 @@ def read(path: Path) -> Posed:
             rate_name = "mocap_framerate" if "mocap_framerate" in data.files else "mocap_frame_rate"
             missing = {"poses", "trans", rate_name} - set(data.files)
             if missing:
-                raise DamagedFile(path, None, f"expected arrays poses, trans, mocap_framerate; missing {sorted(missing)}")
+                raise DamagedFile(
+                    path, None, f"expected arrays poses, trans, mocap_framerate; missing {sorted(missing)}"
+                )
             poses, place, rate = (np.asarray(data[name], dtype=np.float64) for name in ("poses", "trans", rate_name))
     except DamagedFile:
         raise
@@ -75,7 +79,9 @@ def read(path: Path) -> Posed:
         raise DamagedFile(path, None, f"cannot be read as npz: {error}") from error
     if poses.ndim != 2 or poses.shape[1] < MIN_WIDTH or place.shape != (len(poses), 3) or len(poses) < 2:
         raise DamagedFile(
-            path, None, f"expected poses [T > 1, {MIN_WIDTH} or more] and trans [T, 3], found {poses.shape}, {place.shape}"
+            path,
+            None,
+            f"expected poses [T > 1, {MIN_WIDTH} or more] and trans [T, 3], found {poses.shape}, {place.shape}",
         )
     if rate.size != 1 or not 1.0 <= float(rate) <= 1000.0:
         raise DamagedFile(path, None, f"a frame rate of {rate} Hz")

@@ -7,7 +7,6 @@ import torch
 from torch import Tensor
 
 from runtime import character
-from training import rotation
 
 
 class Clearance:

@@ -5,8 +5,8 @@ angles minimise, by damped Gauss-Newton steps on all legs of a batch at once,
 
     Σ_c w_c |corner_c(θ) - target_c|² + pull² · |θ - θ₀|²
 
-within the joints' limits. Four corners have twelve coordinates for seven angles: a target that a rigid foot or the leg's
-length does not allow is met as well as it can be.
+within the joints' limits. Four corners have twelve coordinates for seven angles: a target that a rigid foot or the
+leg's length does not allow is met as well as it can be.
 """
 
 from __future__ import annotations

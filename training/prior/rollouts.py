@@ -2,8 +2,8 @@
 
 The changes of training/prior/changes.py are gross or made by formula. What a prior must tell from real motion in
 practice is what a policy does half-way: shuffles, leans, falls. This records such motion once, from an exported
-controller run through `runtime` on the random goals of an evaluation, the longest stretches between falls as one
-motion file each; the audit then asks of each real window whether it is preferred to a policy's window of about the same speed.
+controller run through `runtime` on the random goals of an evaluation, the longest stretches between falls as one motion
+file each; the audit then asks of each real window whether it is preferred to a policy's window of about the same speed.
 """
 
 from __future__ import annotations

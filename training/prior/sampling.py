@@ -10,11 +10,8 @@ from training.prior.denoiser import Denoiser
 
 
 @torch.no_grad()
-def ddpm(
-    denoiser: Denoiser, shape: tuple[int, int], generator: torch.Generator, clip: float = 8.0,
-    style: Tensor | None = None,
-) -> Tensor:  # fmt: skip
-    """Sample `shape` = [B, 580] normalised windows by all 50 ancestral steps, of `style` [B, S] where given.
+def ddpm(denoiser: Denoiser, shape: tuple[int, int], generator: torch.Generator, clip: float = 8.0) -> Tensor:
+    """Sample `shape` = [B, 580] normalised windows by all 50 ancestral steps.
 
     The predicted clean window is clipped to ±`clip` latent standard deviations before each step, which only binds on
     the first few, where √ᾱ is almost zero. With the posterior's variance 50 steps make samples a little calmer than
@@ -24,7 +21,7 @@ def ddpm(
     bound = clip * denoiser.latent_std
     x = torch.randn(shape, generator=generator, device=generator.device)
     for t in reversed(range(schedule.STEPS)):
-        noise = denoiser.latent(x, torch.full((len(x),), t, device=x.device), style)
+        noise = denoiser.latent(x, torch.full((len(x),), t, device=x.device))
         clean = _clean(x, noise, signal[t]).clamp(-bound, bound)
         if t == 0:
             return denoiser.decode(clean)
