@@ -32,7 +32,10 @@ class Goal(Protocol):
     """What `World` needs of a goal.
 
     A goal that changes by itself as time passes (a jump counts down, a ball flies on) also has
-    `after(seconds: float) -> Goal`: what is left of it that much later.
+    `after(seconds: float) -> Goal`: what is left of it that much later; a `World` asks once a control step.
+
+    A goal that can be said to be reached has a static `reached(states, goals) -> [B] bool`, for the states of B
+    characters and their goals [B, G]; a `World` asks ten times a second and makes a `GoalReached` event of it.
     """
 
     task: ClassVar[str]

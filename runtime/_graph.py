@@ -33,13 +33,18 @@ OPERATORS = frozenset(
     Erf Exp Expand EyeLike Flatten Floor Gather GatherElements GatherND Gelu Gemm Greater GreaterOrEqual
     GroupNormalization HardSigmoid HardSwish Hardmax Identity InstanceNormalization IsInf IsNaN LayerNormalization
     LeakyRelu Less LessOrEqual Log LogSoftmax MatMul Max Mean Min Mish Mod Mul Neg NonZero Not OneHot Or PRelu Pad Pow
-    QuickGelu RMSNormalization Range Reciprocal ReduceL1 ReduceL2 ReduceLogSum ReduceLogSumExp ReduceMax ReduceMean
+    RMSNormalization Range Reciprocal ReduceL1 ReduceL2 ReduceLogSum ReduceLogSumExp ReduceMax ReduceMean
     ReduceMin ReduceProd ReduceSum ReduceSumSquare Relu Reshape Round ScatterElements ScatterND Selu SequenceAt
     SequenceConstruct SequenceLength Shape Shrink Sigmoid Sign Sin Sinh Size Slice Softmax Softplus Softsign Split
     SplitToSequence Sqrt Squeeze Sub Sum Swish Tan Tanh Tile TopK Transpose Trilu Unsqueeze Where Xor
     """.split()
 )
 """Operators of the default domain that a graph may use: deterministic, one pass, no subgraph."""
+_OPTIONAL_FROM = {
+    "Clip": 1, "Gemm": 2, "LayerNormalization": 2, "Pad": 2, "Slice": 3, "Split": 1, "SplitToSequence": 1, "Squeeze": 1,
+    "Trilu": 1, **{operator: 1 for operator in OPERATORS if operator.startswith("Reduce")},
+}  # fmt: skip
+"""The first input that may be left out by an empty name; ONNX Runtime 1.31 does not look and reads address 0."""
 
 
 @dataclass
@@ -111,18 +116,22 @@ def _read_graph(graph: memoryview, summary: Summary, budget: Budget) -> None:
 
 
 def _read_node(node: memoryview, summary: Summary, budget: Budget) -> None:
-    operator, domain, inputs = "", "", 0
+    operator, domain = "", ""
+    inputs: list[str] = []
     for number, value in read_fields(node, budget):
         if number == 5:
             _read_attribute(message(value), summary, budget)
             continue
         word = text(value) if number in (1, 2, 3, 4, 7) else ""  # ONNX Runtime trips over names that are no text
-        inputs += number == 1
+        if number == 1:
+            inputs.append(word)
         operator = word if number == 4 else operator
         domain = word if number == 7 else domain
     if domain not in _DOMAINS or operator not in OPERATORS:
         summary.foreign.add(f"{domain}.{operator}"[:100] if domain else operator[:100] or "one without a name")
-    if operator == "Einsum" and inputs > 2:  # of two it is a matrix product; of more its cost has no bound
+    if "" in inputs[: _OPTIONAL_FROM.get(operator, len(inputs))]:
+        summary.faults.append(f"an operator {operator[:100]} without one of its inputs")
+    if operator == "Einsum" and len(inputs) > 2:  # of two it is a matrix product; of more its cost has no bound
         summary.faults.append("an Einsum of more than two tensors")
 
 

@@ -1,94 +1,82 @@
-"""The physics and control of a world, without its clocks: one model, its state, and who acts in it. Private.
+"""The physics of a world, without its clocks: one model, its state, who is in it. Private.
 
-`World` and its `Character`s share one `Simulation`: a character's numbers lie in `data` at its slots. What belongs to
-which instant, and why mj_step2 comes before mj_step1, is told in world.py.
+`World`, its `Character`s and `Prop`s share one `Simulation`. What belongs to which instant, and why mj_step2 comes
+before mj_step1, is told in world.py; how a scene is compiled in _scene.py, what happens at the beginning of a control
+step in _conduct.py, what others may see in _frame.py.
 
-Compiling a scene of n characters takes time that grows with n (0.2 s for 60), so that added characters wait until
-somebody looks at `model` or `data`: a hundred added in a row are compiled once.
+Compiling a scene of n characters takes time that grows with n (0.3 s for a hundred), so that what is added waits until
+somebody looks at `model` or `data`: a hundred added in a row are compiled once. What was there before goes on
+undisturbed: its positions, velocities, solver's warm start, servos and forces are copied by name.
+
+    run ─┬─ Conductor.control_step
+         └─ _physics ── _integrate (mj_step2, mj_step, mj_step1) ── _recovery.recover where numbers broke
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+import threading
+import time as clock
+import warnings
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
 import mujoco
 import numpy as np
 
-from runtime.character import (
-    BODIES,
-    CONTROL_HZ,
-    DEFAULT_POSE,
-    PHYSICS_HZ,
-    Slots,
-    add_character,
-    read_state,
-    scene_spec,
-)
+from runtime import _recovery
+from runtime._conduct import Conductor
+from runtime._control import NB, NQ, NU, NV
+from runtime._frame import Frame
+from runtime._recovery import SimulationError
+from runtime._scene import Layout, PropSlots, find_characters, find_props, set_touching
+from runtime._watch import Watch
+from runtime.character import CONTROL_HZ, PHYSICS_HZ, Slots
 
 if TYPE_CHECKING:
     from runtime._character import Character
     from runtime.controller import Controller
+    from runtime.events import Event
+    from runtime.props import Obstacle, Prop
+    from runtime.replay import Recorder
+
+__all__ = ["PHYSICS_STEPS", "STATE", "Simulation", "SimulationError"]
 
 PHYSICS_STEPS = PHYSICS_HZ // CONTROL_HZ
 """Physics steps in a control step; the rates divide without rest."""
-NQ, NV, NB = 7 + len(DEFAULT_POSE), 6 + len(DEFAULT_POSE), len(BODIES)
-"""How many positions, velocities and bodies a character has."""
-MAX_SPEED_SQUARED = 1e12  # summed squares of all velocities, SI: beyond is no motion but a broken simulation
-
-_GATHERED = Slots(qpos=0, dof=0, ctrl=0, body=0)  # where a character lies in arrays gathered for it alone
-
-
-class SimulationError(Exception):
-    """A network or the physics gave numbers that are not finite. `World.reset` makes the world usable again."""
-
-
-class ControlGroup:
-    """The characters that share a controller: their states are gathered, acted on and answered in one batch."""
-
-    def __init__(self, controller: Controller, characters: Sequence[Character]) -> None:
-        """Note where the characters' numbers lie and what their goals are."""
-        self.controller = controller
-        self.characters = tuple(characters)
-        self.rows = {character: row for row, character in enumerate(characters)}
-        self.goals = np.stack([character.goal_vector() for character in characters])  # [N, G]
-        slots = [character.slots for character in characters]
-        self._qpos = np.array([np.arange(slot.qpos, slot.qpos + NQ) for slot in slots])  # [N, 35] indices
-        self._qvel = np.array([np.arange(slot.dof, slot.dof + NV) for slot in slots])  # [N, 34]
-        self._body = np.array([np.arange(slot.body, slot.body + NB) for slot in slots])  # [N, 15]
-        self._ctrl = np.array([np.arange(slot.ctrl, slot.ctrl + len(DEFAULT_POSE)) for slot in slots])  # [N, 28]
-
-    def act(self, data: mujoco.MjData) -> None:
-        """Write the joint targets of its characters into `data.ctrl`.
-
-        Raises:
-            SimulationError: one is not finite.
-        """
-        qpos, qvel = data.qpos[self._qpos], data.qvel[self._qvel]
-        state = read_state(qpos, qvel, data.xpos[self._body], data.xquat[self._body], _GATHERED)
-        targets = self.controller.act(state, self.goals)  # [N, 28] rad
-        if not np.isfinite(targets).all():
-            bad = np.flatnonzero(~np.isfinite(targets).all(axis=1))
-            names = ", ".join(self.characters[row].name for row in bad)
-            path = self.controller.path
-            raise SimulationError(f"{names}: joint targets of {path} are not finite at {data.time:.3f} s")
-        data.ctrl[self._ctrl] = targets
+STATE = int(mujoco.mjtState.mjSTATE_INTEGRATION)
+"""What must be kept of MjData so that it goes on bit for bit."""
+MAX_EVENTS = 10_000  # kept for `World.events`; the oldest go first
 
 
 class Simulation:
-    """Ground, characters and their controllers; it makes physics steps when told to."""
+    """Ground, characters, props and their controllers; it makes physics steps when told to."""
 
-    def __init__(self) -> None:
-        """Make flat ground with nobody on it."""
-        self._spec = scene_spec()
-        # MuJoCo would silently start over when a number is not finite; here that is a SimulationError.
-        self._spec.option.disableflags |= mujoco.mjtDisableBit.mjDSBL_AUTORESET
-        self._model: mujoco.MjModel = self._spec.compile()
-        self._data = mujoco.MjData(self._model)
+    def __init__(self, load: Callable[[Any], Controller | None], fade: float, on_error: str) -> None:
+        """Make flat ground with nobody on it. `load` makes controllers of paths."""
+        self.load, self.fade, self.on_error = load, fade, on_error
+        self.lock = threading.RLock()
+        self.control_spent = 0.0  # s of wall time since the start, in `_control`
         self.characters: list[Character] = []
-        self._added: list[Character] = []  # not compiled yet
-        self._groups: list[ControlGroup] = []
+        self.props: dict[str, Prop] = {}
+        self.obstacles: dict[str, Obstacle] = {}
+        self.prop_bodies = 0  # that stand by or are in use
+        self.edits = 0  # how often the scene was changed by other than physics and control
+        self.recorder: Recorder | None = None
+        self.watch, self.conductor = Watch(), Conductor(self)
+        self.unheard: deque[Event] = deque(maxlen=MAX_EVENTS)
+        self.fresh: deque[Event] = deque(maxlen=MAX_EVENTS)  # of the call under way, for those who listen
+        self.steps, self.alpha = 0, 0.0
+        self.pushes: deque[tuple[Character | Prop, int, np.ndarray]] = deque()  # of the next control step: N·s
+        self.pushed: list[tuple[Character | Prop, int]] = []  # whose bodies are pushed in this control step
+        self._control_events: list[Event] = []
+        self._slots: dict[str, Slots] = {}
+        self._prop_slots: tuple[PropSlots, ...] = ()
+        self._stale = False
+        self._adopt(Layout().compile())
         self.reset()
+
+    # --- what is there -----------------------------------------------------------------------------------------
 
     @property
     def model(self) -> mujoco.MjModel:
@@ -102,103 +90,306 @@ class Simulation:
         self.compile()
         return self._data
 
-    def reset(self) -> None:
-        """Put all characters where they were last put and the physics step count at zero."""
-        mujoco.mj_resetData(self.model, self.data)
-        self.steps = 0
-        self.alpha = 0.0  # share of the next physics step that real time has covered, kept by World
-        self._pending: list[tuple[int, np.ndarray]] = []  # pushes of the next control step: body, impulse N·s
-        self._pushed: list[int] = []  # bodies pushed in this control step
-        self.old_position, self.old_rotation = self.data.xpos.copy(), self.data.xquat.copy()
-        self.place(self.characters)
+    @property
+    def time(self) -> float:
+        """Simulated time, s."""
+        return self.steps / PHYSICS_HZ
 
-    def run(self, count: int) -> None:
-        """Make `count` physics steps, with control wherever a control step begins."""
+    def current(self) -> Frame:
+        """What was published last, or will be once what was added is compiled."""
+        if self._stale:
+            self.compile()
+        return self._frame
+
+    def slots_of(self, name: str) -> Slots:
+        """Where a character's numbers lie now."""
         self.compile()
-        while count > 0:
-            phase = self.steps % PHYSICS_STEPS
-            if phase == 0:
-                self._control()
-            steps = min(count, PHYSICS_STEPS - phase)
-            self._physics(steps)
-            count -= steps
+        return self._slots[name]
 
-    def _control(self) -> None:
-        """Begin a control step: end and begin pushes, let every controller act for its characters."""
-        if self._pushed:
-            self._data.xfrc_applied[self._pushed] = 0.0
-            self._pushed.clear()
-        for body, impulse in self._pending:
-            self._data.xfrc_applied[body, :3] += impulse * CONTROL_HZ
-            self._pushed.append(body)
-        self._pending.clear()
-        for group in self._groups:
-            group.act(self._data)
+    def prop_slots_of(self, prop: Prop) -> PropSlots:
+        """Where a prop's numbers lie now."""
+        self.compile()
+        return self._prop_slots[prop.number]
 
-    def _physics(self, steps: int) -> None:
-        """Make physics steps from a state that mj_step1 has been run on to another such state."""
-        mujoco.mj_step2(self._model, self._data)
-        if steps > 1:
-            mujoco.mj_step(self._model, self._data, steps - 1)
-        np.copyto(self.old_position, self._data.xpos)  # body poses are one step behind here
-        np.copyto(self.old_rotation, self._data.xquat)
-        mujoco.mj_step1(self._model, self._data)
-        self.steps += steps
-        velocity = self._data.qvel
-        if not velocity.dot(velocity) < MAX_SPEED_SQUARED:  # true for NaN too
-            speeds = [velocity[c.slots.dof : c.slots.dof + NV] for c in self.characters]
-            bad = [c.name for c, v in zip(self.characters, speeds, strict=True) if not v @ v < MAX_SPEED_SQUARED]
-            raise SimulationError(f"{', '.join(bad)}: physics is not finite any more at {self._data.time:.3f} s")
+    def layout(self) -> Layout:
+        """What the scene is compiled from."""
+        names = tuple(character.name for character in self.characters)
+        return Layout(names, tuple(obstacle.box for obstacle in self.obstacles.values()), self.prop_bodies)
 
-    def add(self, character: Character) -> None:
-        """Take one more character into the scene."""
-        add_character(self._spec, f"{character.name}/")
-        self.characters.append(character)
-        self._added.append(character)
+    def edited(self) -> None:
+        """Note that the scene was changed by other than physics and control."""
+        self.edits += 1
+
+    def changed_layout(self) -> None:
+        """Have the scene compiled anew when somebody looks at it."""
+        self._stale = True
+        self.edited()
 
     def compile(self) -> None:
-        """Compile the scene anew if characters were added; the motion of the others goes on undisturbed."""
-        if not self._added:
+        """Compile the scene anew if its layout has changed; the motion of what stays goes on undisturbed."""
+        if not self._stale:
             return
-        added, self._added = self._added, []
-        self._model, self._data = self._spec.recompile(self._model, self._data)  # keeps state and applied forces
-        for character in self.characters:
-            character.locate(self._model)
-        self.place(added)
-        self.regroup()
+        with self.lock:
+            if not self._stale:
+                return
+            old, old_slots, old_props = self._data, self._slots, self._prop_slots
+            poses = self.old_position, self.old_rotation
+            self._adopt(self.layout().compile())
+            self._stale = False
+            self._data.time = old.time
+            for name, slots in self._slots.items():
+                if name in old_slots:
+                    _copy(old, old_slots[name], self._data, slots)
+                    self._keep_pose(poses, old_slots[name].body, slots.body, NB)
+            for prop in self.props.values():
+                prop.description.write(self._model, self._prop_slots[prop.number])
+                if prop.number < len(old_props):
+                    was, now = old_props[prop.number], self._prop_slots[prop.number]
+                    _copy_prop(old, was, self._data, now)
+                    self._keep_pose(poses, was.body, now.body, 1)
+            self._refresh_watch()
+            self.place([character for character in self.characters if character.name not in old_slots])
+
+    def _adopt(self, model: mujoco.MjModel) -> None:
+        """Work with another model from now on."""
+        self._model, self._data = model, mujoco.MjData(model)
+        names = [character.name for character in self.characters]
+        self._slots = find_characters(model, names)
+        self._prop_slots = find_props(model, self.prop_bodies)
+        self._good = np.empty(mujoco.mj_stateSize(model, STATE))  # the state before the last physics steps
+        self._velocity = self._data.qvel
+        self.old_position, self.old_rotation = self._data.xpos.copy(), self._data.xquat.copy()
+        self.conductor.regroup()
+
+    def _keep_pose(self, old: tuple[np.ndarray, np.ndarray], was: int, now: int, count: int) -> None:
+        """Take over from another scene where bodies were one physics step before."""
+        for array, before in zip((self.old_position, self.old_rotation), old, strict=True):
+            array[now : now + count] = before[was : was + count]
+
+    def _refresh_watch(self) -> None:
+        """Tell the watch who is who."""
+        props = [(prop.name, self._prop_slots[prop.number].geom) for prop in self.props.values()]
+        self.watch.look_at(self._model, self._slots, props, list(self.obstacles))
+
+    # --- changing it -------------------------------------------------------------------------------------------
+
+    def reset(self) -> None:
+        """Put everything where it was last put, take thrown balls away and set the physics step count to zero."""
+        self.compile()
+        mujoco.mj_resetData(self._model, self._data)
+        self.steps, self.alpha = 0, 0.0
+        self.pushes.clear()
+        self.pushed.clear()
+        self._control_events.clear()
+        for prop in list(self.props.values()):
+            if prop.placement is None:
+                self.remove_prop(prop)
+            else:
+                self._write_prop(self._prop_slots[prop.number], *prop.placement)
+        self.watch.clear()
+        self.place(self.characters)
 
     def place(self, characters: Sequence[Character]) -> None:
         """Put characters where they are to start; nothing of their earlier motion is left."""
-        bodies = {body for c in characters for body in range(c.slots.body, c.slots.body + NB)}
-        self._pending = [push for push in self._pending if push[0] not in bodies]
+        self.compile()
         for character in characters:
-            character.write_placement(self.data)
-        mujoco.mj_step1(self.model, self.data)
-        self.old_position = _with_rows(self.old_position, self.data.xpos, bodies)
-        self.old_rotation = _with_rows(self.old_rotation, self.data.xquat, bodies)
+            if character.placed is not None:  # one who has just come may have been pushed already
+                self._drop_pushes(character)
+            character.write_placement(self._data)
+            self.watch.forget(character.name)
+        self.conductor.regroup()
+        first = [self._slots[character.name].body for character in characters]
+        self.settle({body for start in first for body in range(start, start + NB)})
+        overlaps = self.watch.overlaps(self._data, {character.name for character in characters})
+        if overlaps:
+            message = f"put into each other: {', '.join(overlaps)}; they will be driven apart violently, or break down"
+            warnings.warn(message, stacklevel=4)
 
-    def push(self, body: int, impulse: np.ndarray) -> None:
-        """Push body `body` of the model by `impulse` [3] N·s, world frame, over the next control step."""
-        self._pending.append((body, impulse))
+    def settle(self, bodies: set[int] | None = None) -> None:
+        """Make positions, velocities and contacts of `data` agree after an edit, and publish.
 
-    def regroup(self) -> None:
-        """Sort the characters by controller again."""
-        members: dict[Controller, list[Character]] = {}
-        for character in self.characters:
-            if character.controller is not None:
-                members.setdefault(character.controller, []).append(character)
-        self._groups = [ControlGroup(controller, group) for controller, group in members.items()]
+        Args:
+            bodies: which have no motion to interpolate from where they were; None: all.
+        """
+        mujoco.mj_step1(self._model, self._data)
+        moved = list(range(self._model.nbody) if bodies is None else bodies)
+        self.old_position[moved], self.old_rotation[moved] = self._data.xpos[moved], self._data.xquat[moved]
+        self.edited()
+        self.publish()
 
-    def goal_changed(self, character: Character) -> None:
-        """Tell the network a character's goal from the next control step on."""
-        for group in self._groups:
-            if character in group.rows:
-                group.goals[group.rows[character]] = character.goal_vector()
+    def add_prop(self, prop: Prop, pose: np.ndarray, velocity: np.ndarray) -> None:
+        """Put a prop into the scene: pose [7] m and wxyz, velocity [3] m/s, not turning."""
+        taken = {other.number for other in self.props.values()}
+        prop.number = next(number for number in range(len(taken) + 1) if number not in taken)
+        if prop.number >= self.prop_bodies:
+            self.prop_bodies = max(4, 2 * self.prop_bodies)
+            self.changed_layout()
+        self.compile()
+        self.props[prop.name] = prop
+        slots = self._prop_slots[prop.number]
+        prop.description.write(self._model, slots)
+        self._write_prop(slots, pose, velocity)
+        self._refresh_watch()
+
+    def remove_prop(self, prop: Prop) -> None:
+        """Take a prop out of the scene: its body stands by again."""
+        with self.lock:
+            if self.props.pop(prop.name, None) is None:
+                return
+            self._drop_pushes(prop)
+            slots = self.prop_slots_of(prop)
+            set_touching(self._model, slots, False)
+            self._write_prop(slots, self._model.qpos0[slots.qpos : slots.qpos + 7], np.zeros(3))
+            self.watch.forget(prop.name)
+            self._refresh_watch()
+
+    def remove_character(self, character: Character) -> None:
+        """Take a character out of the scene."""
+        self.characters.remove(character)
+        self._drop_pushes(character)
+        self.watch.forget(character.name)
+        character.directing = None
+
+    def rebuild_props(self) -> None:
+        """Give all bodies for props the shape and touch that they have now, after a restore."""
+        self.compile()
+        for slots in self._prop_slots:
+            set_touching(self._model, slots, False)
+        for prop in self.props.values():
+            prop.description.write(self._model, self._prop_slots[prop.number])
+        self._refresh_watch()
+
+    def _write_prop(self, slots: PropSlots, pose: np.ndarray, velocity: np.ndarray) -> None:
+        self._data.qpos[slots.qpos : slots.qpos + 7] = pose
+        for array in (self._data.qvel, self._data.qacc_warmstart):
+            array[slots.dof : slots.dof + 6] = 0.0
+        self._data.qvel[slots.dof : slots.dof + 3] = velocity
+        self._data.xfrc_applied[slots.body] = 0.0
+        self.settle({slots.body})
+
+    def push(self, thing: Character | Prop, part: int, impulse: np.ndarray) -> None:
+        """Push a body by `impulse` [3] N·s, world frame, over the next control step; from any thread."""
+        self.pushes.append((thing, part, impulse))
+
+    def happened(self, event: Event) -> None:
+        """Keep an event for those who ask and those who listen."""
+        self._control_events.append(event)
+        self.unheard.append(event)
+        self.fresh.append(event)
+
+    # --- stepping it -------------------------------------------------------------------------------------------
+
+    def run(self, count: int) -> None:
+        """Make `count` physics steps, with control wherever a control step begins, and publish."""
+        self.compile()
+        try:
+            while count > 0:
+                phase = self.steps % PHYSICS_STEPS
+                if phase == 0:
+                    start = clock.perf_counter()
+                    self._control()
+                    self.control_spent += clock.perf_counter() - start
+                steps = min(count, PHYSICS_STEPS - phase)
+                self._physics(steps)
+                count -= steps
+        finally:
+            self.publish()
+
+    def play(self, count: int) -> None:
+        """Make `count` physics steps without control: joint targets and forces are those in `data`. For a replay."""
+        self.compile()
+        while count > 0:
+            steps = min(count, PHYSICS_STEPS - self.steps % PHYSICS_STEPS)
+            self._physics(steps)
+            count -= steps
+        self._control_events.clear()
+        self.publish()
+
+    def publish(self) -> None:
+        """Let others see this instant."""
+        data = self._data
+        self._frame = Frame(
+            self.steps, self.alpha, self._slots, self._prop_slots, data.qpos.copy(), data.qvel.copy(), data.ctrl.copy(),
+            data.xpos.copy(), data.xquat.copy(), self.old_position.copy(), self.old_rotation.copy(),
+        )  # fmt: skip
+
+    def _control(self) -> None:
+        """Begin a control step: end and begin pushes, let everybody be asked, directed and moved."""
+        for thing, part in self.pushed:
+            self._data.xfrc_applied[self._body_of(thing) + part] = 0.0
+        self.pushed.clear()
+        while self.pushes:
+            thing, part, impulse = self.pushes.popleft()
+            self._data.xfrc_applied[self._body_of(thing) + part, :3] += impulse * CONTROL_HZ
+            self.pushed.append((thing, part))
+        happened, self._control_events = self._control_events, []
+        self.conductor.control_step(self._data, self.steps, happened)
+        if self.recorder is not None:
+            self.recorder.control_step(self._data, sorted({self._body_of(thing) + part for thing, part in self.pushed}))
+
+    def _body_of(self, thing: Character | Prop) -> int:
+        """The first of a character's bodies, or a prop's."""
+        slots = self._slots.get(thing.name)
+        return self.prop_slots_of(self.props[thing.name]).body if slots is None else slots.body
+
+    def _drop_pushes(self, thing: Character | Prop) -> None:
+        """Forget the pushes that a thing gets and was to get."""
+        self.pushed = [pushed for pushed in self.pushed if pushed[0] is not thing]
+        for _ in range(len(self.pushes)):  # pushes that come in meanwhile are left alone
+            push = self.pushes.popleft()
+            if push[0] is not thing:
+                self.pushes.append(push)
+
+    def _physics(self, steps: int) -> None:
+        """Make physics steps within a control step; where numbers break, deal with whose they are and try again."""
+        if self.recorder is not None:
+            self.recorder.physics(self.edits)
+        mujoco.mj_getState(self._model, self._data, self._good, STATE)
+        self._integrate(steps)
+        if not self._velocity.dot(self._velocity) < _recovery.MAX_SPEED_SQUARED:  # true for NaN too
+            _recovery.recover(self, self._good, lambda: self._integrate(steps))
+        self.steps += steps
+        if self.steps % PHYSICS_STEPS == 0:
+            for event in self.watch.control_step(self._data, self.steps):
+                self.happened(event)
+
+    def _integrate(self, steps: int) -> None:
+        """Make physics steps from a state that mj_step1 has been run on to another such state."""
+        model, data = self._model, self._data
+        frozen = [character for character in self.characters if character.frozen]
+        one_by_one = steps if self.watch.looks_for_hits or frozen else 1
+        for step in range(one_by_one):
+            if step > 0:
+                mujoco.mj_step1(model, data)
+            mujoco.mj_step2(model, data)
+            if self.watch.looks_for_hits:
+                self.watch.physics_step(model, data, self.steps + step)
+            for character in frozen:
+                character.hold(data)
+        if steps > one_by_one:
+            mujoco.mj_step(model, data, steps - one_by_one)
+        np.copyto(self.old_position, data.xpos)  # body poses are one step behind here
+        np.copyto(self.old_rotation, data.xquat)
+        mujoco.mj_step1(model, data)
+
+    def fail(self, characters: Sequence[Character], props: Sequence[Prop], reason: str) -> None:
+        """Deal with a breakdown by the policy `on_error`, see _recovery.py."""
+        _recovery.fail(self, characters, props, reason)
 
 
-def _with_rows(old: np.ndarray, new: np.ndarray, rows: set[int]) -> np.ndarray:
-    """Return a copy of `new` that keeps the rows of `old`, except `rows` and those that `old` does not have."""
-    merged = new.copy()
-    kept = [row for row in range(len(old)) if row not in rows]
-    merged[kept] = old[kept]
-    return merged
+def _copy(old: mujoco.MjData, was: Slots, new: mujoco.MjData, now: Slots) -> None:
+    """Copy a character from one scene's state to another's."""
+    for field, start, to, count in (
+        ("qpos", was.qpos, now.qpos, NQ), ("qvel", was.dof, now.dof, NV), ("qacc_warmstart", was.dof, now.dof, NV),
+        ("ctrl", was.ctrl, now.ctrl, NU), ("xfrc_applied", was.body, now.body, NB),
+    ):  # fmt: skip
+        getattr(new, field)[to : to + count] = getattr(old, field)[start : start + count]
+
+
+def _copy_prop(old: mujoco.MjData, was: PropSlots, new: mujoco.MjData, now: PropSlots) -> None:
+    """Copy a prop from one scene's state to another's."""
+    for field, start, to, count in (
+        ("qpos", was.qpos, now.qpos, 7), ("qvel", was.dof, now.dof, 6), ("qacc_warmstart", was.dof, now.dof, 6),
+        ("xfrc_applied", was.body, now.body, 1),
+    ):  # fmt: skip
+        getattr(new, field)[to : to + count] = getattr(old, field)[start : start + count]

@@ -5,11 +5,13 @@ knows how a policy was trained. `Controller.load` trusts nothing: it checks the 
 outputs, and replays the self-test vectors that its exporter computed, before anyone may act with it.
 
     load ── _onnx.open_file ── contract.check_metadata ── _check_graph ── _check_self_test
-    act ── _Buffers: float32 arrays of one batch size, bound to the session; nothing is allocated but the result
+    act ── Batch: float32 arrays of one batch size, bound to the session; nothing is allocated but the result
+    World ── batch(size) ── Batch.inputs filled in place, Batch.run: nothing is allocated at all
 """
 
 from __future__ import annotations
 
+import hashlib
 import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -47,15 +49,20 @@ class Controller:
     """What it was trained to do; goals of this task may be given."""
     goal_schema: tuple[GoalEntry, ...]
     """The columns of the goal."""
+    sha256: str
+    """SHA-256 (hex) of the file it was loaded from."""
 
-    def __init__(self, path: Path, metadata: dict[str, Any], session: onnxruntime.InferenceSession) -> None:
+    def __init__(
+        self, path: Path, metadata: dict[str, Any], session: onnxruntime.InferenceSession, sha256: str = ""
+    ) -> None:
         """Wrap a session whose contract has been checked: call `load` instead."""
         self.path = path
+        self.sha256 = sha256
         self.metadata = metadata
         self.task = metadata["task"]
         self.goal_schema = SCHEMAS[self.task]
         self._session = session
-        self._buffers = _Buffers(session, 1, self.task)
+        self._batch = Batch(session, 1, self.task)
         self._lock = threading.Lock()
 
     @classmethod
@@ -74,7 +81,7 @@ class Controller:
         problems = check_metadata(metadata) + _check_graph(session, metadata)
         if problems:
             raise ControllerError(path, problems)
-        return cls(path, metadata, session)
+        return cls(path, metadata, session, hashlib.sha256(path.read_bytes()).hexdigest())
 
     def act(self, state: State, goal: np.ndarray) -> np.ndarray:
         """Return the joint targets of B characters: [B, 28] float32, rad, model order.
@@ -90,40 +97,57 @@ class Controller:
         """
         batch = len(goal)
         with self._lock:
-            if self._buffers.batch != batch:
-                self._buffers = _Buffers(self._session, batch, self.task)
-            return self._buffers.run(state, goal)
+            if self._batch.size != batch:
+                self._batch = self.batch(batch)
+            self._batch.fill(state, goal)
+            self._batch.run()
+            return self._batch.output.copy()
+
+    def batch(self, size: int) -> Batch:
+        """Return inputs and output of its own for `size` characters, to be filled and run again and again."""
+        return Batch(self._session, size, self.task)
 
     def __repr__(self) -> str:
         """Name the file and the task."""
         return f"Controller({str(self.path)!r}, task={self.task!r})"
 
 
-class _Buffers:
-    """The float32 inputs and the output of one batch size, bound to a session once."""
+class Batch:
+    """The float32 inputs and the output of one batch size, bound to a session once. For one thread at a time."""
 
-    def __init__(self, session: onnxruntime.InferenceSession, batch: int, task: str) -> None:
-        self.batch = batch
-        self._session = session
-        self._inputs = {name: np.zeros((batch, *shape), dtype=np.float32) for name, shape in input_shapes(task).items()}
-        self._output = np.zeros((batch, len(JOINTS)), dtype=np.float32)
+    size: int
+    """Characters in the batch, B."""
+    inputs: dict[str, np.ndarray]
+    """The fields of `State`, then `goal`, [B, ...] float32: write into them, then `run`."""
+    output: np.ndarray
+    """Joint targets [B, 28] float32, rad, of the last `run`."""
+
+    def __init__(self, session: onnxruntime.InferenceSession, size: int, task: str) -> None:
+        """Allocate and bind the arrays: call `Controller.batch` instead."""
+        self.size = size
+        self.inputs = {name: np.zeros((size, *shape), dtype=np.float32) for name, shape in input_shapes(task).items()}
+        self.output = np.zeros((size, len(JOINTS)), dtype=np.float32)
         self._binding = session.io_binding()
         bind = onnxruntime.OrtValue.ortvalue_from_numpy  # shares the array's memory
-        self._values = {name: bind(array) for name, array in self._inputs.items()}
+        self._values = {name: bind(array) for name, array in self.inputs.items()}
         for name, value in self._values.items():
             self._binding.bind_ortvalue_input(name, value)
-        self._values[OUTPUT] = bind(self._output)
+        self._values[OUTPUT] = bind(self.output)
         self._binding.bind_ortvalue_output(OUTPUT, self._values[OUTPUT])
+        self._run = session.run_with_iobinding
 
-    def run(self, state: State, goal: np.ndarray) -> np.ndarray:
+    def run(self) -> None:
+        """Run the network on `inputs`, into `output`."""
+        self._run(self._binding)
+
+    def fill(self, state: State, goal: np.ndarray) -> None:
+        """Copy states and goals into the inputs; raises ValueError where a shape is wrong."""
         for name in STATE_SHAPES:
             self._fill(name, getattr(state, name))
         self._fill("goal", goal)
-        self._session.run_with_iobinding(self._binding)
-        return self._output.copy()
 
     def _fill(self, name: str, value: np.ndarray) -> None:
-        target = self._inputs[name]
+        target = self.inputs[name]
         if value.shape != target.shape:  # no broadcasting: a lone state must not pass for a batch
             raise ValueError(f"{name}: expected shape {target.shape}, found {value.shape}")
         target[...] = value

@@ -3,13 +3,16 @@
 Every task has a schema, an ordered tuple of `GoalEntry`: the columns of a controller's input `goal`. A goal is a small
 frozen value (`Steering`) that checks itself when it is made and turns into such a vector by `vector()`. Goals are
 given in the world frame and SI units; a controller's graph brings them into the character's own frame.
+
+To add a task: its schema, its dataclass, a line in `SCHEMAS` and one in `goal_records.GOALS`. What else a goal's class
+may have is told at `Goal`.
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
@@ -27,6 +30,9 @@ from runtime.task_goals import (
     Skill,
     Speed,
 )
+
+if TYPE_CHECKING:
+    from runtime.character import State
 
 __all__ = [
     "MAX_SPEED", "SCHEMAS", "STEERING_SCHEMA", "Dodgeball", "Getup", "Goal", "GoalEntry", "GoalError", "Jump",
@@ -91,6 +97,24 @@ class Steering:
         object.__setattr__(self, "direction", finite("Steering.direction", self.direction))
         if self.facing is not None:
             object.__setattr__(self, "facing", finite("Steering.facing", self.facing))
+
+    @staticmethod
+    def reached(states: State, goals: np.ndarray) -> np.ndarray:
+        """Tell who travels within 15 % or 0.3 m/s of the wanted velocity and faces within 20° of the wanted facing.
+
+        Args:
+            states: of B characters.
+            goals: [B, 4].
+
+        Returns:
+            [B] bool.
+        """
+        error = np.hypot(*(states.root_linear_velocity[:, :2] - goals[:, :2]).T)  # m/s
+        slack = np.maximum(0.15 * np.hypot(goals[:, 0], goals[:, 1]), 0.3)
+        w, x, y, z = states.root_rotation.T
+        ahead = np.stack([1.0 - 2.0 * (y * y + z * z), 2.0 * (x * y + w * z)])  # the root's x axis, on the ground
+        cosine = (ahead * goals[:, 2:].T).sum(axis=0) / np.maximum(np.hypot(*ahead), 1e-9)
+        return (error <= slack) & (cosine >= math.cos(math.radians(20.0)))
 
     def vector(self) -> np.ndarray:
         """Return [4] float32: velocity x, y (m/s, world), facing x, y (unit vector, world)."""

@@ -13,14 +13,13 @@ size is checked against a bound before memory is taken.
 
 from __future__ import annotations
 
-import struct
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Self
 
-import msgpack
 import numpy as np
 
+from runtime import _records
 from runtime.character import BODIES, JOINT_NAMES
 
 __all__ = ["Motion", "RecordingError", "RecordingWriter", "load_motion", "save_motion"]
@@ -113,7 +112,7 @@ class RecordingWriter:
         _check_header(self.path, header)
         self._pending: list[dict[str, np.ndarray]] = []
         self._stream: BinaryIO = self.path.open("wb")
-        self._stream.write(MAGIC + _pack(header))
+        self._stream.write(MAGIC + _records.pack(header))
         self._stream.flush()
 
     def append(self, root_position: np.ndarray, root_rotation: np.ndarray, joint_position: np.ndarray) -> None:
@@ -135,7 +134,7 @@ class RecordingWriter:
             return
         joined = {field: np.concatenate([part[field] for part in self._pending]) for field in _FIELDS}
         chunk = {"frames": len(joined["root_position"])} | {field: value.tobytes() for field, value in joined.items()}
-        self._stream.write(_pack(chunk))
+        self._stream.write(_records.pack(chunk))
         self._stream.flush()
         self._pending.clear()
 
@@ -191,30 +190,12 @@ def load_motion(path: str | Path) -> Motion:
         raise RecordingError(path, "finite frames with unit root rotations", str(error)) from error
 
 
-def _pack(record: dict) -> bytes:
-    """One record: its length, then its msgpack bytes."""
-    payload: bytes = msgpack.Packer().pack(record)
-    return struct.pack("<I", len(payload)) + payload
-
-
 def _read_record(path: Path, stream: BinaryIO, what: str, limit: int) -> dict | None:
     """The next record, or None at the end of the file or at a torn tail."""
-    prefix = stream.read(4)
-    if len(prefix) < 4:
-        return None
-    (size,) = struct.unpack("<I", prefix)
-    if size > limit:
-        raise RecordingError(path, f"{what} of at most {limit} bytes", f"{size} bytes")
-    payload = stream.read(size)
-    if len(payload) < size:
-        return None
     try:
-        record = msgpack.unpackb(payload, max_map_len=16, max_array_len=256, max_ext_len=0)
-    except Exception as error:  # msgpack raises many types on bad bytes
-        raise RecordingError(path, f"{what} as msgpack", f"{type(error).__name__}: {error}") from error
-    if not isinstance(record, dict):
-        raise RecordingError(path, f"{what} as a map", type(record).__name__)
-    return record
+        return _records.read(stream, limit)
+    except _records.BadRecordError as error:
+        raise RecordingError(path, f"{what} {error.expected}", error.found) from error
 
 
 def _check_header(path: Path, header: dict) -> None:
@@ -241,7 +222,7 @@ def _check_header(path: Path, header: dict) -> None:
 def _read_chunk(path: Path, record: dict, index: int) -> dict[str, np.ndarray]:
     """The arrays of one chunk, their sizes checked against its frame count."""
     frames = record.get("frames")
-    if not isinstance(frames, int) or not 0 < frames <= MAX_CHUNK_BYTES // 4:
+    if type(frames) is not int or not 0 < frames <= MAX_CHUNK_BYTES // 4:
         raise RecordingError(path, f"chunk {index} with a positive frame count", f"{frames!r}")
     arrays = {}
     for field, width in _FIELDS.items():

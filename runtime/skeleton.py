@@ -49,7 +49,8 @@ class Skeleton:
     licence: str = ""
 
     def __post_init__(self) -> None:
-        positions = np.array(self.positions, dtype=np.float64)
+        with np.errstate(invalid="ignore"):  # a signalling NaN; every kind is refused below
+            positions = np.array(self.positions, dtype=np.float64)
         if not 0.0 < self.rate <= MAX_RATE:
             raise ValueError(f"rate {self.rate} Hz is not in (0, {MAX_RATE}]")
         if positions.ndim != 3 or positions.shape[1:] != (len(self.names), 3) or not 0 < len(positions) <= MAX_FRAMES:

@@ -10,11 +10,15 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
 from runtime._goal import GoalEntry, GoalError, clamped, finite
+from runtime.character import BODIES, FALLEN_HEAD, FALLEN_ROOT
+
+if TYPE_CHECKING:
+    from runtime.character import State
 
 FAR = 1000.0  # m from the world's origin: float32 still tells a tenth of a millimetre there
 MIN_SPEED, MAX_SPEED = 0.5, 5.0  # m/s
@@ -98,6 +102,12 @@ class Location:
         object.__setattr__(self, "x", clamped("Location.x", self.x, -FAR, FAR, "m"))
         object.__setattr__(self, "y", clamped("Location.y", self.y, -FAR, FAR, "m"))
 
+    @staticmethod
+    def reached(states: State, goals: np.ndarray) -> np.ndarray:
+        """Tell who is within 0.5 m of the point and slower than 0.5 m/s: states of B characters, goals [B, 2]."""
+        distance = np.hypot(*(states.root_position[:, :2] - goals).T)
+        return (distance < 0.5) & (np.hypot(*states.root_linear_velocity[:, :2].T) < 0.5)
+
     def vector(self) -> np.ndarray:
         """Return [2] float32: x, y (m, world)."""
         return _float32(self.x, self.y)
@@ -157,6 +167,12 @@ class Getup:
     """Get up from wherever one lies and stand; there is nothing to be said."""
 
     task: ClassVar[str] = "getup"
+
+    @staticmethod
+    def reached(states: State, goals: np.ndarray) -> np.ndarray:
+        """Tell who stands: head above 0.95 m, root above 0.55 m; states of B characters, goals [B, 0]."""
+        head = states.body_position[:, BODIES.index("head"), 2]
+        return (head > FALLEN_HEAD) & (states.root_position[:, 2] > FALLEN_ROOT)
 
     def vector(self) -> np.ndarray:
         """Return [0] float32."""

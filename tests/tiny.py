@@ -33,6 +33,7 @@ def write_controller(
     path: Path,
     weights: np.ndarray | None = None,
     *,
+    task: str = "steering",
     nan_above: float | None = None,
     edit_metadata: Callable[[dict], object] = lambda metadata: None,
     edit_model: Callable[[onnx.ModelProto], object] = lambda model: None,
@@ -41,13 +42,15 @@ def write_controller(
 
     Args:
         path: where to.
-        weights: [INPUT_SIZE, 28]; None is zeros, the default pose always.
+        weights: [INPUT_SIZE, 28] (another task's goal: as many rows as it has inputs); None is zeros: the default pose.
+        task: what it is for; with another one than steering, `nan_above` cannot be given.
         nan_above: goal velocity_x [m/s] above which the targets are NaN.
         edit_metadata: spoils the metadata before it is written.
         edit_model: spoils the finished model before it is written.
     """
-    shapes = input_shapes("steering")
-    weights = linear() if weights is None else weights.astype(np.float32)
+    shapes = input_shapes(task)
+    size = sum(int(np.prod(shape)) for shape in shapes.values())
+    weights = np.zeros((size, len(JOINT_NAMES)), np.float32) if weights is None else weights.astype(np.float32)
     joints = joints_metadata()
     low, high = (np.array([joint[key] for joint in joints], dtype=np.float32) for key in ("target_low", "target_high"))
     constants = {"weights": weights, "pose": DEFAULT_POSE.astype(np.float32), "low": low, "high": high}
@@ -72,12 +75,12 @@ def write_controller(
         ]
     model = _model(nodes, shapes, {"joint_target": (len(JOINT_NAMES),)}, constants)
     metadata = controller_metadata(
-        task="steering",
+        task=task,
         prior=None,
         datasets=[],
         training={"seed": 0, "samples": 0, "hours": 0.0, "hardware": "", "code_version": "", "configuration": {}},
         evaluation={},
-        self_test=[_self_test_vector(seed, weights, low, high) for seed in range(3)],
+        self_test=[_self_test_vector(seed, weights, low, high, shapes) for seed in range(3)],
     )
     edit_metadata(metadata)
     return _write(model, path, METADATA_KEY, metadata, edit_model)
@@ -120,10 +123,10 @@ def assert_states_equal(one: State, other: State, atol: float = 0.0) -> None:
         np.testing.assert_allclose(value, getattr(other, name), rtol=0.0, atol=atol, err_msg=name)
 
 
-def _self_test_vector(seed: int, weights: np.ndarray, low: np.ndarray, high: np.ndarray) -> dict:
+def _self_test_vector(seed: int, weights: np.ndarray, low: np.ndarray, high: np.ndarray, shapes: dict) -> dict:
     """Return what the graph should give for random inputs, computed by numpy."""
     rng = np.random.default_rng(seed)
-    inputs = {name: rng.standard_normal(shape) * 0.1 for name, shape in input_shapes("steering").items()}
+    inputs = {name: rng.standard_normal(shape) * 0.1 for name, shape in shapes.items()}
     x = np.concatenate([array.ravel() for array in inputs.values()])
     target = np.clip(DEFAULT_POSE + x @ weights.astype(np.float64), low, high)
     return {"inputs": {name: array.tolist() for name, array in inputs.items()}, "joint_target": target.tolist()}

@@ -35,18 +35,18 @@ def shipped_calibration(loaded: LoadedPrior) -> Calibration:
 
 
 def measure(
-    loaded: LoadedPrior, held_out: Windows, groups: list[str], changes: Mapping[str, Change], draws: int, seed: int,
-    every_remedy: bool, progress: Progress,
+    loaded: LoadedPrior, held_out: Windows, style: Tensor | None, groups: list[str], changes: Mapping[str, Change],
+    draws: int, seed: int, every_remedy: bool, progress: Progress,
 ) -> dict[str, Any]:  # fmt: skip
-    """Figures of all `changes` on held-out windows: {"preference", "remedies", "by_speed"}."""
+    """Figures of all `changes` on held-out windows of `style` [N, 2S]: {"preference", "remedies", "by_speed"}."""
     generator = torch.Generator().manual_seed(seed)
     windows, score = held_out.values, loaded.score
     bar = progress.add_task("real and changed windows", total=1 + len(changes))
-    real = preference.judge(score, windows, draws, seed)
+    real = preference.judge(score, windows, draws, seed, style)
     progress.advance(bar)
     changed = {}
     for name, change in changes.items():
-        changed[name] = preference.judge(score, change(windows, generator), draws, seed)
+        changed[name] = preference.judge(score, change(windows, generator), draws, seed, style)
         progress.advance(bar)
     table = {name: preference.compare(score, real, judged) for name, judged in changed.items()}
     shipped = shipped_calibration(loaded)

@@ -23,8 +23,11 @@ from training.prior import frechet, generated, sampling
 from training.prior.coverage import coverage
 from training.prior.projection import Poses, Projector, skate, soles
 from training.prior.score import Score
+from training.prior.style import Styled
+from training.tasks import StartStates
 
 SIMULATED = 512  # states
+COMPARED = 40_000  # training windows
 SETTLE_STEPS = 6  # control steps, .2 s
 JOLT = 2.0  # m/s: a root that changes speed by more within one control step was thrown
 SKATE_QUANTILE = 0.95
@@ -40,20 +43,26 @@ class Sets:
     """Training windows, as many as samples, drawn as training draws them: what a perfect generator would make."""
     held_out: Tensor
     training: Tensor
-    """All training windows."""
+    """All training windows, or where there are very many every k-th: neighbours are a thirtieth of a second apart."""
 
 
 def measure(
-    score: Score, held_out: Windows, training: Windows, weights: Tensor, count: int, generator: torch.Generator
-) -> dict[str, Any]:
-    """All figures of `count` samples of a prior: {"generated", "validity", "coverage", "starts"}."""
+    score: Score, held_out: Windows, training: Windows, weights: Tensor, count: int, generator: torch.Generator,
+    style: Tensor | None = None,
+) -> dict[str, Any]:  # fmt: skip
+    """All figures of `count` samples of a prior: {"generated", "validity", "coverage", "starts"}.
+
+    With `style` [N, 2S] of the training windows samples are of the styles of as many of those, drawn by `weights`.
+    """
     projector, size = Projector(), features.WINDOW * len(features.WINDOW_NAMES)
-    samples = score.denormalise(sampling.ddpm(score.denoiser, (count, size), generator))
+    picks = torch.multinomial(weights, count, replacement=True, generator=generator)
+    denoiser = score.denoiser if style is None else Styled(score.denoiser, style[picks])
+    samples = score.denormalise(sampling.ddpm(denoiser, (count, size), generator))
     start = time.perf_counter()
     poses = projector.project(samples)
     seconds = time.perf_counter() - start
-    picks = torch.multinomial(weights, count, replacement=count > len(weights), generator=generator)
-    sets = Sets(samples, poses.windows(), training.values[picks], held_out.values, training.values)
+    known = training.values[:: -(-len(training) // COMPARED)]
+    sets = Sets(samples, poses.windows(), training.values[picks], held_out.values, known)
     shown = {"samples": samples, "projected": sets.projected, "training": sets.alike, "held_out": sets.held_out}
     return {
         "generated": {name: generated.figures(values) for name, values in shown.items()},
@@ -105,7 +114,7 @@ def _coverage(sets: Sets, channel_std: Tensor) -> dict[str, Any]:
 def _starts(score: Score, count: int, held_out: Windows, generator: torch.Generator) -> dict[str, Any]:
     """Share of samples rejected as start states, and what physics makes of the others and of held-out motion."""
     try:
-        pool = Starts(score, count, generator, upright=False)
+        pool = Starts(score, count, generator, StartStates(upright=False))
     except RuntimeError:
         return {"rejected": None, "samples": None, "held_out": None}
     picks = torch.randint(len(held_out), (SIMULATED,), generator=generator)

@@ -1,145 +1,156 @@
-"""The episodes of an evaluation: which goals are given when, and how they are run through `runtime`. Private.
+"""The episodes of an evaluation, run through `runtime` one by one. Private to `training.evaluate`.
 
 Every episode has a `World` of its own, so that what happens in it depends on the controller, the seed and its number
-alone. It starts as every character in a world does: in the default pose, at rest, soles on the ground, and the
-controller acts from the first step on. (Held by its servos alone that pose slowly tips over backwards and falls after
-3.2 s, so that there is no standing to wait for.) After a fall the character starts again where the episode began and
-goes on with the goal in force.
+alone. Unless its trial says otherwise it starts as every character in a world does: in the default pose, at rest, soles
+on the ground, and the controller acts from the first step on. (Held by its servos alone that pose slowly tips over
+backwards and falls after 3.2 s, so that there is no standing to wait for.) After a fall the character starts again
+where the episode began and goes on with the goal in force, if the trial has restarts.
+
+A `Hardship` makes it harder: pushes, another friction, other masses, a controller that is heard late.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import product
 
+import mujoco
 import numpy as np
 
-from runtime import Controller, Steering, World
-from runtime.character import CONTROL_HZ, JOINTS, STATE_SHAPES, State
+from runtime import Controller, World
+from runtime._character import Character
+from runtime.character import CONTROL_HZ, JOINTS, PHYSICS_HZ, STATE_SHAPES, State
+from runtime.goals import SCHEMAS, Goal
 from training.metrics import Rollout
+from training.trials import Episode, Order, Start
 
-MAX_SPEED = 3.0  # m/s
-STOP_SHARE = 0.12
-HOLD = (4.0, 7.0)  # s a random goal lasts
-START_TURN = 30.0  # deg: an episode with a set goal starts up to this far off its direction
-
-STEADY_SPEEDS = (0.0, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0)  # m/s
-STEADY_SECONDS = 10.0
-TURN_SPEEDS, TURNS = (1.0, 2.0), (90.0, -90.0, 180.0)  # m/s, deg
-STOP_SPEEDS = (1.0, 2.0, 3.0)  # m/s
-LEAD_SECONDS, TURN_SECONDS, STOP_SECONDS = 4.0, 6.0, 5.0
+PUSH_EVERY = 3.0  # s
+STEPS = PHYSICS_HZ // CONTROL_HZ
 
 
 @dataclass(frozen=True)
-class Order:
-    """A goal and when it is given."""
+class Hardship:
+    """What a controller was not told about."""
 
-    second: float
-    speed: float  # m/s
-    direction: float  # rad, of travel and facing
-
-
-@dataclass(frozen=True)
-class Episode:
-    """What an episode asks for."""
-
-    kind: str
-    """random, steady, turn or stop."""
-    label: str
-    """Which of its kind: what figures are grouped by."""
-    seconds: float
-    """Length, s."""
-    heading: float
-    """Yaw it starts with, rad."""
-    orders: tuple[Order, ...]
-
-
-def plan(episodes: int, seconds: float, grid_episodes: int, seed: int) -> list[Episode]:
-    """All episodes of an evaluation: `episodes` random ones and `grid_episodes` of every set course."""
-    every = [_random(np.random.default_rng((seed, 0, number)), seconds) for number in range(episodes)]
-    courses = [_steady(speed) for speed in STEADY_SPEEDS]
-    courses += [_turn(speed, turn) for speed, turn in product(TURN_SPEEDS, TURNS)]
-    courses += [_stop(speed) for speed in STOP_SPEEDS]
-    for index, (kind, label, length, orders) in enumerate(courses):
-        for number in range(grid_episodes):
-            rng = np.random.default_rng((seed, 1 + index, number))
-            heading = np.radians(rng.uniform(-START_TURN, START_TURN))
-            every.append(Episode(kind, label, length, float(heading), orders))
-    return every
-
-
-def _random(rng: np.random.Generator, seconds: float) -> Episode:
-    """Goals drawn anew every 4 to 7 s: speed 0 to 3 m/s and a turn of up to ±180°, or a stop as it stands."""
-    heading = direction = rng.uniform(-np.pi, np.pi)
-    orders, second = [], 0.0
-    while second < seconds:
-        stop, turn, speed, hold = (
-            rng.random(),
-            rng.uniform(-np.pi, np.pi),
-            rng.uniform(0, MAX_SPEED),
-            rng.uniform(*HOLD),
-        )
-        if stop < STOP_SHARE:
-            speed = 0.0
-        else:
-            direction += turn
-        orders.append(Order(second, float(speed), float(direction)))
-        second += hold
-    return Episode("random", "random", seconds, float(heading), tuple(orders))
-
-
-Course = tuple[str, str, float, tuple[Order, ...]]
-
-
-def _steady(speed: float) -> Course:
-    return "steady", f"{speed:g} m/s", STEADY_SECONDS, (Order(0.0, speed, 0.0),)
-
-
-def _turn(speed: float, turn: float) -> Course:
-    orders = (Order(0.0, speed, 0.0), Order(LEAD_SECONDS, speed, float(np.radians(turn))))
-    return "turn", f"{turn:+g}° at {speed:g} m/s", LEAD_SECONDS + TURN_SECONDS, orders
-
-
-def _stop(speed: float) -> Course:
-    orders = (Order(0.0, speed, 0.0), Order(LEAD_SECONDS, 0.0, 0.0))
-    return "stop", f"from {speed:g} m/s", LEAD_SECONDS + STOP_SECONDS, orders
+    push: float = 0.0
+    """Impulse (N·s) on the torso every 3 s, horizontal, in a random direction."""
+    friction: float = 1.0
+    """Coefficient of every contact."""
+    mass: float = 1.0
+    """Factor of all masses and inertias."""
+    latency: float = 0.0
+    """Time (s), under a control period, by which every joint target comes late; in whole physics steps, so that it is
+    this long on average."""
 
 
 def roll_out(
-    controller: Controller, episodes: Sequence[Episode], done: Callable[[int], object] = lambda steps: None
-) -> Iterator[Rollout]:
+    controller: Controller, episodes: Sequence[Episode], restarts: bool = True, hardship: Hardship | None = None,
+    done: Callable[[int], object] = lambda steps: None,
+) -> Iterator[Rollout]:  # fmt: skip
     """Run episodes one by one; `done` is told the control steps of each that has ended.
 
     Raises SimulationError when the controller or the physics give numbers that are not finite.
     """
-    for episode in episodes:
-        rollout = _run(controller, episode)
+    for number, episode in enumerate(episodes):
+        rollout = _Run(controller, episode, restarts, hardship or Hardship(), number).rollout()
         done(len(rollout.life))
         yield rollout
 
 
-def _run(controller: Controller, episode: Episode) -> Rollout:
-    steps = round(episode.seconds * CONTROL_HZ)
-    states = State(**{name: np.zeros((steps, *shape)) for name, shape in STATE_SHAPES.items()})
-    targets, goals = np.zeros((steps, len(JOINTS))), np.zeros((steps, 4))
-    index, goal_age, life = (np.zeros(steps, dtype=int) for _ in range(3))
-    fell = np.zeros(steps, dtype=bool)
-    given = {round(order.second * CONTROL_HZ): order for order in episode.orders}
-    world = World()
-    character = world.add_character(controller, heading=episode.heading)
-    order, age, since, number = episode.orders[0], 0, 0, -1
-    for step in range(steps):
-        if step in given:
-            order, since, number = given[step], 0, number + 1
-            character.goal = Steering(order.speed, order.direction)
-        world.step()
-        for name, value in vars(character.state).items():
-            getattr(states, name)[step] = value
-        targets[step], goals[step] = character.joint_target, character.goal_vector()
-        index[step], goal_age[step], life[step], fell[step] = number, since, age, character.fallen
-        age, since = age + 1, since + 1
-        if fell[step]:
-            character.reset()
-            age = since = 0
-    return Rollout(states, targets, goals, index, goal_age, life, fell)
+class _Run:
+    """One episode."""
+
+    def __init__(
+        self, controller: Controller, episode: Episode, restarts: bool, hardship: Hardship, number: int
+    ) -> None:
+        self.episode, self.restarts, self.hardship, self.controller = episode, restarts, hardship, controller
+        self.world = World()
+        self.character = self.world.add_character(controller, heading=episode.heading)
+        self.random = np.random.default_rng((17, number))  # of pushes
+        self.late = 0.0  # physics steps of latency that are owed
+        self.goal: Goal | None = None
+        _burden(self.world, self.character, hardship)
+        if hardship.latency > 0.0:
+            self.character.controller = None  # it acts through `_late_step`
+        if episode.start is not None:
+            _place(self.world, self.character, episode.start)
+
+    def rollout(self) -> Rollout:
+        """Run it."""
+        steps, width = round(self.episode.seconds * CONTROL_HZ), len(SCHEMAS[self.controller.task])
+        states = State(**{name: np.zeros((steps, *shape)) for name, shape in STATE_SHAPES.items()})
+        targets, goals = np.zeros((steps, len(JOINTS))), np.zeros((steps, width))
+        index, goal_age, life = (np.zeros(steps, dtype=int) for _ in range(3))
+        fell = np.zeros(steps, dtype=bool)
+        given = {round(order.second * CONTROL_HZ): order for order in self.episode.orders}
+        age, since, number = 0, 0, -1
+        for step in range(steps):
+            if step in given:
+                self._give(given[step])
+                since, number = 0, number + 1
+            goals[step] = self.character.goal_vector()
+            self._push(step)
+            self._step()
+            for name, value in vars(self.character.state).items():
+                getattr(states, name)[step] = value
+            targets[step] = self.character.joint_target
+            index[step], goal_age[step], life[step], fell[step] = number, since, age, self.character.fallen
+            age, since = age + 1, since + 1
+            if fell[step] and self.restarts:
+                self.character.reset()
+                age = since = 0
+        return Rollout(states, targets, goals, index, goal_age, life, fell)
+
+    def _give(self, order: Order) -> None:
+        self.goal = order.goal(self.character.state) if callable(order.goal) else order.goal
+        self.character.goal = self.goal
+
+    def _step(self) -> None:
+        """One control step; a goal that moves by itself is moved on, unless the world has done so."""
+        if self.hardship.latency > 0.0:
+            self._late_step()
+        else:
+            self.world.step()
+        after = getattr(self.goal, "after", None)
+        if after is not None and self.character.goal is self.goal:
+            self.character.goal = after(1 / CONTROL_HZ)
+        self.goal = self.character.goal
+
+    def _late_step(self) -> None:
+        """One control step in which the old joint targets hold for a while; the world itself has no controller."""
+        state = self.character.state
+        batch = State(**{name: value[None] for name, value in vars(state).items()})
+        target = self.controller.act(batch, self.character.goal_vector()[None])[0]
+        self.late += self.hardship.latency * PHYSICS_HZ
+        wait, servos = int(self.late + 1e-9), slice(self.character.slots.ctrl, self.character.slots.ctrl + len(JOINTS))
+        self.late -= wait
+        for step in range(STEPS):
+            if step == wait:
+                self.world.data.ctrl[servos] = target
+            self.world.advance(1 / PHYSICS_HZ)
+
+    def _push(self, step: int) -> None:
+        every = round(PUSH_EVERY * CONTROL_HZ)
+        if self.hardship.push > 0.0 and step % every == every - 1:
+            angle = self.random.uniform(-np.pi, np.pi)
+            self.character.push((self.hardship.push * np.cos(angle), self.hardship.push * np.sin(angle), 0.0))
+
+
+def _burden(world: World, character: Character, hardship: Hardship) -> None:
+    """Change friction and masses of a world with one character in it, which then stands anew."""
+    if hardship.friction == hardship.mass == 1.0:
+        return
+    model = world.model
+    model.geom_friction[:, 0] *= hardship.friction
+    model.body_mass[:] *= hardship.mass
+    model.body_inertia[:] *= hardship.mass
+    mujoco.mj_setConst(model, mujoco.MjData(model))
+    character.reset()
+
+
+def _place(world: World, character: Character, start: Start) -> None:
+    """Put a character into a state."""
+    slots = character.slots
+    world.data.qpos[slots.qpos : slots.qpos + len(start.qpos)] = start.qpos
+    world.data.qvel[slots.dof : slots.dof + len(start.qvel)] = start.qvel
+    mujoco.mj_step1(world.model, world.data)

@@ -12,12 +12,14 @@ Entry = dict[str, Any]
 
 def show(result: Entry, console: Console) -> None:
     """Print the most telling figures of a report."""
-    console.print(_goals(result["random"]))
+    console.print(_goals(result["random"]) if "speed_error_m_s" in result["random"] else _outcomes(result))
     console.print(_motion(result["random"], result["mocap"]))
-    if result["steady"]:
+    if result.get("steady"):
         console.print(_steady(result["steady"]))
-    if result["turn"] or result["stop"]:
-        console.print(_changes(result["turn"] | {f"stop {name}": entry for name, entry in result["stop"].items()}))
+    if changes := {**result.get("turn", {}), **result.get("aside", {}), **_stops(result)}:
+        console.print(_changes(changes))
+    if "robustness" in result:
+        console.print(_robustness(result["robustness"]))
     for part in ("prior", "mocap"):
         if result[part]["note"]:
             console.print(f"{part}: {result[part]['note']}", markup=False, soft_wrap=True)
@@ -41,6 +43,33 @@ def _goals(random: Entry) -> Table:
     bands = [f"{name} m/s {_number(band['share'])}" for name, band in success["by_speed"].items()]
     bands += [f"{name}° {_number(band['share'])}" for name, band in success["by_turn"].items()]
     table.caption = f"success by speed and turn: {', '.join(bands)}; survival {_number(random['falls']['survival'])}"
+    return table
+
+
+def _stops(result: Entry) -> Entry:
+    return {f"stop {name}": entry for name, entry in result.get("stop", {}).items()}
+
+
+def _outcomes(result: Entry) -> Table:
+    random = result["random"]
+    task = result["controller"]["task"]
+    table = Table(title=f"{task}: {random['episodes']} episodes, {random['goals']} goals")
+    for name in ("figure", "mean", "std", "p10", "median", "p90"):
+        table.add_column(name, justify="left" if name == "figure" else "right")
+    for name, figure in {"success per episode": random["success"], **random["figures"]}.items():
+        table.add_row(name, *(_number(figure[key]) for key in ("mean", "std", "p10", "median", "p90")))
+    bands = [f"{label} {_number(band['share'])}" for label, band in random["success"]["by_label"].items()]
+    share, falls = _number(random["success"]["share"]), _number(random["falls"]["per_minute"])
+    table.caption = f"success {share} ({', '.join(bands)}); falls per minute {falls}"
+    return table
+
+
+def _robustness(robustness: Entry) -> Table:
+    table = Table(title="robustness")
+    for name in ("hardship", "survival", "falls per minute", "success"):
+        table.add_column(name, justify="left" if name == "hardship" else "right")
+    for name, entry in robustness.items():
+        table.add_row(name, *(_number(entry[key]) for key in ("survival", "falls_per_minute", "success")))
     return table
 
 

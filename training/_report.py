@@ -1,25 +1,28 @@
 """What an evaluation reports: rollouts in, a JSON-ready dictionary out. Private to `training.evaluate`.
 
-    report ── random:  _goals, naturalness, coverage    goals drawn anew every few seconds
+    report ── random:  _goals or _outcomes, naturalness, coverage    goals drawn anew every few seconds
            ── steady:  _steady, naturalness             one entry a speed
-           ── turn:    _change                          one entry a turn
+           ── turn, aside: _change                      one entry a turn
            ── stop:    _stop                            one entry a stop
 
-`DEFINITIONS` says what every figure is.
+Steering and speed, whose goals are velocities, are judged step by step and have the set courses; of the other tasks
+what counts is the `Outcome` of every goal. `DEFINITIONS` says what every figure is.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import chain
 from typing import Any
 
 import numpy as np
 
 from runtime.character import CONTROL_HZ, FALLEN_HEAD, FALLEN_ROOT
 from training import _gait, metrics
-from training._episodes import Episode
 from training._naturalness import START_SKIP, Group, Measure, coverage, naturalness, runs
 from training.metrics import GoalResult, Rollout
+from training.trials import Episode, Outcome, Trial
+from training.trials.speed import as_steering
 
 STEADY_SKIP = 90  # steps after which a steady course is measured
 SPEED_BANDS = {"stop": (0.0, 1e-6), "0-1": (1e-6, 1.0), "1-2": (1.0, 2.0), "2-3": (2.0, 3.001)}  # m/s wanted
@@ -30,13 +33,15 @@ DEFINITIONS = {
     "how many episodes have it. For what exists once a goal (reach_time_s, all of turn and stop) they are over goals",
     "mocap, ratio": "mocap: the figure real motion has at the speeds at which the policy's values were met "
     "(interpolated between speed bins); ratio: the figure of all episodes' values together, divided by that",
-    "random": "goals drawn anew every 4 to 7 s: speed 0 to 3 m/s and a turn of up to ±180°, or (12 %) a stop as it "
-    "stands; facing = direction of travel; starts standing in the default pose. After a fall the character stands "
-    "again where it began and goes on with the goal in force",
+    "random": "goals drawn at random, as the task's own definition says; of steering anew every 4 to 7 s: speed 0 to "
+    "3 m/s and a turn of up to ±180°, or (12 %) a stop as it stands; facing = direction of travel. Episodes start "
+    "standing in the default pose; after a fall the character stands again where it began and goes on with the goal in "
+    "force (but not in getup and skill)",
     "steady": "one speed straight ahead for 10 s, measured from 3 s on; starts up to 30° off the direction",
     "turn, stop": "4 s straight ahead at a speed, then a turn at that speed (6 s) or a stop (5 s): the second goal's "
-    "figures",
-    "success": "share of goals with no fall in them for which, averaged over the goal's time after its first 1.5 s, "
+    "figures; aside: 4 s straight ahead at 1 m/s, then on like that while facing another way (6 s)",
+    "success": "share of goals that are a success by the task's own definition; of steering: with no fall in them for "
+    "which, averaged over the goal's time after its first 1.5 s, "
     "velocity_error is within 15 % of the speed wanted or 0.3 m/s, whichever is more, and heading_error within 20°; "
     "goals that last less than 2.5 s are not judged",
     "speed_error_m_s": "| |v| − |v wanted| |, v the root's horizontal velocity averaged over the last half second; "
@@ -68,19 +73,79 @@ DEFINITIONS = {
 """What every figure means."""
 
 
-def report(plan: Sequence[Episode], rollouts: Sequence[Rollout], measure: Measure) -> dict[str, Any]:
+VELOCITY_TASKS = ("steering", "speed")
+"""Tasks whose goals are velocities and facings."""
+
+
+def report(
+    task: str, trial: Trial, plan: Sequence[Episode], rollouts: Sequence[Rollout], measure: Measure
+) -> dict[str, Any]:
     """All figures of an evaluation by kind of episode, the most telling ones repeated in front as `headline`."""
+    numbered = list(enumerate(zip(plan, rollouts, strict=True)))
+    random = [(number, rollout) for number, (episode, rollout) in numbered if episode.kind == "random"]
+    natural = {**naturalness(random, START_SKIP, measure), **coverage(random, measure)}
+    if task not in VELOCITY_TASKS:
+        judged = [trial.judge(plan[number], rollout) for number, rollout in random]
+        figures = {"random": {**_outcomes(judged), "falls": _falls(random), **natural}}
+        return {"headline": _headline_of_outcomes(figures["random"]), **figures}
     groups: dict[str, dict[str, list[tuple[int, Rollout]]]] = {}
-    for number, (episode, rollout) in enumerate(zip(plan, rollouts, strict=True)):
-        groups.setdefault(episode.kind, {}).setdefault(episode.label, []).append((number, rollout))
-    random = groups["random"]["random"]
-    figures: dict[str, Any] = {
-        "random": {**_goals(random), **naturalness(random, START_SKIP, measure), **coverage(random, measure)},
+    for number, (episode, rollout) in numbered:
+        as_velocity = as_steering(rollout) if task == "speed" else rollout
+        groups.setdefault(episode.kind, {}).setdefault(episode.label, []).append((number, as_velocity))
+    figures = {
+        "random": {**_goals(groups["random"]["random"]), **natural},
         "steady": {label: _steady(group, measure) for label, group in groups.get("steady", {}).items()},
         "turn": {label: _change(group) for label, group in groups.get("turn", {}).items()},
+        "aside": {label: _change(group) for label, group in groups.get("aside", {}).items()},
         "stop": {label: _stop(group) for label, group in groups.get("stop", {}).items()},
     }
     return {"headline": _headline(figures), **figures}
+
+
+def _outcomes(judged: Sequence[Sequence[Outcome]]) -> dict[str, Any]:
+    """Success of episodes of several goals each, by label too, and the task's own errors, spread over goals."""
+    every = list(chain.from_iterable(judged))
+    labels = sorted({outcome.label for outcome in every})
+    names = sorted({name for outcome in every for name in outcome.figures})
+    return {
+        "episodes": len(judged),
+        "goals": len(every),
+        "success": {
+            "share": _share(every),
+            **metrics.spread([_share(of_episode) for of_episode in judged]),
+            "by_label": {label: _labelled(every, label) for label in labels},
+        },
+        "fell": metrics.mean(np.array([outcome.fell for outcome in every])),
+        "figures": {name: metrics.spread([o.figures.get(name, np.nan) for o in every]) for name in names},
+    }
+
+
+def _labelled(every: Sequence[Outcome], label: str) -> dict[str, float | int]:
+    chosen = [outcome for outcome in every if outcome.label == label]
+    return {"share": _share(chosen), "goals": len(chosen)}
+
+
+def _headline_of_outcomes(random: dict[str, Any]) -> dict[str, Any]:
+    """The figures by which controllers of one task are compared, one number each."""
+    success = random["success"]
+    return {
+        "success": success["share"],
+        "success_by_kind": {label: entry["share"] for label, entry in success["by_label"].items()},
+        "goals": random["goals"],
+        **{name: figure["mean"] for name, figure in random["figures"].items()},
+        "falls_per_minute": random["falls"]["per_minute"],
+        **_naturalness_headline(random),
+    }
+
+
+def _naturalness_headline(random: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "prior_ratio": random["prior"]["ratio"]["mean"],
+        "skate_ratio": {name: figure["ratio"] for name, figure in random["skate_m_s"].items()},
+        "jerk_ratio": random["jerk_rad_s3"]["ratio"],
+        "coverage": random["coverage"] and random["coverage"]["mean"],
+        "fidelity": random["fidelity"] and random["fidelity"]["mean"],
+    }
 
 
 def _headline(figures: dict[str, Any]) -> dict[str, Any]:
@@ -92,16 +157,12 @@ def _headline(figures: dict[str, Any]) -> dict[str, Any]:
         "heading_error_deg": random["heading_error_deg"]["mean"],
         "falls_per_minute": random["falls"]["per_minute"],
         "survival": random["falls"]["survival"],
-        "prior_ratio": random["prior"]["ratio"]["mean"],
+        **_naturalness_headline(random),
         "prior_ratio_steady": {label: entry["prior"]["ratio"]["mean"] for label, entry in steady.items()},
-        "skate_ratio": {name: figure["ratio"] for name, figure in random["skate_m_s"].items()},
-        "jerk_ratio": random["jerk_rad_s3"]["ratio"],
         "flight_steady": {
             label: {"policy": entry["flight_share"]["mean"], "mocap": entry["flight_share"]["mocap"]}
             for label, entry in steady.items()
         },
-        "coverage": random["coverage"] and random["coverage"]["mean"],
-        "fidelity": random["fidelity"] and random["fidelity"]["mean"],
     }
 
 
@@ -124,7 +185,7 @@ def _goals(group: Group) -> dict[str, Any]:
     }
 
 
-def _share(results: Sequence[GoalResult]) -> float:
+def _share(results: Sequence[GoalResult] | Sequence[Outcome]) -> float:
     return metrics.mean(np.array([result.success for result in results]))
 
 

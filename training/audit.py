@@ -31,7 +31,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from torch import Tensor
 
 from runtime.recording import RecordingError
-from training import _audit_judgement, _audit_samples, _audit_tables, config, pretrain, provenance
+from training import _audit_judgement, _audit_samples, _audit_styles, _audit_tables, config, pretrain, provenance
 from training.motion import dataset
 from training.motion import windows as motion_windows
 from training.motion.dataset import Clip
@@ -40,7 +40,9 @@ from training.prior import file, rollouts, schedule
 from training.prior.changes import CHANGES, Change
 from training.prior.data import sides
 from training.prior.file import LoadedPrior, PriorFileError
+from training.prior.fit import Styles
 from training.prior.score import Score
+from training.prior.style import whole
 
 COST_BATCH = 512
 COST_SECONDS = 2.0
@@ -82,6 +84,8 @@ class Data:
     """[N] how often training drew them."""
     known: bool
     """Whether these are the very clips the prior was made of."""
+    styles: Styles | None
+    """What style every window is in, for a prior that knows styles."""
 
 
 @hydra.main(config_path="conf/audit", config_name="audit", version_base="1.3")
@@ -118,13 +122,17 @@ def prepare(loaded: LoadedPrior, clips: list[Clip], folder: str) -> Data:
     """Cut the windows; raises ConfigError when the dataset has no held-out or no training clips."""
     settings = loaded.metadata["configuration"]
     known, unknown = sides(clips, settings.get("held_out", "clips"), folder)
-    training = motion_windows.cut(known, settings["play_speeds"])
+    training, held_out = motion_windows.cut(known, settings["play_speeds"]), motion_windows.cut(unknown)
+    styles = pretrain.labels(known, training, unknown, held_out, folder) if loaded.score.styles else None
+    if styles and styles.names != loaded.score.styles:
+        raise config.ConfigError(f"{folder}: expected styles {loaded.score.styles}, found {styles.names}")
     return Data(
-        held_out=motion_windows.cut(unknown),
+        held_out=held_out,
         groups=[clip.group for clip in unknown],
         training=training,
         weights=motion_windows.balance(training, known, settings["balance"]),
         known=pretrain.datasets(clips) == loaded.metadata["datasets"],
+        styles=styles,
     )
 
 
@@ -133,15 +141,21 @@ def audit(settings: AuditConfig, loaded: LoadedPrior, data: Data, console: Conso
     start = time.monotonic()
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console) as progress:
+        own = whole(data.styles.held_out) if data.styles else None
         judged = _audit_judgement.measure(
-            loaded, data.held_out, data.groups, _changes(settings), settings.draws, settings.seed,
+            loaded, data.held_out, own, data.groups, _changes(settings), settings.draws, settings.seed,
             settings.every_remedy, progress,
         )  # fmt: skip
         bar = progress.add_task("samples", total=1)
         generator = torch.Generator().manual_seed(settings.seed)
+        style = whole(data.styles.training) if data.styles else None
         samples = _audit_samples.measure(
-            loaded.score, data.held_out, data.training, data.weights, settings.samples, generator
+            loaded.score, data.held_out, data.training, data.weights, settings.samples, generator, style
         )
+        if data.styles:
+            samples["styles"] = _audit_styles.measure(
+                loaded.score, data.held_out, data.training, data.styles, settings.samples, generator
+            )
         progress.advance(bar)
         bar = progress.add_task("cost", total=1)
         speed = windows_per_second(loaded.score, data.held_out.values)
@@ -188,6 +202,20 @@ def headline(judged: dict[str, Any], samples: dict[str, Any], speed: float) -> d
         "held-out windows valid": valid["held_out"]["valid"],
         "samples that make no start state": samples["starts"]["rejected"],
         "windows judged a second on one thread": round(speed),
+        **_style_figures(samples),
+    }
+
+
+def _style_figures(samples: dict[str, Any]) -> dict[str, Any]:
+    """The headline of a prior that knows styles."""
+    if "styles" not in samples:
+        return {}
+    found = samples["styles"]
+    return {
+        "style of generated windows as asked": found["generated_guidance_1"]["accuracy"],
+        "style of generated windows as asked, guidance 2": found["generated_guidance_2"]["accuracy"],
+        "style of held-out windows told right by the classifier": found["classifier_on_held_out"],
+        "two styles composed, upper and lower body as asked": [found["composed"][k] for k in found["composed"]],
     }
 
 

@@ -18,7 +18,7 @@ from training import rotation
 
 
 @cache
-def capsules() -> tuple[tuple[int, ...], Tensor, Tensor]:
+def capsules(device: torch.device = torch.device("cpu")) -> tuple[tuple[int, ...], Tensor, Tensor]:  # noqa: B008
     """Return the body [G] each capsule is on, its ends [G, 2, 3] m in that body's frame, and its radius [G] m."""
     model = character.model()
     first = character.find_slots(model).body
@@ -41,21 +41,21 @@ def capsules() -> tuple[tuple[int, ...], Tensor, Tensor]:
         owners.append(int(model.geom_bodyid[geom]) - first)
         ends.append([centre - reach, centre + reach])
         radii.append(radius)
-    as_tensor = torch.tensor(np.array(ends), dtype=torch.float32)
-    return tuple(owners), as_tensor, torch.tensor(np.array(radii), dtype=torch.float32)
+    as_tensor = torch.tensor(np.array(ends), dtype=torch.float32, device=device)
+    return tuple(owners), as_tensor, torch.tensor(np.array(radii), dtype=torch.float32, device=device)
 
 
 def ends(body_position: Tensor, body_rotation: Tensor) -> Tensor:
     """World positions [..., G, 2, 3] m of the capsules' ends from body poses [..., 15, 3] m and [..., 15, 4] wxyz."""
-    owners, local, _ = capsules()
-    index = list(owners)
-    turn = body_rotation[..., index, None, :].expand(*body_rotation.shape[:-2], *local.shape[:2], 4)
-    return body_position[..., index, None, :] + rotation.rotate(turn, local.expand(*turn.shape[:-1], 3))
+    owners, local, _ = capsules(body_position.device)
+    place, turn = (torch.stack([part[..., b, :] for b in owners], -2) for part in (body_position, body_rotation))
+    turn = turn.unsqueeze(-2).expand(*body_rotation.shape[:-2], *local.shape[:2], 4)
+    return place.unsqueeze(-2) + rotation.rotate(turn, local.expand(*turn.shape[:-1], 3))
 
 
 def lowest(body_position: Tensor, body_rotation: Tensor) -> Tensor:
     """Height [...] m of the lowest point of any capsule."""
-    return (ends(body_position, body_rotation)[..., 2].amin(-1) - capsules()[2]).amin(-1)
+    return (ends(body_position, body_rotation)[..., 2].amin(-1) - capsules(body_position.device)[2]).amin(-1)
 
 
 def segment_distance(p: Tensor, q: Tensor, a: Tensor, b: Tensor) -> Tensor:

@@ -1,16 +1,18 @@
 """Measure an exported controller: `python -m training.evaluate controller=exported/steering.onnx output=report.json`.
 
-The ONNX file is run through `runtime`, as a game would, never from a checkpoint: 64 episodes of random goals, and set
-courses (steady speeds, turns, stops). JSON goes to `output` or to stdout, tables to the terminal. The same
-controller, prior, settings and seed give the same report on the same machine.
+The ONNX file is run through `runtime`, as a game would, never from a checkpoint: 64 episodes of random goals and, for
+velocities, set courses (steady speeds, turns, stops). The controller says which task it is for, `training/trials/` how
+that is tried and judged. JSON goes to `output` or to stdout, tables to the terminal. The same controller, prior,
+settings and seed give the same report on the same machine.
 
-    main ── evaluate ── _episodes.plan, roll_out      run the controller
+    main ── evaluate ── trials, _episodes.roll_out    run the controller
                      ├─ _mocap.load or measure        what real motion does at the same speeds
-                     └─ _report.report ── metrics     figures
+                     ├─ _report.report ── metrics     figures
+                     └─ _robustness.robustness        with `robustness=true`: pushes, friction, masses, latency
 
 Where `data=` names a prepared dataset, real motion is measured there; otherwise two files next to the prior hold what
 was measured once (`reference=true data=data/locomotion` writes them). With neither, figures that need it are null and
-the report says why. `help=true` prints what every figure means.
+the report says why. `help=true` prints what every figure means, and what counts as each task's success.
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ import json
 import sys
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -30,13 +32,16 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from runtime import Controller, ControllerError, Prior, PriorError, SimulationError
-from training import _episodes, _mocap
+from runtime.character import CONTROL_HZ
+from training import _episodes, _mocap, _robustness, trials
 from training import config as settings
 from training._evaluate_tables import show
 from training._mocap import Mocap
 from training._naturalness import Measure
 from training._report import DEFINITIONS, report
+from training._robustness import HARDSHIPS, robustness
 from training.motion import dataset
+from training.trials import Request, skill
 
 
 @dataclass(frozen=True)
@@ -45,8 +50,9 @@ class EvaluateConfig:
 
     controller: str = "exported/steering.onnx"
     """Controller file to measure."""
-    prior: str = "exported/priors/locomotion.onnx"
-    """Prior file that judges the motion."""
+    prior: str = ""
+    """Prior file that judges the motion; empty: the one the controller was trained against, by its hash, looked for
+    in the folder `priors` beside the controller and in exported/priors."""
     data: str = ""
     """Folder that `training.prepare` wrote; empty: the reference files next to the prior."""
     output: str = ""
@@ -57,6 +63,10 @@ class EvaluateConfig:
     """Length of those."""
     grid_episodes: int = 8
     """Episodes of every steady speed, turn and stop."""
+    robustness: bool = False
+    """Run random episodes again under pushes, other friction and masses, and latency."""
+    robustness_episodes: int = 16
+    """Episodes of each of those."""
     seed: int = 0
     """Draws goals, starts and the prior's noise."""
     reference: bool = False
@@ -95,21 +105,24 @@ def evaluate(config: EvaluateConfig, console: Console | None = None) -> dict[str
     """
     if config.episodes < 1 or config.grid_episodes < 0 or not config.seconds > 0.0:
         raise EvaluateError("expected episodes of at least 1, grid_episodes of at least 0 and seconds above 0")
-    controller, prior = Controller.load(config.controller), Prior.load(config.prior)
-    if controller.task != "steering":
-        raise EvaluateError(f"{config.controller}: expected a controller for 'steering', found {controller.task!r}")
+    controller = Controller.load(config.controller)
+    config = replace(config, prior=config.prior or _own_prior(controller))
+    prior, trial = Prior.load(config.prior), trials.of(controller.task)
     mocap, note = _real_motion(config, prior)
-    plan = _episodes.plan(config.episodes, config.seconds, config.grid_episodes, config.seed)
+    plan = trial.plan(Request(config.episodes, config.seconds, config.grid_episodes, config.seed, prior))
+    hard = [e for e in plan if e.kind == "random"][: config.robustness_episodes] if config.robustness else []
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[rate]}"), TimeRemainingColumn())
     with Progress(*columns, console=console, disable=console is None) as progress:
-        total = sum(episode.seconds for episode in plan) * _episodes.CONTROL_HZ
+        seconds = sum(e.seconds for e in plan) + len(HARDSHIPS) * sum(e.seconds for e in hard)
+        total = seconds * CONTROL_HZ
         bar, start = progress.add_task(f"{len(plan)} episodes", total=total, rate=""), time.monotonic()
 
         def done(steps: int) -> None:
             rate = (progress.tasks[bar].completed + steps) / (time.monotonic() - start)
             progress.update(bar, advance=steps, rate=f"{rate:,.0f} control steps/s")
 
-        rollouts = list(_episodes.roll_out(controller, plan, done))
+        rollouts = list(_episodes.roll_out(controller, plan, trial.RESTARTS, done=done))
+        harder = {"robustness": robustness(controller, trial, hard, done)} if hard else {}
     described = {
         "controller": _describe_controller(config, controller),
         "prior": _describe_prior(config, controller),
@@ -118,9 +131,25 @@ def evaluate(config: EvaluateConfig, console: Console | None = None) -> dict[str
             "seed": config.seed, "random_episodes": config.episodes, "seconds": config.seconds,
             "episodes_of_each_set_course": config.grid_episodes, "control_steps": sum(len(r.life) for r in rollouts),
         },
-        "definitions": DEFINITIONS,
+        "definitions": {"task": trial.DEFINITION, **DEFINITIONS},
     }  # fmt: skip
-    return plain({**described, **report(plan, rollouts, Measure(prior, mocap, config.seed))})
+    figures = report(controller.task, trial, plan, rollouts, Measure(prior, mocap, config.seed))
+    if controller.task == "skill" and config.data:
+        figures["headline"]["dtw_error_m"] = skill.errors(rollouts, dataset.load(config.data))
+    return plain({**described, **figures, **harder})
+
+
+def _own_prior(controller: Controller) -> str:
+    """Path of the prior the controller was trained against; raises EvaluateError where it is not to be found."""
+    own = controller.metadata["prior"]
+    folders = (controller.path.parent / "priors", Path("exported/priors"))
+    for path in (path for folder in folders for path in sorted(folder.glob("*.onnx"))):
+        if own and _mocap.sha256(path) == own["sha256"]:
+            return str(path)
+    wanted = f"the prior {own['name']!r} (SHA-256 {own['sha256'][:16]}…)" if own else "a prior, it has none of its own"
+    raise EvaluateError(
+        f"{controller.path}: needs {wanted}; not found in {folders[0]} or {folders[1]}: name prior=FILE"
+    )
 
 
 def _real_motion(config: EvaluateConfig, prior: Prior) -> tuple[Mocap | None, dict[str, Any]]:
@@ -209,7 +238,8 @@ def _write_reference(config: EvaluateConfig, console: Console) -> None:
 
 def _explain(console: Console) -> None:
     table = Table(title="what every figure means", show_header=False, show_lines=True)
-    for name, meaning in DEFINITIONS.items():
+    success = {f"success: {task}": trials.of(task).DEFINITION for task in trials.TRIALS}
+    for name, meaning in (*success.items(), ("robustness", _robustness.DEFINITION), *DEFINITIONS.items()):
         table.add_row(name, meaning)
     console.print(__doc__, markup=False, highlight=False, soft_wrap=True)
     console.print(table)

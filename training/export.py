@@ -44,7 +44,7 @@ class ControllerGraph(nn.Module):
         super().__init__()
         self.normaliser = copy.deepcopy(actor.obs_normalizer).cpu().eval()
         self.network = copy.deepcopy(actor.mlp).cpu().eval()
-        self.action = action
+        self.action = copy.deepcopy(action).cpu()
         self._observe = observe
 
     def forward(
@@ -89,13 +89,12 @@ def _roll_out(environment: Environment, graph: ControllerGraph) -> tuple[dict[st
     witnesses = min(WITNESSES, environment.num_envs)
     with torch.no_grad():
         for _ in range(math.ceil(VERIFY_STEPS / witnesses)):
-            body = environment.body
-            now = {name: getattr(body, name) for name in character.STATE_SHAPES}
-            goal = environment.task.goal.clone()
-            target = graph(*now.values(), goal)
+            now = {name: getattr(environment.body, name).cpu() for name in character.STATE_SHAPES}
+            goal = environment.task.goal.clone().cpu()
+            target = graph(*now.values(), goal)  # on the CPU, where the file runs, wherever the simulation is
             for name, value in (*now.items(), ("goal", goal), (contract.OUTPUT, target)):
                 kept[name].append(value[:witnesses].clone().numpy())
-            environment.step_targets(target)
+            environment.step_targets(target.to(environment.engine.device))
     arrays = {name: np.stack(values, axis=1) for name, values in kept.items()}  # [witness, step, ...]
     arrays = {name: values.reshape(-1, *values.shape[2:]) for name, values in arrays.items()}
     goals, targets = arrays.pop("goal"), arrays.pop(contract.OUTPUT)

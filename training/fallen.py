@@ -12,19 +12,20 @@ import torch
 from torch import Tensor
 
 from runtime import character
-from training import features, physics
+from training import features, physics, rotation
 
 SECONDS = 3.0
 STILL = 0.5  # m/s
 
 
-def drop(count: int, generator: torch.Generator) -> dict[str, Tensor]:
+def drop(count: int, generator: torch.Generator, tip: tuple[float, float] | None = None) -> dict[str, Tensor]:
     """Make at most `count` start windows, fields as `training.learning.starts.Starts` has them; at least half of them.
 
-    Raises RuntimeError when fewer have come to rest.
+    With `tip`, quarter turns about x and y from standing, they are laid down that way instead, in about the default
+    pose. Raises RuntimeError when fewer have come to rest.
     """
     engine = physics.create("mujoco", count)
-    engine.reset(torch.arange(count), *_thrown(count, generator))
+    engine.reset(torch.arange(count), *(_thrown(count, generator) if tip is None else _laid(count, generator, tip)))
     steps = round(SECONDS * character.CONTROL_HZ)
     frames: list[tuple[Tensor, Tensor, Tensor]] = []
     blown = torch.zeros(count, dtype=torch.bool)
@@ -51,8 +52,9 @@ def drop(count: int, generator: torch.Generator) -> dict[str, Tensor]:
 def _thrown(count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
     """Random qpos [count, 35] and qvel [count, 34] in the air."""
     low, high = (torch.tensor([joint.range[end] for joint in character.JOINTS]) for end in (0, 1))
-    uniform = torch.rand(count, 28 + 1 + 6, generator=generator)
-    turn = torch.nn.functional.normalize(torch.randn(count, 4, generator=generator), dim=1)
+    uniform = torch.rand(count, 28 + 1 + 6, generator=generator, device=generator.device).cpu()
+    turn = torch.randn(count, 4, generator=generator, device=generator.device).cpu()
+    turn = torch.nn.functional.normalize(turn, dim=1)
     middle = torch.tensor(character.DEFAULT_POSE, dtype=torch.float32).clamp(low, high)
     span = torch.where(uniform[:, :28] < 0.5, middle - low, high - middle)
     joints = middle + 0.5 * (2 * uniform[:, :28] - 1) * span
@@ -61,3 +63,14 @@ def _thrown(count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
     spread = torch.tensor([1.5] * 3 + [3.0] * 3)
     qvel = torch.cat(((2 * uniform[:, 29:] - 1) * spread, torch.zeros(count, 28)), 1)
     return qpos.double(), qvel.double()
+
+
+def _laid(count: int, generator: torch.Generator, tip: tuple[float, float]) -> tuple[Tensor, Tensor]:
+    """Qpos [count, 35] and qvel [count, 34] at rest a little above the ground, each joint up to .2 rad off."""
+    low, high = (torch.tensor([joint.range[end] for joint in character.JOINTS]) for end in (0, 1))
+    pose = torch.tensor(character.DEFAULT_POSE, dtype=torch.float32)
+    joints = (pose + 0.2 * (2 * torch.rand(count, 28, generator=generator) - 1)).clamp(low, high)
+    angle = torch.tensor([*tip, 0.0]) * torch.pi / 2
+    turn = rotation.from_axis(torch.nn.functional.normalize(angle, dim=0), angle.norm()).expand(count, 4)
+    qpos = torch.cat((torch.zeros(count, 2), torch.full((count, 1), 0.35), turn, joints), 1)
+    return qpos.double(), torch.zeros(count, 34).double()

@@ -78,7 +78,7 @@ def observation(
     (rad), joint velocities 28 (rad/s), key bodies relative to the root 15 (m); all in the heading frame.
     """
     cos, sin = rotation.heading(root_rotation)
-    keys = body_position[:, KEY_BODY_INDEX] - root_position.unsqueeze(1)
+    keys = torch.stack([body_position[:, b] for b in KEY_BODY_INDEX], dim=1) - root_position.unsqueeze(1)
     return torch.cat(
         (
             root_position[:, 2:3],
@@ -95,12 +95,13 @@ def observation(
 
 def key_points(body_position: Tensor, body_rotation: Tensor) -> Tensor:
     """World positions [..., 7, 3] m of `KEY_POINTS` from body positions [..., 15, 3] and rotations [..., 15, 4]."""
-    points = [body_position[..., _FREE_INDEX, :]]
+    points = [body_position[..., body, :] for body in _FREE_INDEX]  # an index of several would be sent to the GPU
     for foot in _FOOT_INDEX:
         ankle, turn = body_position[..., foot, :], body_rotation[..., foot, :]
         for offset in SOLE_POINTS.values():
-            points.append((ankle + rotation.rotate(turn, ankle.new_tensor(offset).expand_as(ankle))).unsqueeze(-2))
-    return torch.cat(points, dim=-2)
+            away = torch.stack([torch.full_like(ankle[..., 0], x) for x in offset], dim=-1)
+            points.append(ankle + rotation.rotate(turn, away))
+    return torch.stack(points, dim=-2)
 
 
 def window(root_position: Tensor, root_rotation: Tensor, joint_position: Tensor, points: Tensor) -> Tensor:

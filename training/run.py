@@ -60,7 +60,12 @@ def main(composed: DictConfig) -> None:
     folder = Path(config.folder)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / checkpoint.CONFIGURATION).write_text(json.dumps(settings.as_plain(config), indent=1))
-    workers.launch(config.learner.processes, train, config)
+    workers.launch(config.learner.processes, train, config, gpu=on_gpu(config))
+
+
+def on_gpu(config: RunConfig) -> bool:
+    """Whether a run of this configuration is on GPUs; raises ConfigError for an engine that there is not."""
+    return physics.device(config.physics).type == "cuda"
 
 
 def check(config: RunConfig) -> None:
@@ -68,13 +73,14 @@ def check(config: RunConfig) -> None:
 
     Raises ConfigError, PriorFileError or CheckpointError.
     """
-    world = workers.count(config.learner.processes)
+    world = workers.count(config.learner.processes, on_gpu(config))
     if config.learner.envs % world:
         raise ConfigError(f"learner.envs={config.learner.envs} does not divide evenly among {world} processes")
     if config.export_only and not config.resume:
         raise ConfigError("export_only=true: expected resume=FOLDER, the run to export from")
+    if on_gpu(config) and not workers.under_torchrun() and world > torch.cuda.device_count():
+        raise ConfigError(f"learner.processes={world}: expected at most one a GPU, of {torch.cuda.device_count()}")
     prior_file.load(config.task.prior)
-    physics.choose(config.physics)
     tasks.create(config.task.name, dict(config.task.options), 1, torch.Generator())
     checkpoint.check(config)
 
@@ -107,12 +113,14 @@ def build(worker: Worker, config: RunConfig) -> Learner:
     """Make a worker's share of the environments and its learner; each worker has random numbers of its own."""
     torch.manual_seed(config.seed * 1000 + worker.rank)
     np.random.seed(config.seed * 1000 + worker.rank)
-    generator = torch.Generator().manual_seed(config.seed * 1000 + worker.rank)
+    device = physics.device(config.physics)
+    generator = torch.Generator(device).manual_seed(config.seed * 1000 + worker.rank)
     envs = config.learner.envs // worker.world
     prior = prior_file.load(config.task.prior)
+    prior.score.to(device)
     engine = physics.create(config.physics, envs, threads=1)
     task = tasks.create(config.task.name, dict(config.task.options), envs, generator)
-    action = ActionTransform(*prior.joint_statistics, config.environment)
+    action = ActionTransform(*prior.joint_statistics, config.environment).to(device)
     environment = Environment(config.environment, engine, task, prior.score, action, generator)
     return Learner(config.learner, environment, worker)
 

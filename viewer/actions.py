@@ -50,8 +50,7 @@ COMMANDS = (
     Binding("quit", ("ESCAPE",), "Esc", "quit"),
 )
 PLAYBACK = (
-    Binding("back", ("LEFT", "A"), "Left, right", "scrub (or drag along the bar)"),
-    Binding("forward", ("RIGHT", "D"), "", ""),
+    Binding("left", (), "Left, right", "scrub; or drag along the bar"),
     Binding("pause", ("P", "SPACE"), "P, Space", "pause"),
     Binding("step", ("PERIOD",), ".", "one frame on"),
     Binding("step back", ("COMMA",), ",", "one frame back"),
@@ -59,11 +58,11 @@ PLAYBACK = (
     Binding("faster", ("EQUAL", "PLUS", "NUM_ADD"), "", ""),
     Binding("reset", ("R", "HOME"), "R", "from the start"),
     Binding("trail", ("T",), "T", "show trails"),
+    Binding("export", ("E",), "E", "export as glTF"),
     Binding("screenshot", ("F12",), "F12", "save a picture"),
     Binding("help", ("F1", "H"), "F1", "this help"),
     Binding("quit", ("ESCAPE",), "Esc", "quit"),
 )
-PLAYBACK_HELD = ("back", "forward")
 MOUSE = (("drag", "turn the view; on a body: pull it"), ("click", "select a character"), ("wheel", "come nearer"))
 PAD = {
     "a": "jump", "b": "crouch", "x": "throw", "y": "box", "leftshoulder": "previous controller",
@@ -80,6 +79,11 @@ def held_keys() -> dict[str, str]:
 def command_keys() -> dict[str, str]:
     """Key name → command."""
     return {key: binding.action for binding in COMMANDS for key in binding.keys}
+
+
+def playback_keys() -> dict[str, str]:
+    """Key name → command, in a recording."""
+    return {key: binding.action for binding in PLAYBACK for key in binding.keys}
 
 
 def help_lines(playback: bool = False) -> list[tuple[str, str]]:

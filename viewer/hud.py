@@ -1,21 +1,42 @@
-"""The head-up display: who is steered by what, the speed wanted and had, the clocks, and the keys."""
+"""The head-up display: who is moved by what, what is wanted and had, the clocks, how natural it looks, and the keys.
+
+draw ─┬─ names      top left: the controller, its task and file
+      ├─ clocks     top right: time, real-time factor, what physics, networks and pictures cost
+      ├─ rows       bottom left: each goal's wanted against had
+      ├─ curve      bottom right: naturalness over the last seconds
+      ├─ timeline   bottom: where in a recording this is
+      └─ help, notice
+"""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from runtime.goals import MAX_SPEED
-from viewer.overlay import Color, Overlay
+import numpy as np
 
-KEYS = "WASD steer   Shift run   drag orbit   wheel zoom   R reset   P pause   Esc quit"
+from viewer.page import Color, Page
 
-_WHITE: Color = (1.0, 1.0, 1.0, 0.96)
-_FAINT: Color = (1.0, 1.0, 1.0, 0.66)
-_PLATE: Color = (0.05, 0.07, 0.10, 0.46)
-_TRACK: Color = (1.0, 1.0, 1.0, 0.16)
-_ACCENT: Color = (0.98, 0.62, 0.20, 1.0)
-_SHOWN_SPEED = 4.0  # m/s, the bar's full length unless more is wanted
+WHITE: Color = (1.0, 1.0, 1.0, 0.96)
+FAINT: Color = (1.0, 1.0, 1.0, 0.66)
+PLATE: Color = (0.05, 0.07, 0.10, 0.46)
+TRACK: Color = (1.0, 1.0, 1.0, 0.16)
+ACCENT: Color = (0.98, 0.62, 0.20, 1.0)
+CURVE_TOP = 2.0  # naturalness at the upper edge of the curve's plate
+CURVE_POINTS = 110
+
+
+@dataclass(frozen=True)
+class Row:
+    """One thing that is wanted and had."""
+
+    had: str
+    unit: str
+    wanted: str = ""
+    share_had: float | None = None
+    """Length of the bar, 0 to 1; None: no bar."""
+    share_wanted: float | None = None
+    """Where the tick stands, 0 to 1; None: no tick."""
 
 
 @dataclass(frozen=True)
@@ -26,68 +47,144 @@ class Status:
     """Name of the controller, or what stands in for one."""
     detail: str
     """Its task and origin, in small letters."""
-    speed_wanted: float  # m/s
-    speed_had: float  # m/s over ground, averaged over a stride
     time: float  # s simulated
+    rows: tuple[Row, ...] = ()
     real_time_factor: float | None = None
     """Simulated time per real time; None where pictures are not made in real time."""
+    time_scale: float = 1.0
+    """The real-time factor that is wanted."""
+    costs: tuple[tuple[str, float], ...] = ()
+    """What a step or a picture costs: name, ms."""
+    naturalness: np.ndarray | None = None
+    """The curve's values, oldest first, [n], n up to CURVE_POINTS; None: no prior."""
     notice: str = ""
     """What needs saying in the middle of the picture, e.g. "paused"."""
-    keys: str = ""
-    """The line that explains the keys."""
+    hint: str = ""
+    """A line that says where help is."""
+    progress: tuple[float, float] | None = None
+    """In a recording: time and length, s."""
+    help: tuple[tuple[str, str], ...] = field(default=())
+    """Keys and what they do; empty: not shown."""
 
 
-def draw(overlay: Overlay, status: Status, width: int, height: int) -> None:
-    """Collect the display for a picture of `width` × `height` pixels in `overlay` and draw it."""
-    unit = max(height / 720.0, 0.6)  # everything grows with the picture
+def draw(status: Status, width: int, height: int) -> Page:
+    """The display for a picture of `width` × `height` pixels."""
+    page = Page(width, height)
+    unit = max(min(height / 720.0, width / 960.0), 0.55)  # everything grows with the picture
     margin = 26.0 * unit
-    _draw_names(overlay, status, margin, unit)
-    _draw_clocks(overlay, status, width - margin, margin, unit)
-    _draw_speed(overlay, status, margin, height - margin, unit)
-    _draw_keys(overlay, status, width - margin, height - margin, unit)
+    bottom = height - margin - (34.0 * unit if status.progress else 0.0)
+    _names(page, status, margin, unit)
+    _clocks(page, status, width - margin, margin, unit)
+    _rows(page, status.rows, margin, bottom, unit)
+    if status.naturalness is not None:
+        _curve(page, status.naturalness, width - margin, bottom, unit)
+    if status.progress:
+        _timeline(page, *status.progress, margin, width - margin, height - margin, unit)
+    if status.hint:
+        page.text(status.hint, width / 2, height - margin, 13.0 * unit, FAINT, align=0.5)
+    if status.help:
+        _help(page, status.help, unit)
     if status.notice:
-        size = 24.0 * unit
-        half = 0.5 * overlay.font.width(status.notice, size) + 22.0 * unit
-        y = 0.2 * height
-        overlay.box(width / 2 - half, y - 32.0 * unit, 2.0 * half, 46.0 * unit, _PLATE, 10.0 * unit)
-        overlay.text(status.notice, width / 2, y, size, _WHITE, align=0.5)
-    overlay.draw(width, height)
+        _notice(page, status.notice, unit)
+    return page
 
 
-def _draw_names(overlay: Overlay, status: Status, margin: float, unit: float) -> None:
-    overlay.text(status.controller, margin, margin + 18.0 * unit, 24.0 * unit, _WHITE)
-    overlay.text(status.detail, margin, margin + 40.0 * unit, 14.0 * unit, _FAINT)
+def _names(page: Page, status: Status, margin: float, unit: float) -> None:
+    page.text(status.controller, margin, margin + 18.0 * unit, 24.0 * unit, WHITE)
+    page.text(status.detail, margin, margin + 40.0 * unit, 14.0 * unit, FAINT)
 
 
-def _draw_clocks(overlay: Overlay, status: Status, right: float, top: float, unit: float) -> None:
-    overlay.text(f"{status.time:.1f} s", right, top + 18.0 * unit, 24.0 * unit, _WHITE, align=1.0)
-    factor = status.real_time_factor
+def _clocks(page: Page, status: Status, right: float, top: float, unit: float) -> None:
+    page.text(f"{status.time:.1f} s", right, top + 18.0 * unit, 24.0 * unit, WHITE, align=1.0)
+    y, factor = top + 40.0 * unit, status.real_time_factor
     if factor is not None:
         text = "real time ×–" if math.isnan(factor) else f"real time ×{factor:.2f}"
-        overlay.text(text, right, top + 40.0 * unit, 14.0 * unit, _FAINT, align=1.0)
+        if status.time_scale != 1.0:
+            text += f" of ×{status.time_scale:g}"
+        page.text(text, right, y, 14.0 * unit, FAINT, align=1.0)
+        y += 20.0 * unit
+    for name, cost in status.costs:
+        text = f"{name} {cost:.1f} ms" if math.isfinite(cost) else f"{name} – ms"
+        page.text(text, right, y, 14.0 * unit, FAINT, align=1.0)
+        y += 18.0 * unit
 
 
-def _draw_keys(overlay: Overlay, status: Status, right: float, bottom: float, unit: float) -> None:
-    if status.keys:
-        size, pad = 13.0 * unit, 12.0 * unit
-        wide = overlay.font.width(status.keys, size) + 2.0 * pad
-        overlay.box(right - wide, bottom - 30.0 * unit, wide, 30.0 * unit, _PLATE, 10.0 * unit)
-        overlay.text(status.keys, right - pad, bottom - 10.5 * unit, size, _FAINT, align=1.0)
+def _rows(page: Page, rows: tuple[Row, ...], left: float, bottom: float, unit: float) -> None:
+    """A plate with what is wanted and had: bars for what it has, ticks for what is wanted."""
+    if not rows:
+        return
+    step, width, bar = 56.0 * unit, 250.0 * unit, 218.0 * unit
+    height = step * len(rows) + 18.0 * unit
+    x, y = left + 16.0 * unit, bottom - height
+    page.box(left, y, width, height, PLATE, 12.0 * unit)
+    for row in rows:
+        page.text(row.had, x, y + 38.0 * unit, 28.0 * unit, WHITE)
+        after = x + page.font.width(row.had, 28.0 * unit) + 7.0 * unit
+        page.text(row.unit, after, y + 38.0 * unit, 14.0 * unit, FAINT)
+        if row.wanted:
+            page.text(row.wanted, x + bar, y + 38.0 * unit, 14.0 * unit, ACCENT, align=1.0)
+        top, thick = y + 53.0 * unit, 6.0 * unit
+        if row.share_had is not None:
+            page.box(x, top, bar, thick, TRACK, thick / 2)
+            page.box(x, top, max(bar * min(row.share_had, 1.0), thick), thick, WHITE, thick / 2)
+        if row.share_wanted is not None:
+            tick = bar * min(row.share_wanted, 1.0)
+            page.box(x + tick - 1.5 * unit, top - 4.0 * unit, 3.0 * unit, thick + 8.0 * unit, ACCENT, 1.5 * unit)
+        y += step
 
 
-def _draw_speed(overlay: Overlay, status: Status, left: float, bottom: float, unit: float) -> None:
-    """A plate with both speeds: a bar for what it has, a tick for what is wanted."""
-    width, height = 250.0 * unit, 74.0 * unit
-    x, y, bar = left + 16.0 * unit, bottom - height, 218.0 * unit
-    overlay.box(left, y, width, height, _PLATE, 12.0 * unit)
-    overlay.text(f"{status.speed_had:.1f}", x, y + 38.0 * unit, 28.0 * unit, _WHITE)
-    after = x + overlay.font.width(f"{status.speed_had:.1f}", 28.0 * unit) + 7.0 * unit
-    overlay.text("m/s", after, y + 38.0 * unit, 14.0 * unit, _FAINT)
-    overlay.text(f"wanted {status.speed_wanted:.1f}", x + bar, y + 38.0 * unit, 14.0 * unit, _ACCENT, align=1.0)
-    full = MAX_SPEED if max(status.speed_wanted, status.speed_had) > _SHOWN_SPEED else _SHOWN_SPEED
-    top, thick = y + 53.0 * unit, 6.0 * unit
-    overlay.box(x, top, bar, thick, _TRACK, thick / 2)
-    had = bar * min(status.speed_had / full, 1.0)
-    overlay.box(x, top, max(had, thick), thick, _WHITE, thick / 2)
-    tick = bar * min(status.speed_wanted / full, 1.0)
-    overlay.box(x + tick - 1.5 * unit, top - 4.0 * unit, 3.0 * unit, thick + 8.0 * unit, _ACCENT, 1.5 * unit)
+def _curve(page: Page, values: np.ndarray, right: float, bottom: float, unit: float) -> None:
+    """The prior's error over that of held-out real motion: 1 is as natural as motion capture, above is less."""
+    width, height, pad = 250.0 * unit, 108.0 * unit, 15.0 * unit
+    left, top = right - width, bottom - height
+    page.box(left, top, width, height, PLATE, 12.0 * unit)
+    now = f"{values[-1]:.2f}" if len(values) else "–"
+    page.text(now, left + pad, top + 36.0 * unit, 28.0 * unit, WHITE)
+    page.text("error of the prior,", right - pad, top + 24.0 * unit, 12.0 * unit, FAINT, align=1.0)
+    page.text("motion capture = 1", right - pad, top + 39.0 * unit, 12.0 * unit, ACCENT, align=1.0)
+    tall, floor, wide = 48.0 * unit, bottom - 12.0 * unit, width - 2.0 * pad
+    real = floor - tall / CURVE_TOP
+    page.box(left + pad, real - 0.5 * unit, wide, 1.0 * unit, (*ACCENT[:3], 0.8))
+    if len(values):
+        high = tall * np.clip(values[-CURVE_POINTS:], 0.0, CURVE_TOP) / CURVE_TOP
+        x = right - pad - wide * (np.arange(len(high))[::-1] + 1.0) / CURVE_POINTS
+        step = wide / CURVE_POINTS
+        page.boxes(np.column_stack([x, floor - high, np.full(len(x), step), high]), (1.0, 1.0, 1.0, 0.22))
+        low, rise = np.minimum(high, np.append(high[1:], high[-1])), np.abs(np.diff(high, append=high[-1]))
+        line = np.column_stack([x, floor - low - rise - 1.0 * unit, np.full(len(x), step), rise + 2.0 * unit])
+        page.boxes(line, WHITE)
+
+
+def timeline_bar(width: int, height: int) -> tuple[float, float, float]:
+    """Where the timeline lies in a picture: left, right and height over the lower edge, pixels."""
+    margin = 26.0 * max(min(height / 720.0, width / 960.0), 0.55)
+    return margin, width - margin, margin
+
+
+def _timeline(page: Page, now: float, length: float, left: float, right: float, y: float, unit: float) -> None:
+    share, thick = min(max(now / max(length, 1e-9), 0.0), 1.0), 6.0 * unit
+    page.box(left, y - thick, right - left, thick, TRACK, thick / 2)
+    page.box(left, y - thick, max((right - left) * share, thick), thick, WHITE, thick / 2)
+    knob = left + (right - left) * share
+    page.box(knob - 7.0 * unit, y - thick / 2 - 7.0 * unit, 14.0 * unit, 14.0 * unit, ACCENT, 7.0 * unit)
+    page.text(f"{now:.2f} of {length:.2f} s", right, y - 16.0 * unit, 14.0 * unit, FAINT, align=1.0)
+
+
+def _help(page: Page, lines: tuple[tuple[str, str], ...], unit: float) -> None:
+    size, step, pad = 15.0 * unit, 23.0 * unit, 26.0 * unit
+    keys = max(page.font.width(key, size) for key, _ in lines)
+    told = max(page.font.width(text, size) for _, text in lines)
+    width, height = keys + told + 2.0 * pad + 24.0 * unit, step * len(lines) + 2.0 * pad
+    x, y = 0.5 * (page.width - width), 0.5 * (page.height - height)
+    page.box(x, y, width, height, (*PLATE[:3], 0.82), 14.0 * unit)
+    for index, (key, text) in enumerate(lines):
+        line = y + pad + step * (index + 0.75)
+        page.text(key, x + pad + keys, line, size, ACCENT, align=1.0)
+        page.text(text, x + pad + keys + 24.0 * unit, line, size, WHITE)
+
+
+def _notice(page: Page, text: str, unit: float) -> None:
+    size = 24.0 * unit
+    half, y = 0.5 * page.font.width(text, size) + 22.0 * unit, 0.2 * page.height
+    page.box(page.width / 2 - half, y - 32.0 * unit, 2.0 * half, 46.0 * unit, PLATE, 10.0 * unit)
+    page.text(text, page.width / 2, y, size, WHITE, align=0.5)

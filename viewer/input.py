@@ -77,7 +77,9 @@ class Drive:
         facing = self._facing(held, camera_yaw)
         if ahead == 0 and left == 0:
             return Wish(0.0, self.direction, facing)
-        self.direction = _wrapped(camera_yaw + math.atan2(left, ahead))  # counter-clockwise from above: left is positive
+        self.direction = _wrapped(
+            camera_yaw + math.atan2(left, ahead)
+        )  # counter-clockwise from above: left is positive
         if facing is None:
             return Wish(speed, self.direction)
         return Wish(speed, self.direction, facing)

@@ -192,7 +192,7 @@ def _decal_instances(decals: list[Decal]) -> dict[int, list]:
     return {
         1: [[*d.start, *d.end] for d in decals],
         2: [[*d.color, d.opacity] for d in decals],
-        3: [[d.width, d.ring, d.softness] for d in decals],
+        3: [[d.width if d.round else -d.width, d.ring, d.softness] for d in decals],
     }
 
 

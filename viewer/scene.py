@@ -58,6 +58,8 @@ class Decal:
     """Half the stroke's width, m."""
     ring: float = 0.0
     """Radius of the ring around `start`, m; 0: none."""
+    round: bool = True
+    """Whether the stroke has round ends; those of strokes that go on from each other would overlap."""
     softness: float = 0.0
     """How wide the edge fades, m."""
 

@@ -1,82 +1,227 @@
-"""What is on show: a world with a character, what it is asked to do, and how that goes.
+"""What is on show: a world with characters, what they should do, and how that goes.
 
 Window and headless rendering both hold a `Stage`, advance it by their own clock (wall time; the time of a frame) and
-draw the `scene()` and `status()` it gives.
+draw the `scene()` and `status()` it gives. One character is steered, or all of them; `loaded` are the controllers
+that can be switched to.
+
+    Stage ── World      characters, balls, boxes, recorder
+          ├─ stunts     a jump or getting up borrows a controller and gives it back
+          ├─ Trails, NaturalnessMeter
+          └─ scenery    → Scene;  report → Status
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
-from runtime import Controller, Steering, World
-from runtime.character import PHYSICS_HZ
+from runtime import Controller, Prior, World
+from runtime.character import BODIES, PHYSICS_HZ
+from viewer import report, scenery
 from viewer.hud import Status
-from viewer.scene import Marker, Scene
+from viewer.input import Wish
+from viewer.naturalness import NaturalnessMeter
+from viewer.picking import Grab
+from viewer.scene import Scene
+from viewer.stunts import Stunts
+from viewer.tracks import Trails
+from viewer.wishes import goal_for
 
+APART = 1.5  # m between characters
 _AVERAGING = 0.5  # s, time constant of the speed shown: a stride or so, within which the root speeds up and slows down
+MAX_PROPS = 24  # the oldest goes when there are more
 
 
 class Stage:
-    """A world with one character on it."""
+    """A world with characters on it."""
 
-    def __init__(self, controller: Path | str | None) -> None:
-        """Put a character at the origin, looking along x; None for a controller lets it hold its default pose.
+    def __init__(self, controllers: Sequence[Path | str] = (), count: int | None = None) -> None:
+        """Put characters in rows across x, looking along it.
+
+        Args:
+            controllers: files; the first character gets the first, the next the next, and over again. None at all lets
+                the characters hold the default pose.
+            count: how many characters; None is one for each controller.
 
         Raises:
-            ControllerError: the file is no good.
+            ControllerError: a file is no good.
         """
-        self.world = World()
-        self.hero = self.world.add_character(None if controller is None else Controller.load(controller))
-        self.goal = Steering()
-        self._velocity = np.zeros(2)  # m/s over ground, averaged
+        self.world = World(props=MAX_PROPS)
+        self.loaded = [Controller.load(path) for path in controllers]
+        count = max(len(self.loaded), 1) if count is None else count
+        for index, place in enumerate(places(count)):
+            controller = self.loaded[index % len(self.loaded)] if self.loaded else None
+            self.world.add_character(controller, position=place)
+        self.selected: int | None = 0 if count == 1 else None
+        """Index of the character that is steered; None: all of them."""
+        self.wish = Wish()
+        self.grab: Grab | None = None
+        self.trails, self.show_trails, self.show_contacts = Trails(), False, False
+        self.stunts = Stunts(self)
+        self.meter: NaturalnessMeter | None = None
+        self.velocity = np.zeros((count, 2))  # m/s over ground, averaged
+
+    def judge(self, prior: Prior | None) -> None:
+        """Judge the lead character's naturalness from now on; None: nobody's."""
+        self.meter = None if prior is None else NaturalnessMeter(prior)
 
     @property
-    def goal(self) -> Steering:
-        """What the character should do."""
-        return self._goal
-
-    @goal.setter
-    def goal(self, goal: Steering) -> None:
-        self._goal = self.hero.goal = goal
+    def steered(self) -> list[int]:
+        """Indices of the characters that do what is wished."""
+        return list(range(len(self.world.characters))) if self.selected is None else [self.selected]
 
     @property
-    def root(self) -> np.ndarray:
-        """Where its pelvis is in the picture, [3] m."""
-        return self.hero.render_pose()[0][0]
+    def lead(self) -> int:
+        """Index of the character that the display tells of."""
+        return self.selected or 0
+
+    @property
+    def focus(self) -> np.ndarray:
+        """What the camera follows, [3] m: the middle of those that are steered."""
+        position, _ = self.world.render_poses()
+        return position[self.steered, 0].mean(axis=0)
 
     def advance(self, seconds: float) -> None:
-        """Simulate `seconds` of real time, at most `World.max_advance` of them.
+        """Simulate `seconds` of real time, at most `World.max_advance` of them, with the world's time scale.
 
         Raises:
             SimulationError: the simulation broke down.
         """
-        simulated = self.world.advance(seconds) / PHYSICS_HZ
-        keep = math.exp(-simulated / _AVERAGING)
-        self._velocity = keep * self._velocity + (1.0 - keep) * self.hero.state.root_linear_velocity[:2]
+        self._steer()
+        if self.grab is not None and not self.world.paused:
+            self._pull(seconds)
+        self._note(self.world.advance(seconds) / PHYSICS_HZ)
+
+    def step(self) -> None:
+        """Simulate one control step, also while paused."""
+        self._steer()
+        self.world.step()
+        self._note(1.0 / 30.0)
 
     def reset(self) -> None:
-        """Start over."""
+        """Start over, without balls and boxes."""
+        for prop in self.world.props:
+            prop.remove()
+        self.stunts.clear()
         self.world.reset()
-        self._velocity = np.zeros(2)
+        self.trails.clear()
+        self.velocity[:] = 0.0
+        if self.meter is not None:
+            self.meter.clear()
+
+    def select(self, index: int | None) -> None:
+        """Steer one character, or all of them (None); the others stand still from now on."""
+        left = [] if index is None else [other for other in self.steered if other != index]
+        self.selected = index
+        for other in left:
+            character = self.world.characters[other]
+            if character.controller is not None:
+                root = character.state.root_position
+                rest = Wish(0.0, report.yaw_of(character.state), None)
+                character.goal = goal_for(character.controller.task, rest, None, root)
+
+    def switch(self, number: int) -> str:
+        """Give the steered characters the loaded controller of that number, from 0; returns what to say."""
+        if not 0 <= number < len(self.loaded):
+            return f"there is no controller {number + 1}: {len(self.loaded)} loaded"
+        for index in self.steered:
+            self.stunts.forget(index)
+            self.world.characters[index].controller = self.loaded[number]
+        return self.loaded[number].path.stem
+
+    def cycle(self, by: int) -> str:
+        """Switch to the next or previous controller; returns what to say."""
+        if not self.loaded:
+            return "no controller is loaded"
+        now = self.world.characters[self.lead].controller
+        number = next((n for n, controller in enumerate(self.loaded) if controller is now), -by)
+        return self.switch((number + by) % len(self.loaded))
+
+    def reload(self) -> str:
+        """Load the controllers' files again; returns what to say. A bad file leaves its controller as it is."""
+        fresh = {old: Controller.load(old.path) for old in self.loaded}
+        for character in self.world.characters:
+            if character.controller in fresh:
+                character.controller = fresh[character.controller]
+        self.loaded = list(fresh.values())
+        self.stunts.clear()
+        return f"reloaded {len(fresh)} file{'s' * (len(fresh) != 1)}"
+
+    def throw(self, azimuth: float) -> str:
+        """Throw a ball at each steered character, coming from `azimuth` (rad, world yaw); returns what to say."""
+        for index in self.steered[:MAX_PROPS]:
+            self._make_room()
+            self.world.throw(self.world.characters[index], mass=2.0, speed=9.0, azimuth=azimuth, distance=5.0)
+        return ""
+
+    def drop_box(self) -> str:
+        """Drop a box on each steered character; returns what to say."""
+        position, _ = self.world.render_poses()
+        for index in self.steered[:MAX_PROPS]:
+            self._make_room()
+            above = position[index, 0] + [0.04, 0.03, 1.7]
+            self.world.add_box((0.3, 0.3, 0.3), mass=5.0, position=above)
+        return ""
 
     def scene(self) -> Scene:
         """What to draw now."""
-        position, rotation = self.hero.render_pose()
-        goal = self.goal
-        facing = goal.direction if goal.facing is None else goal.facing
-        marker = Marker(position[0, :2], goal.speed, goal.direction, facing)
-        return Scene(position[None], rotation[None], [marker])
+        return scenery.scene(self)
 
     def status(self) -> Status:
         """What to tell now."""
-        controller = self.hero.controller
-        return Status(
-            controller=controller.path.stem if controller else "default pose",
-            detail=f"{controller.task} · {controller.path}" if controller else "no controller",
-            speed_wanted=self.goal.speed,
-            speed_had=float(np.linalg.norm(self._velocity)),
-            time=self.world.time,
-        )
+        return report.status(self)
+
+    def _make_room(self) -> None:
+        if len(self.world.props) >= MAX_PROPS:
+            self.world.props[0].remove()
+
+    def _steer(self) -> None:
+        """Turn the wish into goals, each in the terms of its character's task."""
+        balls = [prop.state for prop in self.world.props if prop.shape == "ball"]
+        flying = [(position, velocity) for position, _, velocity, _ in balls]
+        for index in self.steered:
+            character = self.world.characters[index]
+            if character.controller is None:
+                continue
+            root = character.state.root_position
+            goal = goal_for(character.controller.task, self.wish, character.goal, root, flying)
+            if goal != character.goal:
+                character.goal = goal
+
+    def _pull(self, seconds: float) -> None:
+        """Let the grab's spring pull for `seconds` of simulated time."""
+        grab, model, data = self.grab, self.world.model, self.world.data
+        assert grab is not None
+        impulse = grab.force(model, data) * min(seconds * self.world.time_scale, self.world.max_advance)
+        for prop in self.world.props:
+            if model.body(f"prop{prop.number}").id == grab.body:
+                prop.push(impulse.tolist())
+        for character in self.world.characters:
+            own = grab.body - character.slots.body
+            if 0 <= own < len(BODIES):
+                character.push(impulse.tolist(), BODIES[own])
+
+    def _note(self, simulated: float) -> None:
+        """Remember what has come of the last `simulated` s."""
+        if simulated <= 0.0:
+            return
+        keep = math.exp(-simulated / _AVERAGING)
+        velocity = [character.state.root_linear_velocity[:2] for character in self.world.characters]
+        self.velocity = keep * self.velocity + (1.0 - keep) * np.array(velocity)
+        self.stunts.look()
+        if self.show_trails:
+            self.trails.add(self.world.time, self.world.render_poses()[0][:, 0])
+        if self.meter is not None:
+            self.meter.add(self.world.time, self.world.characters[self.lead].state, self.lead)
+
+
+def places(count: int) -> list[tuple[float, float]]:
+    """Where characters stand: abreast of each other, from eight on in ranks; x, y, m."""
+    columns = count if count < 8 else math.ceil(math.sqrt(count))
+    ranks = math.ceil(count / columns)
+    spots = [divmod(index, columns) for index in range(count)]
+    left, front = 0.5 * APART * (columns - 1), 0.5 * APART * (ranks - 1)
+    return [(front - APART * rank, left - APART * column) for rank, column in spots]

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from viewer.camera import Camera
+from viewer.page import Page
 from viewer.scene import Scene
 
 if TYPE_CHECKING:
-    from viewer.overlay import Overlay
-    from viewer.renderer import Renderer
+    from viewer.app import Screen
 
 TILE = 280, 400  # pixels, width and height
 _GAP = 4  # pixels between tiles
@@ -38,14 +38,11 @@ def side_yaw(roots: np.ndarray, heading: float) -> float:
     return travel + math.pi / 2.0
 
 
-def render(
-    renderer: Renderer, overlay: Overlay, scenes: Sequence[Scene], times: Sequence[float], heading: float
-) -> np.ndarray:
+def render(screen: Screen, scenes: Sequence[Scene], times: Sequence[float], heading: float) -> np.ndarray:
     """Draw the first character of each scene into a tile of its own: [height, width, 3] uint8.
 
     Args:
-        renderer: it is left with the size of a tile.
-        overlay: for the time under each pose.
+        screen: it is left with the size of a tile.
         scenes: at least one.
         times: of the scenes, s.
         heading: direction of travel if they stand, rad.
@@ -54,12 +51,12 @@ def render(
     roots = np.array([scene.position[0, 0] for scene in scenes])
     yaw = side_yaw(roots, heading)
     view = 2.0 * math.atan(0.5 * _VIEW_HEIGHT / _DISTANCE)
-    renderer.resize(width, height)
+    screen.resize(width, height)
     tiles: list[np.ndarray] = []
     for scene, time, root in zip(scenes, times, roots, strict=True):
         focus = np.array([root[0], root[1], 0.80])
-        renderer.draw(scene, Camera(yaw, _PITCH, _DISTANCE, focus, view))
-        overlay.text(f"{time:.2f} s", 0.5 * width, height - 16.0, 19.0, (1.0, 1.0, 1.0, 0.95), align=0.5)
-        overlay.draw(width, height)
-        tiles += [renderer.target.read(), np.full((height, _GAP, 3), 255, np.uint8)]
+        page = Page(width, height)
+        page.text(f"{time:.2f} s", 0.5 * width, height - 16.0, 19.0, (1.0, 1.0, 1.0, 0.95), align=0.5)
+        screen.show(scene, Camera(yaw, _PITCH, _DISTANCE, focus, view), page)
+        tiles += [screen.read(), np.full((height, _GAP, 3), 255, np.uint8)]
     return np.concatenate(tiles[:-1], axis=1)

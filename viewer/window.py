@@ -1,130 +1,139 @@
-"""The window: pyglet's events in, goals and camera out, sixty pictures a second.
+"""The window: what pyglet reports goes to the app, the app's pictures come back, sixty a second.
 
-Each frame: real time since the last one goes to the world (which makes up for 0.25 s at most and drops the rest, so a
-stall never turns into a burst), held keys become a goal, the camera follows, the scene and its display are drawn.
+Each frame: real time since the last one goes to the app (the world makes up for 0.25 s at most and drops the rest, so a
+stall never turns into a burst), then a picture is drawn. A minimised window is not drawn.
 """
 
 from __future__ import annotations
 
-import math
-from dataclasses import replace
+import time
 
 import pyglet
 from pyglet import gl
-from pyglet.window import key
+from pyglet.window import key, mouse
 
 from runtime import SimulationError
-from viewer import hud
+from viewer.app import App, Mode
 from viewer.camera import Camera
-from viewer.input import Drive
-from viewer.overlay import Overlay
-from viewer.renderer import Renderer
-from viewer.stage import Stage
+from viewer.context import GraphicsError
+from viewer.gamepad import Gamepads
+from viewer.screen import GlScreen
 
-KEYS = {
-    key.W: "forward", key.UP: "forward", key.S: "back", key.DOWN: "back",
-    key.A: "left", key.LEFT: "left", key.D: "right", key.RIGHT: "right",
-    key.LSHIFT: "run", key.RSHIFT: "run",
-}  # fmt: skip
-"""Which action of `input.ACTIONS` a key stands for."""
-
-_ORBIT = 0.006  # rad per pixel dragged
-_AVERAGING = 1.0  # s, time constant of the real-time factor shown
+RATE = 1.0 / 60.0  # s between pictures
 
 
 class ViewerWindow(pyglet.window.Window):
-    """Shows a stage and steers its character."""
+    """Shows a mode and hands on what the user does."""
 
-    def __init__(self, stage: Stage, camera: Camera, width: int, height: int) -> None:
-        self._renderer: Renderer | None = None  # events may come before there is one
+    def __init__(self, mode: Mode, camera: Camera, width: int, height: int, quality: str = "auto") -> None:
+        self._app: App | None = None  # events may come before there is one
         config = gl.Config(major_version=3, minor_version=3, forward_compatible=True, double_buffer=True)
-        super().__init__(width, height, caption=f"{stage.status().controller} · viewer", resizable=True, config=config)
+        super().__init__(width, height, caption=f"{mode.title} · viewer", resizable=True, config=config)
         self.set_minimum_size(320, 200)
-        self.stage, self.camera = stage, camera
-        self.drive = Drive()
-        self.held: dict[int, str] = {}
-        """Keys that are down, and the action of each."""
-        self.paused = False
         self.error: SimulationError | None = None
         """What broke the simulation and closed the window."""
-        self._simulated = self._passed = 0.0  # s, fading sums that give the real-time factor
-        self._renderer, self._overlay = Renderer(*self.get_framebuffer_size()), Overlay()
-        camera.follow(stage.root, math.inf)
+        self.first_frame: float | None = None
+        """`time.time()` when the first picture was shown."""
+        self.hidden = False
+        """Whether it is minimised or unmapped."""
+        screen = GlScreen(*self.get_framebuffer_size(), quality=quality, window=True)
+        self._app = App(mode, camera, screen)
+        self._pads = Gamepads(self.app.drive.pad, self.app.command, self.app.say)
+
+    @property
+    def app(self) -> App:
+        """What the window shows."""
+        assert self._app is not None
+        return self._app
+
+    def watch_gamepads(self) -> None:
+        """Listen to gamepads, those plugged in later too."""
+        try:
+            self._pads.watch(pyglet.input.ControllerManager())  # pyright: ignore[reportArgumentType]
+        except (ImportError, AttributeError, OSError) as error:  # no library for it, or no rights to look for devices
+            self.app.say(f"no gamepads: {error}")
 
     def update(self, elapsed: float) -> None:
         """Let `elapsed` s of real time pass."""
-        self.stage.goal = self.drive.goal(self.held.values(), self.camera.yaw)
-        if self.paused:
-            return
-        before = self.stage.world.time
         try:
-            self.stage.advance(elapsed)
+            self.app.update(elapsed)
         except SimulationError as error:
             self.error = error
             self.close()
-            return
-        fade = math.exp(-elapsed / _AVERAGING)
-        self._simulated = fade * self._simulated + self.stage.world.time - before
-        self._passed = fade * self._passed + elapsed
-        self.camera.follow(self.stage.root, elapsed)
 
     def on_draw(self) -> None:
         """Draw the picture and its display."""
-        if self._renderer is None:
-            return
-        factor = self._simulated / self._passed if self._passed > 0.0 else math.nan
-        notice = "fallen — press R to reset" if self.stage.hero.fallen else ""
-        notice = "paused" if self.paused else notice
-        status = replace(self.stage.status(), real_time_factor=factor, notice=notice, keys=hud.KEYS)
-        self._renderer.draw(self.stage.scene(), self.camera)
-        self._renderer.target.copy_to(0)
-        gl.glBindFramebuffer(gl.GL_FRAMEBUFFER, 0)
-        hud.draw(self._overlay, status, self._renderer.width, self._renderer.height)
+        if self._app is not None and not self.hidden:
+            self._app.draw()
+            self.first_frame = self.first_frame or time.time()
 
     def on_resize(self, width: int, height: int) -> None:
         """Keep the picture as large as the window."""
-        if self._renderer is not None:
-            self._renderer.resize(*self.get_framebuffer_size())
+        if self._app is not None:
+            self._app.resize(*self.get_framebuffer_size())
+
+    def on_hide(self) -> None:
+        """Minimised: the world goes on unseen."""
+        self.hidden = True
+
+    def on_show(self) -> None:
+        """There again."""
+        self.hidden = False
 
     def on_key_press(self, symbol: int, modifiers: int) -> None:
-        """Steer, reset, pause or quit."""
-        if symbol in KEYS:
-            self.held[symbol] = KEYS[symbol]
-        elif symbol == key.R:
-            self.stage.reset()
-            self.camera.follow(self.stage.root, math.inf)
-        elif symbol == key.P:
-            self.paused = not self.paused
-        elif symbol == key.ESCAPE:
+        """Hand it on."""
+        self.app.press(key.symbol_string(symbol))
+        if self.app.closed:
             self.close()
 
     def on_key_release(self, symbol: int, modifiers: int) -> None:
-        """Stop doing what the key stands for."""
-        self.held.pop(symbol, None)
+        """Hand it on."""
+        self.app.release(key.symbol_string(symbol))
 
     def on_deactivate(self) -> None:
         """Let go of all keys: their release goes to another window."""
-        self.held.clear()
+        if self._app is not None:
+            self._app.let_go()
+
+    def on_mouse_press(self, x: int, y: int, button: int, modifiers: int) -> None:
+        """Take hold of a body, or begin to turn the view."""
+        self.app.mouse_press(*self._pixel(x, y), orbit=button != mouse.LEFT)
 
     def on_mouse_drag(self, x: int, y: int, dx: int, dy: int, buttons: int, modifiers: int) -> None:
-        """Orbit."""
-        self.camera.orbit(_ORBIT * dx, _ORBIT * dy)
+        """Pull, or turn the view."""
+        self.app.mouse_drag(*self._pixel(x, y), dx, dy)
+
+    def on_mouse_release(self, x: int, y: int, button: int, modifiers: int) -> None:
+        """Let go."""
+        self.app.mouse_release()
 
     def on_mouse_scroll(self, x: int, y: int, scroll_x: float, scroll_y: float) -> None:
         """Zoom."""
-        self.camera.zoom(scroll_y)
+        self.app.scroll(scroll_y)
+
+    def _pixel(self, x: int, y: int) -> tuple[float, float]:
+        """A place in the window in pixels of the picture, which may be finer."""
+        ratio = self.get_pixel_ratio()
+        return x * ratio, y * ratio
 
 
-def run(stage: Stage, camera: Camera, size: tuple[int, int]) -> None:
-    """Open a window on a stage and return when it is closed.
+def run(mode: Mode, camera: Camera, size: tuple[int, int], quality: str = "auto", panel: bool = False) -> None:
+    """Open a window on a mode and return when it is closed.
 
     Raises:
+        GraphicsError: there is no OpenGL 3.3 for a window here.
         SimulationError: the simulation broke down.
     """
-    window = ViewerWindow(stage, camera, *size)
+    try:
+        window = ViewerWindow(mode, camera, *size, quality=quality)
+    except (pyglet.window.NoSuchConfigException, gl.ContextException) as error:
+        raise GraphicsError(f"no window with OpenGL 3.3 can be opened here ({error}); update the graphics driver, or "
+                            "add --headless --video out.mp4") from error  # fmt: skip
+    window.watch_gamepads()
     pyglet.clock.tick()  # real time starts now, not when the program did
     pyglet.clock.schedule(window.update)
-    pyglet.app.run(interval=1.0 / 60.0)
+    pyglet.app.run(interval=RATE)
     pyglet.clock.unschedule(window.update)
+    window.app.close()
     if window.error is not None:
         raise window.error

@@ -7,12 +7,12 @@ xyzw. The one conversion between the two is `axes.py`: it only renames axes, so 
 the hierarchy from the character's compiled model (`skeleton.py`), so that the file's own forward kinematics gives the
 body positions that MuJoCo gives.
 
-    save ─┬─ write_gltf ── skeleton, meshes, axes, _glb.Glb
-          └─ write_bvh ─── skeleton, axes, _euler.xyz_angles
+    load ── Motion by character ── save ─┬─ write_gltf ── skeleton, meshes, axes, _glb.Glb
+                                         └─ write_bvh ─── skeleton, axes, _euler.xyz_angles
 """
 
 from runtime.interchange.bvh import write_bvh
-from runtime.interchange.export import InterchangeError, save
+from runtime.interchange.export import InterchangeError, load, save
 from runtime.interchange.gltf import write_gltf
 
-__all__ = ["InterchangeError", "save", "write_bvh", "write_gltf"]
+__all__ = ["InterchangeError", "load", "save", "write_bvh", "write_gltf"]

@@ -7,6 +7,7 @@ An input that did worse is named by its number: `--only NUMBER` reads that one i
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import sys
 import tempfile
@@ -45,7 +46,7 @@ def main() -> int:
 def _shared(name: str, inputs: int, seed: int, workers: int) -> Report:
     """Share the inputs of a reader among processes, each watched by a thread."""
     bounds = [inputs * part // workers for part in range(workers + 1)]
-    jobs = [(first, last - first) for first, last in zip(bounds, bounds[1:], strict=False)]
+    jobs = [(first, last - first) for first, last in itertools.pairwise(bounds)]
     with ThreadPoolExecutor(workers) as pool:
         parts = list(pool.map(lambda job: run(name, job[1], seed, job[0]), jobs))
     total = Report(name, sum((part.counts for part in parts), Counter()))

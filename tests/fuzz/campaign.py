@@ -90,7 +90,7 @@ def _run_worker(report: Report, job: tuple[str, int, int, int, Reader]) -> int:
                 done = ours.recv()
             except EOFError:
                 worker.join()
-                return _lost(report, "crash", f"exit code {worker.exitcode}", int(progress[0]), job[3])
+                return _lost(report, "crash", f"exit code {worker.exitcode}", int(progress[0]), job)
             report.slowest, report.memory = max(report.slowest, done["slowest"]), max(report.memory, done["memory"])
             for kind, number, what in done["outcomes"]:
                 report.add(kind, number, what)
@@ -100,21 +100,35 @@ def _run_worker(report: Report, job: tuple[str, int, int, int, Reader]) -> int:
         if time.monotonic() - progress[1] > HANG_SECONDS:
             worker.kill()
             worker.join()
-            return _lost(report, "hang", f"more than {HANG_SECONDS:g} s", int(progress[0]), job[3])
+            return _lost(report, "hang", f"more than {HANG_SECONDS:g} s", int(progress[0]), job)
 
 
-def _lost(report: Report, kind: str, what: str, number: int, end: int) -> int:
-    """Count what the lost worker had not reported yet, and the input it was lost at."""
+def _lost(report: Report, kind: str, what: str, number: int, job: tuple[str, int, int, int, Reader]) -> int:
+    """Count and keep the input that a worker was lost at; returns the number of the next one."""
     report.add(kind, number, what)
-    return min(number + 1, end)
+    _keep(job[0], job[1], number)
+    return min(number + 1, job[3])
+
+
+def _keep(name: str, seed: int, number: int) -> None:
+    folder = Path("out/fuzz") / name
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f"{seed}-{number}").write_bytes(make_input(name, seed, number))
 
 
 def _work(
-    name: str, seed: int, first: int, end: int, reader: Reader, progress: Any, pipe: Connection  # noqa: ANN401
+    name: str,
+    seed: int,
+    first: int,
+    end: int,
+    reader: Reader,
+    progress: Any,
+    pipe: Connection,
 ) -> None:
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     warnings.simplefilter("error")  # a host program may run with -W error
+    warnings.simplefilter("ignore", UserWarning)  # a goal clamped to its range: meant to be seen, not a fault
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     outcomes, slowest = [], 0.0
     shared = "/dev/shm" if Path("/dev/shm").is_dir() else None
@@ -128,9 +142,7 @@ def _work(
             kind, what = outcome(reader, path)
             slowest = max(slowest, time.monotonic() - began)
             if what:
-                kept = Path("out/fuzz") / name
-                kept.mkdir(parents=True, exist_ok=True)
-                (kept / f"{seed}-{number}").write_bytes(content)
+                _keep(name, seed, number)
             outcomes.append((kind, number, what))
             last = number == end - 1
             # One by one while nothing is known; a crash loses at most what has not been sent.

@@ -17,7 +17,7 @@ NUMBERS = (*INTEGERS, 0.0, -0.0, 1e-300, 1e300, math.nan, math.inf, -math.inf, 0
 TEXTS = ("", "x" * 5000, "\0", "\x1b[2J\n", "nan", "../../etc/passwd", "ключ", "\U0001f938")
 
 
-def hostile(rng: random.Random) -> Any:  # noqa: ANN401
+def hostile(rng: random.Random) -> Any:
     """Return a value of any type that a reader may not have thought of."""
     kind = rng.randrange(8)
     if kind <= 1:
@@ -94,7 +94,7 @@ _CHANGES: list[Callable[[bytearray, int, int, random.Random, list[bytes]], None]
 ]  # fmt: skip
 
 
-def spoil_tree(tree: Any, rng: random.Random) -> Any:  # noqa: ANN401
+def spoil_tree(tree: Any, rng: random.Random) -> Any:
     """Return a copy of a tree of dicts and lists with one to three things replaced, removed, doubled or added."""
     root = {"": copy.deepcopy(tree)}
     for _ in range(rng.choice((1, 1, 2, 3))):
@@ -130,13 +130,13 @@ def _places(root: dict) -> list[tuple[Any, Any]]:
     return found
 
 
-def spoil_message(message: Any, rng: random.Random) -> None:  # noqa: ANN401
+def spoil_message(message: Any, rng: random.Random) -> None:
     """Change one to three fields anywhere in a protobuf message, in place."""
     for _ in range(rng.choice((1, 1, 2, 3))):
         _spoil_field(message, rng)
 
 
-def _spoil_field(message: Any, rng: random.Random) -> None:  # noqa: ANN401
+def _spoil_field(message: Any, rng: random.Random) -> None:
     for _ in range(20):
         fields = message.DESCRIPTOR.fields
         present = [field for field, _ in message.ListFields()]
@@ -162,7 +162,7 @@ def _spoil_field(message: Any, rng: random.Random) -> None:  # noqa: ANN401
         return
 
 
-def _spoil_repeated(value: Any, at: int, field: Any, rng: random.Random) -> None:  # noqa: ANN401
+def _spoil_repeated(value: Any, at: int, field: Any, rng: random.Random) -> None:
     change = rng.randrange(4)
     if change == 0:
         del value[at]
@@ -178,7 +178,7 @@ def _spoil_repeated(value: Any, at: int, field: Any, rng: random.Random) -> None
         _assign(lambda new: value.__setitem__(at, new), rng)
 
 
-def _grow(value: Any, field: Any, rng: random.Random) -> None:  # noqa: ANN401
+def _grow(value: Any, field: Any, rng: random.Random) -> None:
     if field.message_type is not None:
         value.add()
     else:

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from runtime import ControllerError, SimulationError, Steering, World, character
-from runtime._character import Character
+from runtime._scene import Layout
 from runtime.character import BODIES, JOINT_NAMES, State
-from runtime.controller import Controller
+from runtime.controller import Batch, Controller
 from tests.tiny import assert_states_equal, linear, write_controller
 
 KNEE = JOINT_NAMES.index("right_knee")
@@ -88,6 +88,18 @@ def test_real_time_factor_is_measured() -> None:
     assert world.real_time_factor > 0.0
 
 
+def test_what_a_control_step_costs_is_told_in_two_parts() -> None:
+    """Physics and what the controllers need; together they are what the real-time factor comes from."""
+    world = World()
+    world.add_character()
+    assert math.isnan(world.physics_time)
+    assert math.isnan(world.inference_time)
+    world.advance(0.2)
+    assert world.physics_time > 0.0
+    assert world.inference_time > 0.0
+    assert world.physics_time + world.inference_time == pytest.approx(1.0 / (30.0 * world.real_time_factor))
+
+
 def test_control_acts_every_fourth_physics_step(tmp_path: Path) -> None:
     """A goal set between control steps waits for the next one."""
     world = World()
@@ -103,10 +115,8 @@ def test_control_acts_every_fourth_physics_step(tmp_path: Path) -> None:
 def test_one_inference_per_controller(controller_path: Path, lively: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Five characters on two controllers are two network runs a control step, of three and two characters."""
     batches = []
-    act = Controller.act
-    monkeypatch.setattr(
-        Controller, "act", lambda self, state, goal: batches.append(len(goal)) or act(self, state, goal)
-    )
+    run = Batch.run
+    monkeypatch.setattr(Batch, "run", lambda self: batches.append(self.size) or run(self))
     world = World()
     for place, path in enumerate((controller_path, lively, controller_path, lively, controller_path)):
         world.add_character(path, position=(0.0, 2.0 * place))
@@ -228,12 +238,12 @@ def test_world_without_characters() -> None:
 
 def test_many_characters_are_compiled_once(lively: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Ten characters added and given goals in a row cost one compilation, and each gets its place and its goal."""
-    compiled = []
-    locate = Character.locate
-    monkeypatch.setattr(Character, "locate", lambda self, model: compiled.append(self.name) or locate(self, model))
     world = World()
+    compiled = []
+    compile_layout = Layout.compile
+    monkeypatch.setattr(Layout, "compile", lambda self: compiled.append(self.characters) or compile_layout(self))
     for place in range(10):
         world.add_character(lively, position=(0.0, float(place))).goal = Steering(speed=place / 10)
     world.step()
-    assert len(compiled) == 10
+    assert [len(names) for names in compiled] == [10]
     assert [round(each.state.root_position[1]) for each in world.characters] == list(range(10))

@@ -7,20 +7,11 @@ import mujoco
 import numpy as np
 import pytest
 
-from runtime import GoalError, Steering, World, character
+from runtime import GoalError, Location, Steering, World, character
 from runtime.character import DEFAULT_HEIGHT, DEFAULT_POSE, JOINT_NAMES, State
 from tests.tiny import assert_states_equal, linear, write_controller
 
 KNEE = JOINT_NAMES.index("right_knee")
-
-
-class Jump:
-    """A goal of a task that no controller here is for."""
-
-    task = "jump"
-
-    def vector(self) -> np.ndarray:
-        return np.zeros(1, dtype=np.float32)
 
 
 def fresh_state(world: World) -> State:
@@ -80,26 +71,27 @@ def test_goal_reaches_the_controller(tmp_path: Path) -> None:
 
 
 def test_goal_of_another_task_is_refused(controller_path: Path) -> None:
-    """A controller for steering takes no goal of another task, and says which it takes; the old goal stays."""
+    """A controller for steering takes no point to go to, and says which goals it takes; the old goal stays."""
     hero = World().add_character(controller_path)
     hero.goal = Steering(speed=1.0)
-    with pytest.raises(GoalError, match=r"'steering'.*'jump'"):
-        hero.goal = Jump()
+    with pytest.raises(GoalError, match=r"'steering'.*'location'"):
+        hero.goal = Location(1.0, 2.0)
     assert hero.goal == Steering(speed=1.0)
 
 
 def test_goal_gives_way_to_a_controller_of_another_task(controller_path: Path) -> None:
-    """A controller for steering on a character whose goal is to jump starts with the default goal."""
+    """A controller for steering on a character that was to go to a point starts with the default goal."""
     hero = World().add_character()
-    hero.goal = Jump()
+    with pytest.warns(UserWarning, match="no controller"):
+        hero.goal = Location(1.0, 2.0)
     hero.controller = controller_path
     assert hero.goal is None
     np.testing.assert_array_equal(hero.goal_vector(), [0.0, 0.0, 1.0, 0.0])
 
 
 def test_switching_controllers(tmp_path: Path, controller_path: Path) -> None:
-    """A new controller acts from the next control step on; with None the default pose is held at once."""
-    world = World()
+    """Without a fade a new controller acts alone from the next control step on; with None the pose is held at once."""
+    world = World(fade=0.0)
     hero = world.add_character(controller_path)
     hero.goal = Steering(speed=1.0)
     world.step()

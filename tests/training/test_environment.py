@@ -16,6 +16,7 @@ from training.config import ConfigError, EnvironmentConfig
 from training.learning.environment import ActionTransform, Environment, History
 from training.physics.mujoco import default_state
 from training.prior.score import STATISTICS
+from training.rows import Rows
 from training.tasks import Body
 
 
@@ -40,10 +41,10 @@ def test_history_equals_a_naive_list():
     history, naive = History(3), [deque([[torch.zeros(())]] * 10, maxlen=10) for _ in range(3)]
     for step in range(25):
         if step in (0, 13):
-            ids = torch.tensor([0, 1, 2] if step == 0 else [2, 0])
+            ids = torch.tensor([0, 1, 2] if step == 0 else [0, 2])
             names = {"root_position": (3,), "root_rotation": (4,), "joint_position": (28,), "key_points": (7, 3)}
             start = {name: torch.randn(len(ids), 10, *shape, generator=rng) for name, shape in names.items()}
-            history.fill(ids, start)
+            history.fill(Rows.of(torch.isin(torch.arange(3), ids)), start)
             for row, env in enumerate(ids.tolist()):
                 naive[env].extend([[start[name][row, t] for name in names] for t in range(10)])
         body = random_body(3, rng)

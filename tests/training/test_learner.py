@@ -33,10 +33,10 @@ def test_mirroring_twice_is_the_identity(make_learner):
     """The mirror image of the mirror image is the original, of observations and of actions."""
     environment = make_learner().environment
     seen, actions = torch.randn(20, 89), torch.randn(20, 28)
-    image, image_actions = mirror_observations(environment, seen), mirror_actions(actions)
+    image, image_actions = mirror_observations(environment, seen), mirror_actions(environment, actions)
     assert not torch.equal(image, seen) and not torch.equal(image_actions, actions)
     assert torch.equal(mirror_observations(environment, image), seen)
-    assert torch.equal(mirror_actions(image_actions), actions)
+    assert torch.equal(mirror_actions(environment, image_actions), actions)
 
 
 def test_originals_come_before_their_images(make_learner):
@@ -47,7 +47,7 @@ def test_originals_come_before_their_images(make_learner):
     assert both is not None and both_actions is not None
     assert torch.equal(both["policy"][:20], seen["policy"]) and torch.equal(both_actions[:20], actions)
     assert torch.equal(both["policy"][20:], mirror_observations(learner.environment, seen["policy"]))
-    assert torch.equal(both_actions[20:], mirror_actions(actions))
+    assert torch.equal(both_actions[20:], mirror_actions(learner.environment, actions))
     assert mirrored(learner.environment, seen, None)[1] is None
     assert mirrored(learner.environment, None, actions)[0] is None
 
@@ -59,10 +59,11 @@ def test_mirroring_by_hand(make_learner):
     for name, value in (("right_shoulder_x", 0.5), ("right_knee", 0.3), ("velocity_y", 1.0), ("goal_y", 2.0)):
         seen[0, names.index(name)] = value
     actions[0, JOINT_NAMES.index("right_elbow")] = 0.7
-    found = mirror_observations(make_learner().environment, seen)[0].tolist()
+    environment = make_learner().environment
+    found = mirror_observations(environment, seen)[0].tolist()
     image = {name: value for name, value in zip(names, found, strict=True) if value}
     assert image == pytest.approx({"left_shoulder_x": -0.5, "left_knee": 0.3, "velocity_y": -1.0, "goal_y": -2.0})
-    found = mirror_actions(actions)[0].tolist()
+    found = mirror_actions(environment, actions)[0].tolist()
     assert {name: value for name, value in zip(JOINT_NAMES, found, strict=True) if value} == pytest.approx(
         {"left_elbow": -0.7}
     )
@@ -76,7 +77,7 @@ def test_mirror_loss_is_zero_for_a_symmetric_policy(make_learner):
 
     def symmetric(both: TensorDict) -> torch.Tensor:
         image = observed(mirror_observations(learner.environment, both["policy"]))
-        return learner.actor(both) + mirror_actions(learner.actor(image))
+        return learner.actor(both) + mirror_actions(learner.environment, learner.actor(image))
 
     losses = []
     for policy in (symmetric, learner.actor):

@@ -13,10 +13,11 @@ from torch import Tensor
 from runtime.character import BODIES, STATE_SHAPES
 from training import tasks
 from training.config import ConfigError
+from training.rows import Rows
 from training.tasks import Body
 from training.tasks.steering import Steering
 
-EVERYONE = torch.arange(4)
+EVERYONE = Rows.of(torch.ones(4, dtype=torch.bool))
 
 
 def make(envs: int = 4, seed: int = 0, **options: Any) -> Steering:
@@ -98,7 +99,7 @@ def test_goals_are_redrawn_when_their_time_is_up():
 def test_holds_lie_in_their_range():
     """Of 1,000 first goals with holds of 1 to 3 s none lasts under 30 or over 90 control steps; 60 is the mean."""
     task, here = make(envs=1000, hold=[1.0, 3.0], stop_share=0.0), body(1000)
-    task.reset(torch.arange(1000), here)
+    task.reset(Rows.of(torch.ones(1000, dtype=torch.bool)), here)
     first, length = task.goal.clone(), torch.zeros(1000)
     for _ in range(90):
         length += (task.goal == first).all(dim=1)
@@ -110,7 +111,7 @@ def test_holds_lie_in_their_range():
 def drawn(task: Steering) -> Tensor:
     """Goals [N, 4] of new episodes that do not follow their start."""
     envs = len(task.goal)
-    task.reset(torch.arange(envs), body(envs))
+    task.reset(Rows.of(torch.ones(envs, dtype=torch.bool)), body(envs))
     return task.goal
 
 
@@ -165,7 +166,7 @@ def test_reset_of_some_leaves_the_goals_of_others():
     """Only the episodes that start get new goals."""
     task = make()
     command(task, 9.0, 9.0, 1.0, 0.0)
-    task.reset(torch.tensor([1, 3]), body())
+    task.reset(Rows.of(torch.tensor([False, True, False, True])), body())
     assert torch.equal(task.goal[[0, 2]], torch.tensor([[9.0, 9.0, 1.0, 0.0]] * 2))
     assert (task.goal[[1, 3], :2] < 9.0).all()
 

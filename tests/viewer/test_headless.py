@@ -10,6 +10,7 @@ from tests.tiny import linear, write_controller
 from viewer import headless, strip
 from viewer.__main__ import main
 from viewer.camera import Camera
+from viewer.live import Live
 from viewer.script import parse
 from viewer.stage import Stage
 
@@ -63,11 +64,12 @@ def job(**changes) -> headless.Job:
 
 def test_frames_poses_and_goals_come_in_the_order_of_their_times():
     """Frames at 0, .1, ... .9 s; poses at .25 and 1 s; the goal of .55 s is there from the frame at .6 s on."""
-    stage, seen = Stage(None), []
+    mode, seen = Live(Stage()), []
+    stage = mode.stage
     headless.play(
-        stage, job(script=parse("0:speed=0;0.55:speed=2"), strip_times=(0.25, 1.0)),
-        on_frame=lambda: seen.append(("frame", round(stage.world.time, 3), stage.goal.speed)),
-        on_pose=lambda: seen.append(("pose", round(stage.world.time, 3), stage.goal.speed)),
+        mode, job(script=parse("0:speed=0;0.55:speed=2"), strip_times=(0.25, 1.0)),
+        on_frame=lambda: seen.append(("frame", round(stage.world.time, 3), stage.wish.speed)),
+        on_pose=lambda: seen.append(("pose", round(stage.world.time, 3), stage.wish.speed)),
     )  # fmt: skip
     expected = [("frame", pytest.approx(k / 10, abs=1 / 120), 2.0 if k >= 6 else 0.0) for k in range(10)]
     expected.insert(3, ("pose", 0.25, 0.0))
@@ -77,12 +79,13 @@ def test_frames_poses_and_goals_come_in_the_order_of_their_times():
 def test_a_goal_reaches_the_controller_at_its_control_step(tmp_path):
     """Asked for at 0.5 s, the joint target moves with the control step at 0.5 s: not yet at it, but one frame later."""
     path = write_controller(tmp_path / "c.onnx", linear(right_shoulder_y=0.5))
-    stage, targets = Stage(path), {}
+    mode, targets = Live(Stage([path])), {}
+    world = mode.stage.world
     column = JOINT_NAMES.index("right_shoulder_y")
     script = parse("0:speed=0;0.5:speed=1,dir=0")
     headless.play(
-        stage, job(script=script, fps=30),
-        on_frame=lambda: targets.setdefault(round(stage.world.time * 30), stage.hero.joint_target[column]),
+        mode, job(script=script, fps=30),
+        on_frame=lambda: targets.setdefault(round(world.time * 30), world.characters[0].joint_target[column]),
         on_pose=lambda: None,
     )  # fmt: skip
     assert targets[15] == pytest.approx(0.0)

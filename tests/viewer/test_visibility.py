@@ -26,7 +26,7 @@ def test_the_light_sees_the_whole_character_and_its_depth_grows_away_from_it():
 
 
 def test_shadows_are_looked_for_where_they_fall():
-    """A point 0.95 m up throws its shadow hypot(.42, .55) = 0.692 m along the light's way, one on the ground nowhere."""
+    """From 0.95 m up a shadow falls hypot(.42, .55) = 0.692 m along the light's way, from the ground nowhere."""
     way = -LIGHT[:2] / np.linalg.norm(LIGHT[:2])
     low_along, low_across, high_along, high_across = shadow_reach(np.array([[[0.0, 0.0, 0.0], [0.0, 0.0, 0.95]]]))[0]
     assert (low_along, high_along) == pytest.approx((-0.05, math.hypot(0.42, 0.55) + 0.05))

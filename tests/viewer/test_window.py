@@ -8,41 +8,65 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
+
+from tests.tiny import linear, write_controller
 
 ROOT = Path(__file__).parent.parent.parent
 
 pytestmark = pytest.mark.skipif(shutil.which("Xvfb") is None, reason="Xvfb is not installed (Debian: xvfb)")
+needs_xdotool = pytest.mark.skipif(shutil.which("xdotool") is None, reason="xdotool is not installed (Debian: xdotool)")
 
 DRIVER = """
-import json, math, sys
+import json, math, subprocess, sys, time
+from pathlib import Path
 import numpy as np
 import pyglet
 from pyglet.window import key
 from viewer import window
 from viewer.camera import Camera
+from viewer.live import Live
 from viewer.stage import Stage
 
-seen, actions = {}, []
-stage, camera = Stage(None), Camera(yaw=0.5)
+FOLDER, CONTROLLERS = Path(sys.argv[1]), sys.argv[2:]
+seen, actions, steps = {}, [], []
+stage, camera = Stage(CONTROLLERS, 1), Camera(yaw=0.5)
+world, hero = stage.world, stage.world.characters[0]
 
 class Window(window.ViewerWindow):
-    # acts as told, in seconds since it opened
+    # acts as told: in seconds since it opened, or as soon as the step before has come true
 
-    def __init__(self, *arguments):
-        super().__init__(*arguments)
+    def __init__(self, *arguments, **settings):
+        super().__init__(*arguments, **settings)
+        self.app.folder = FOLDER
         pyglet.clock.tick()
+        self.started = time.monotonic()
         for seconds, action in actions:
             pyglet.clock.schedule_once(lambda elapsed, action=action: action(self), seconds)
+        pyglet.clock.schedule_interval(self.go_on, 0.05)
+        pyglet.clock.schedule_once(lambda elapsed: self.close(), 60.0)  # whatever happens
+
+    def go_on(self, elapsed):
+        if steps and steps[0][0](self):
+            steps.pop(0)[1](self)
 
 window.ViewerWindow = Window
 
 def at(seconds, action):
     actions.append((seconds, action))
 
+def when(condition, action):
+    steps.append((condition, action))
+
+def xdotool(*words):
+    subprocess.run(["xdotool", *map(str, words)], check=True)
+
 def run():
-    window.run(stage, camera, (640, 360))
-    seen["time"] = stage.world.time
+    window.run(Live(stage, FOLDER), camera, (640, 360))
+    seen["time"] = world.time
+    seen["steps_left"] = len(steps)
     print(json.dumps(seen))
 """
 
@@ -62,45 +86,24 @@ def display():
         yield f":{number}"
 
 
-def play(display: str, script: str) -> dict:
+def play(display: str, folder: Path, script: str, *controllers: Path) -> dict:
     """Run DRIVER and a script that schedules actions and then calls run(); returns what it noted in `seen`."""
-    command = [sys.executable, "-c", DRIVER + script]
+    command = [sys.executable, "-c", DRIVER + script, str(folder), *map(str, controllers)]
     environment = os.environ | {"DISPLAY": display}
     result = subprocess.run(
         command, cwd=ROOT, env=environment, text=True, capture_output=True, timeout=120, check=False
     )
     assert result.returncode == 0, result.stderr
-    return json.loads(result.stdout.splitlines()[-1])
+    seen = json.loads(result.stdout.splitlines()[-1])
+    assert seen["steps_left"] == 0, seen
+    return seen
 
 
-def test_keys_steer_pause_reset_and_quit(display):
-    """W walks away from the camera, shift runs, letting go stops, P holds time, R sets it to zero, Esc closes."""
-    seen = play(display, """
-goal = lambda: [stage.goal.speed, stage.goal.direction]
-press = lambda symbol: lambda window: window.dispatch_event("on_key_press", symbol, 0)
-release = lambda symbol: lambda window: window.dispatch_event("on_key_release", symbol, 0)
-note = lambda name, value: lambda window: seen.update({name: value()})
-at(0.5, press(key.W)); at(0.8, note("walk", goal))
-at(0.9, press(key.LSHIFT)); at(1.2, note("run", goal))
-at(1.3, release(key.W)); at(1.6, note("stop", goal))
-at(1.7, press(key.P)); at(1.9, note("paused", lambda: stage.world.time))
-at(2.3, note("still_paused", lambda: stage.world.time)); at(2.4, press(key.P))
-at(2.9, note("before_reset", lambda: stage.world.time)); at(3.0, press(key.R)); at(3.2, press(key.ESCAPE))
-run()
-""")  # fmt: skip
-    assert seen["walk"] == [1.3, 0.5]
-    assert seen["run"] == [3.0, 0.5]
-    assert seen["stop"] == [0.0, 0.5]
-    assert seen["paused"] == seen["still_paused"] > 0.5
-    assert seen["before_reset"] > seen["paused"]
-    assert 0.0 < seen["time"] < 0.8
-
-
-def test_the_picture_fills_the_window_after_resizing_and_the_mouse_moves_the_camera(display):
+def test_the_picture_fills_the_window_after_resizing_and_the_mouse_moves_the_camera(display, tmp_path):
     """640 x 360 becomes 800 x 500; a drag of 100 pixels to the right turns by 0.6 rad, a notch comes 12 % nearer."""
-    seen = play(display, """
+    seen = play(display, tmp_path, """
 def look(window):
-    image = window._renderer.target.read().astype(int)
+    image = window.app.screen.read().astype(int)
     seen.setdefault("sizes", []).append([image.shape[1], image.shape[0]])
     seen.setdefault("spread", []).append(int(np.ptp(image[:, 20])))
     seen.setdefault("camera", []).append([camera.yaw, camera.distance])
@@ -118,36 +121,119 @@ run()
     assert nearer == pytest.approx(0.88 * distance)
 
 
-def test_a_stall_is_not_made_up_for(display):
+def test_a_stall_is_not_made_up_for(display, tmp_path):
     """The program hangs for 1.5 s: the world drops more than a second of it instead of racing after it."""
-    seen = play(display, """
-import time
+    seen = play(display, tmp_path, """
 def stall(window):
-    seen["before"] = stage.world.dropped_time
+    seen["before"] = world.dropped_time
     time.sleep(1.5)
 at(0.5, stall)
-at(1.0, lambda window: seen.update(after=stage.world.dropped_time)); at(1.2, lambda window: window.close())
+at(1.0, lambda window: seen.update(after=world.dropped_time)); at(1.2, lambda window: window.close())
 run()
 """)  # fmt: skip
     assert 1.0 < seen["after"] - seen["before"] < 1.5
 
 
-def test_a_real_key_reaches_the_character(display):
-    """Through the X server: xdotool holds D, and the character is to go to the camera's right."""
-    if shutil.which("xdotool") is None:
-        pytest.skip("xdotool is not installed (Debian: xdotool)")
-    seen = play(display, """
-import subprocess
-xdotool = lambda *words: subprocess.run(["xdotool", *words], check=True)
-at(0.6, lambda window: (window.activate(), xdotool("mousemove", "200", "200")))
-at(0.8, lambda window: xdotool("keydown", "d"))
-at(1.4, lambda window: seen.update(goal=[stage.goal.speed, stage.goal.direction]))
-at(1.5, lambda window: xdotool("keyup", "d"))
-at(1.8, lambda window: seen.update(end=stage.goal.speed))
-at(1.9, lambda window: xdotool("key", "Escape"))
-at(6.0, lambda window: window.close())
+@needs_xdotool
+def test_real_keys_walk_switch_throw_and_quit(display, tmp_path):
+    """Through the X server, with the shipped controller: W walks away from the camera, 2 switches, F throws, Esc quits.
+
+    The ball knocks the character or is dodged: it comes as near as the character's own width, or is told to have hit.
+    """
+    other = write_controller(tmp_path / "other.onnx", linear())
+    seen = play(display, tmp_path, """
+def away():
+    return float(hero.state.root_position[:2] @ camera.forward[:2]) / math.cos(camera.pitch)
+
+def shot(name):
+    def save(window):
+        from viewer.images import write_png
+        write_png(FOLDER / name, window.app.screen.read())
+    return save
+
+def near():
+    return min([np.linalg.norm(p.state[0] - hero.state.body_position, axis=1).min() for p in world.props] or [9.0])
+
+def watch(window):
+    seen["nearest"] = min(seen.get("nearest", 9.0), float(near()))
+    seen["hit"] = seen.get("hit", False) or " hits the " in window.app.status().notice
+    return seen["hit"] or world.time > seen["thrown"] + 2.0
+
+when(lambda window: world.time > 0.5, lambda window: (window.activate(), xdotool("mousemove", 200, 200)))
+when(lambda window: True, lambda window: xdotool("keydown", "w"))
+when(lambda window: away() > 1.0, lambda window: (seen.update(goal=[hero.goal.speed, hero.goal.direction]),
+                                                  shot("walking.png")(window), xdotool("keyup", "w")))
+when(lambda window: hero.goal.speed == 0.0, lambda window: xdotool("key", "2"))
+when(lambda window: hero.controller.path.stem == "other", lambda window: xdotool("key", "1"))
+when(lambda window: hero.controller.path.stem == "steering", lambda window: xdotool("key", "f"))
+when(lambda window: len(world.props) == 1, lambda window: seen.update(thrown=world.time))
+when(watch, lambda window: xdotool("key", "F12"))
+when(lambda window: (FOLDER / "viewer-001.png").exists(), lambda window: xdotool("key", "Escape"))
+run()
+""", ROOT / "exported" / "steering.onnx", other)  # fmt: skip
+    assert seen["goal"] == [1.3, pytest.approx(0.5)]
+    assert seen["hit"] or seen["nearest"] < 0.8
+    assert seen["time"] < 50.0
+    check_picture(tmp_path / "walking.png")
+
+
+def check_picture(path: Path) -> None:
+    """Coarse features: the character is there, in the middle, on the ground; sky above, darker ground below."""
+    image = np.asarray(Image.open(path)).astype(int)
+    assert image.shape == (360, 640, 3)
+    middle = image[60:320, 200:440]
+    bright = middle.min(axis=2) > 215  # the light shell, brighter than the sky
+    assert 400 < bright.sum() < 12000
+    columns, rows = bright.any(axis=0).nonzero()[0] + 200, bright.any(axis=1).nonzero()[0] + 60
+    assert abs(columns.mean() - 320) < 60
+    assert rows.max() - rows.min() > 80  # more than a quarter of the picture's height
+    assert 220 < rows.max() < 320  # its feet stand on the ground below the middle
+    assert image[:20].mean() > image[-60:, :40].mean() + 30
+
+
+@needs_xdotool
+def test_resizing_hiding_and_closing_from_outside(display, tmp_path):
+    """As a window manager does: another size, unmapped and mapped again (the world goes on unseen), asked to close."""
+    seen = play(display, tmp_path, """
+import ctypes
+def own(window): return str(window._window)
+def frames(window): return window.app.frames
+when(lambda window: world.time > 0.3, lambda window: xdotool("windowsize", own(window), 700, 400))
+when(lambda window: window.app.screen.width == 700, lambda window: xdotool("windowunmap", own(window)))
+when(lambda window: window.hidden, lambda window: seen.update(hidden_at=[frames(window), world.time]))
+when(lambda window: world.time > seen["hidden_at"][1] + 0.5,
+     lambda window: (seen.update(drawn=frames(window) - seen["hidden_at"][0]), xdotool("windowmap", own(window))))
+when(lambda window: not window.hidden and frames(window) > seen["hidden_at"][0] + 3,
+     lambda window: (seen.update(size=[window.app.screen.width, window.app.screen.height]),
+                     window.dispatch_event("on_close")))
 run()
 """)  # fmt: skip
-    assert seen["goal"] == [1.3, pytest.approx(0.5 - 1.5707963)]
-    assert seen["end"] == 0.0
-    assert seen["time"] < 5.0
+    assert seen["size"] == [700, 400]
+    assert seen["drawn"] == 0
+    assert seen["time"] < 50.0
+
+
+def test_the_command_opens_a_window_and_says_when_it_cannot(display):
+    """`python -m viewer` shows its first picture and closes on demand; with a broken display it is one sentence."""
+    program = """
+import sys
+import pyglet
+from viewer import window
+from viewer.__main__ import main
+draw = window.ViewerWindow.on_draw
+def once(self):
+    draw(self)
+    if self.app.frames == 1:
+        print("first picture")
+        pyglet.clock.schedule_once(lambda elapsed: self.close(), 0.1)
+window.ViewerWindow.on_draw = once
+sys.exit(main(["--size", "320x200"]))
+"""
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, env=os.environ | {"DISPLAY": display}, text=True,
+                          capture_output=True, timeout=120, check=False)  # fmt: skip
+    assert (done.returncode, done.stdout.splitlines()[:1]) == (0, ["first picture"]), done.stderr
+    bad = subprocess.run([sys.executable, "-m", "viewer"], cwd=ROOT, env=os.environ | {"DISPLAY": ":4711"}, text=True,
+                         capture_output=True, timeout=120, check=False)  # fmt: skip
+    assert bad.returncode == 2
+    assert "no window can be opened here" in bad.stderr
+    assert len(bad.stderr.strip().splitlines()) == 1

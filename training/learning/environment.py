@@ -33,6 +33,7 @@ from training.learning.starts import Starts
 from training.physics import Engine
 from training.prior import schedule
 from training.prior.score import STATISTICS, Score
+from training.rows import Rows
 from training.tasks import Body, Task
 
 
@@ -64,11 +65,13 @@ class History:
     A frame is root position [N, 3] m, root rotation [N, 4] wxyz, joint angles [N, 28] rad and key points [N, 7, 3] m.
     """
 
-    def __init__(self, envs: int) -> None:
+    def __init__(self, envs: int, device: torch.device | str = "cpu") -> None:
         """Make an empty history; `fill` every environment before `windows`."""
-        n = features.WINDOW
-        self._frames = [torch.zeros(n, envs, *shape) for shape in ((3,), (4,), (28,), (len(features.KEY_POINTS), 3))]
+        n, shapes = features.WINDOW, ((3,), (4,), (28,), (len(features.KEY_POINTS), 3))
+        self._frames = [torch.zeros(n, envs, *shape, device=device) for shape in shapes]
         self._next = 0
+        places = torch.arange(n, device=device)
+        self._turned = (places.unsqueeze(0) + places.unsqueeze(1)) % n  # [n, n], row k: the places from k on
 
     def push(self, body: Body) -> None:
         """Append the current state as the newest frame."""
@@ -78,12 +81,12 @@ class History:
             ring[self._next] = value
         self._next = (self._next + 1) % features.WINDOW
 
-    def fill(self, ids: Tensor, start: dict[str, Tensor]) -> None:
-        """Replace the whole history of `ids` [n] by start windows (see `Starts`)."""
-        order = self._order()
+    def fill(self, rows: Rows, start: dict[str, Tensor]) -> None:
+        """Replace the whole history of the environments `rows` by start windows (see `Starts`)."""
+        time = self._turned[-self._next % features.WINDOW]  # which frame belongs to each place of the ring
         names = ("root_position", "root_rotation", "joint_position", "key_points")
         for ring, name in zip(self._frames, names, strict=True):
-            ring[order.unsqueeze(1), ids.unsqueeze(0)] = start[name].movedim(1, 0)
+            rows.put(ring.transpose(0, 1), start[name][:, time])
 
     def windows(self, ids: slice) -> Tensor:
         """Raw motion windows [n, 10, 58] of environments `ids`, oldest frame first."""
@@ -102,7 +105,16 @@ class History:
         self._next = state["next"]
 
     def _order(self) -> Tensor:
-        return (torch.arange(features.WINDOW) + self._next) % features.WINDOW
+        return self._turned[self._next]
+
+
+def _mirrors(task: Task, device: torch.device) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]]:
+    """Index and sign, on the device, that mirror the observation [84 + g] and the actions [28] left to right."""
+    index, sign = (torch.from_numpy(part) for part in features.OBSERVATION_MIRROR)
+    goal_index, goal_sign = task.observation_mirror
+    observation = (torch.cat((index, goal_index + len(index))), torch.cat((sign, goal_sign)))
+    action = tuple(torch.from_numpy(part) for part in features.JOINT_MIRROR)
+    return (observation[0].to(device), observation[1].to(device)), (action[0].to(device), action[1].to(device))
 
 
 _EPISODE = ("age", "style", "errors", "deviation", "oddity")
@@ -121,17 +133,19 @@ class Environment:
         self.config, self.engine, self.task, self.score = config, engine, task, score
         self.action = action
         self.num_envs = engine.envs
+        device = engine.device
         self.starts = Starts(score, config.start_pool, generator, task.starts)
-        self.history = History(engine.envs)
+        self.history = History(engine.envs, device)
+        self.mirrors = _mirrors(task, device)
         self._generator = generator
         self._limit = round(config.episode_seconds * character.CONTROL_HZ)
-        self._age = torch.randint(self._limit, (engine.envs,), generator=generator)
-        self._style = torch.zeros(engine.envs)
-        self._errors = torch.zeros(engine.envs, len(schedule.LEVELS))
-        self._deviation = torch.zeros(engine.envs, len(score.groups))
-        self._oddity = torch.zeros(engine.envs, len(STATISTICS))
+        self._age = torch.randint(self._limit, (engine.envs,), generator=generator, device=device)
+        self._style = torch.zeros(engine.envs, device=device)
+        self._errors = torch.zeros(engine.envs, len(schedule.LEVELS), device=device)
+        self._deviation = torch.zeros(engine.envs, len(score.groups), device=device)
+        self._oddity = torch.zeros(engine.envs, len(STATISTICS), device=device)
         self._steps = 0
-        self._restart(torch.arange(engine.envs))
+        self._restart(Rows.of(torch.ones(engine.envs, dtype=torch.bool, device=device)))
 
     def observe(self) -> TensorDict:
         """Return the observation of the current state and goal: {"policy": [N, 84 + g]} float32."""
@@ -167,8 +181,8 @@ class Environment:
         figures = self._figures(task_reward, failed, blown)
         self.task.advance(self.body)
         done = failed | late
-        self._age[done] = 0
-        self._restart(done.nonzero().flatten())
+        self._age.masked_fill_(done, 0)
+        self._restart(Rows.of(done))
         self._steps += 1
         if self._steps % self.config.start_refresh == 0:
             self.starts.refresh()
@@ -194,7 +208,7 @@ class Environment:
 
     def _pushes(self) -> Tensor:
         """Forces [N, 3] N, world and horizontal, on the torsos for one control step: a few pushed, most not."""
-        dice = torch.rand(self.num_envs, 3, generator=self._generator)
+        dice = torch.rand(self.num_envs, 3, generator=self._generator, device=self.engine.device)
         chosen = dice[:, 0] < self.config.push_rate / character.CONTROL_HZ
         force = self.config.push_impulse * character.CONTROL_HZ * dice[:, 1] * chosen
         angle = 2 * torch.pi * dice[:, 2]
@@ -204,7 +218,8 @@ class Environment:
         """Refresh the style reward of this step's share of the environments."""
         share = slice(self._steps % self.config.prior_interval, None, self.config.prior_interval)
         windows = self.history.windows(share)
-        noise = torch.randn((len(windows), len(schedule.LEVELS), *windows.shape[1:]), generator=self._generator)
+        shape = (len(windows), len(schedule.LEVELS), *windows.shape[1:])
+        noise = torch.randn(shape, generator=self._generator, device=windows.device)
         error, group_error = self.score.errors(windows, noise)
         deviation, oddity = self.score.deviation(windows, group_error), self.score.oddity(windows)
         self._errors[share] = error
@@ -231,14 +246,14 @@ class Environment:
         figures |= {f"odd_{name}": self._oddity[:, s] for s, name in enumerate(STATISTICS)}
         return figures
 
-    def _restart(self, ids: Tensor) -> None:
-        """Start new episodes in `ids` [n]."""
-        if len(ids):
-            start = self.starts.draw(len(ids), self.config.standing_share)
-            self.engine.reset(ids, start["qpos"], start["qvel"])
-            self.history.fill(ids, start)
+    def _restart(self, rows: Rows) -> None:
+        """Start new episodes in the environments `rows`."""
+        if len(rows):
+            start = self.starts.draw(len(rows), self.config.standing_share)
+            self.engine.reset(rows.where, start["qpos"], start["qvel"])
+            self.history.fill(rows, start)
         self.body = self._read()
-        self.task.reset(ids, self.body)
+        self.task.reset(rows, self.body)
 
     def _read(self) -> Body:
         qpos, qvel = self.engine.qpos.float(), self.engine.qvel.float()

@@ -42,6 +42,11 @@ class Learner:
             self.algorithm.broadcast_parameters()
 
     @property
+    def device(self) -> torch.device:
+        """Where everything is: the engine's device."""
+        return self.environment.engine.device
+
+    @property
     def actor(self) -> MLPModel:
         """The policy network, normaliser included."""
         return self.algorithm.get_policy()
@@ -58,6 +63,7 @@ class Learner:
                 for name, value in figures.items():
                     sums[name] = sums.get(name, torch.zeros(())) + value.mean()
             self.algorithm.compute_returns(self._observation)
+        self.environment.engine.check()
         self._hold_actor(self.critic_only > 0)
         losses = self.algorithm.update()
         self.critic_only = max(0, self.critic_only - 1)
@@ -79,13 +85,16 @@ class Learner:
 
     def own_state(self) -> dict[str, Any]:
         """Copy what a worker has for itself: its environment and its random numbers."""
-        return {"environment": self.environment.state(), "torch_random": torch.get_rng_state()}
+        own = {"environment": self.environment.state(), "torch_random": torch.get_rng_state()}
+        return own if self.device.type == "cpu" else own | {"cuda_random": torch.cuda.get_rng_state(self.device)}
 
     def restore_own(self, state: dict[str, Any]) -> None:
         """Go on from what `own_state` gave; the next iteration has the numbers it would have had there."""
         self.environment.restore(state["environment"])
         self._observation = self.environment.observe()
         torch.set_rng_state(state["torch_random"])
+        if self.device.type == "cuda" and "cuda_random" in state:
+            torch.cuda.set_rng_state(state["cuda_random"], self.device)
 
     def restore(self, state: dict[str, Any], counters: bool) -> None:
         """Go on from `state`; with `counters` False as a new run that only starts from its nets and optimiser."""
@@ -123,10 +132,11 @@ class Learner:
         world = self.worker.world
         distributed = {"global_rank": self.worker.rank, "local_rank": self.worker.rank, "world_size": world}
         algorithm = PPO(
-            actor, critic, RolloutStorage("rl", env.num_envs, c.horizon, observation, [env.num_actions]),
+            actor, critic,
+            RolloutStorage("rl", env.num_envs, c.horizon, observation, [env.num_actions], str(self.device)),
             num_learning_epochs=c.epochs, num_mini_batches=c.minibatches, clip_param=c.clip, gamma=c.gamma, lam=c.lam,
             learning_rate=c.learning_rate, desired_kl=c.desired_kl, schedule="adaptive", entropy_coef=0.0,
-            multi_gpu_cfg=distributed if world > 1 else None,
+            multi_gpu_cfg=distributed if world > 1 else None, device=str(self.device),
         )  # fmt: skip
         algorithm.symmetry = symmetry.create(c.symmetry, env)
         return algorithm
@@ -141,8 +151,7 @@ class Learner:
 
     def _average(self, sums: dict[str, Tensor], losses: dict[str, float]) -> dict[str, float]:
         names = [*sums, *losses]
-        means = [total / self.config.horizon for total in sums.values()]
-        values = torch.stack(means + [torch.tensor(loss) for loss in losses.values()])
-        values = self.worker.mean(values.float())
+        means = torch.stack([total / self.config.horizon for total in sums.values()]).float()
+        values = self.worker.mean(torch.cat((means, torch.tensor(list(losses.values()), device=self.device))))
         figures = dict(zip(names, values.tolist(), strict=True))
         return figures | {"learning_rate": self.algorithm.learning_rate}

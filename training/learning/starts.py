@@ -19,9 +19,8 @@ from torch import Tensor
 
 from runtime import character
 from training import features, rotation
-from training.kinematics import Kinematics
 from training.prior import sampling
-from training.prior.projection import JOINT_LIMITS, Poses, Projector
+from training.prior.projection import Poses, Projector
 from training.prior.score import Score
 from training.prior.style import Styled
 from training.tasks import StartStates
@@ -53,7 +52,9 @@ class Starts:
         self.rejected = 0
         self._score = score
         self._generator = generator
-        self._projector = Projector()
+        self._projector = Projector(generator.device)
+        own = self._states.own
+        self._own = None if own is None else {key: value.to(generator.device) for key, value in own.items()}
         self._standing = self._rest()
         self._pool = self._valid(size)
 
@@ -68,22 +69,24 @@ class Starts:
 
         Each stands at rest with the chance `standing_share`; of the others the task's share is its own.
         """
-        picks = torch.randint(self.size, (count,), generator=self._generator)
-        standing = torch.rand(count, generator=self._generator) < standing_share
+        draw = {"generator": self._generator, "device": self._generator.device}
+        picks = torch.randint(self.size, (count,), **draw)
+        standing = torch.rand(count, **draw) < standing_share
         windows = {key: value[picks] for key, value in self._pool.items()}
-        own = self._states.own
-        if own is not None:
-            chosen = torch.rand(count, generator=self._generator) < self._states.own_share
-            picks = torch.randint(len(own["qpos"]), (count,), generator=self._generator)
-            windows = {key: _where(chosen, own[key][picks], value) for key, value in windows.items()}
+        if self._own is not None:
+            chosen = torch.rand(count, **draw) < self._states.own_share
+            picks = torch.randint(len(self._own["qpos"]), (count,), **draw)
+            windows = {key: _where(chosen, self._own[key][picks], value) for key, value in windows.items()}
         return {key: _where(standing, self._standing[key], value) for key, value in windows.items()}
 
     def _rest(self) -> dict[str, Tensor]:
         """One window [1, ...] of standing still in the default pose."""
-        position = torch.tensor([0.0, 0.0, character.DEFAULT_HEIGHT]).expand(1, features.WINDOW, 3)
-        orientation = torch.tensor([1.0, 0.0, 0.0, 0.0]).expand(1, features.WINDOW, 4)
-        joints = torch.tensor(character.DEFAULT_POSE, dtype=torch.float32).expand(1, features.WINDOW, -1)
-        return start_windows(Poses(position, orientation, joints, *Kinematics()(position, orientation, joints)))
+        height, pose = character.DEFAULT_HEIGHT, character.DEFAULT_POSE
+        position, orientation, joints = (
+            torch.tensor(value, dtype=torch.float32, device=self._generator.device).expand(1, features.WINDOW, -1)
+            for value in ((0.0, 0.0, height), (1.0, 0.0, 0.0, 0.0), pose)
+        )
+        return start_windows(self._projector.bodies(position, orientation, joints))
 
     def state(self) -> dict[str, Any]:
         """Copy the pool and the counts, for a checkpoint."""
@@ -92,7 +95,8 @@ class Starts:
 
     def restore(self, state: dict[str, Any]) -> None:
         """Go on from what `state` gave."""
-        self._pool, self.sampled, self.rejected = dict(state["pool"]), state["sampled"], state["rejected"]
+        self._pool = {key: value.to(self._generator.device) for key, value in state["pool"].items()}
+        self.sampled, self.rejected = state["sampled"], state["rejected"]
 
     def _valid(self, count: int) -> dict[str, Tensor]:
         """Sample until `count` windows are valid; raises RuntimeError when the prior hardly makes any."""
@@ -117,8 +121,7 @@ class Starts:
         """Turn raw windows into the valid ones among them."""
         self.sampled += len(windows)
         poses = self._projector.project(windows)
-        _, _, joints = features.unpack_window(windows)
-        good = (joints - joints.clamp(*JOINT_LIMITS)).abs().flatten(1).amax(1) < LARGEST_CLAMP
+        good = self._projector.beyond_limits(windows) < LARGEST_CLAMP
         good &= (poses.position[..., 2] - windows[..., 2]).amax(1) < LARGEST_LIFT
         for fault in self._projector.faults(poses.windows(), poses).values():
             good &= ~fault

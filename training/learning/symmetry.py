@@ -17,7 +17,6 @@ from rsl_rl.storage import RolloutStorage
 from tensordict import TensorDict
 from torch import Tensor
 
-from training import features
 from training.learning.environment import Environment
 
 
@@ -26,7 +25,7 @@ class Augmentation(Symmetry):
 
     def compute_loss(self, actor: MLPModel, batch: RolloutStorage.Batch, original_batch_size: int) -> Tensor:
         """Return zero, without running the actor."""
-        return torch.zeros(())
+        return torch.zeros((), device=batch.actions.device)  # type: ignore[union-attr]
 
 
 def create(kind: str, env: Environment) -> Symmetry | None:
@@ -48,19 +47,17 @@ def mirrored(
         both = torch.cat((original, mirror_observations(env, original)))
         obs = TensorDict({"policy": both}, batch_size=[len(both)])
     if actions is not None:
-        actions = torch.cat((actions, mirror_actions(actions)))
+        actions = torch.cat((actions, mirror_actions(env, actions)))
     return obs, actions
 
 
 def mirror_observations(env: Environment, observations: Tensor) -> Tensor:
     """Mirror images of observations [B, 84 + g]: the body's part, then what the task says of the goal's."""
-    own_index, own_sign = (torch.from_numpy(part) for part in features.OBSERVATION_MIRROR)
-    goal_index, goal_sign = env.task.observation_mirror
-    index = torch.cat((own_index, goal_index + len(own_index)))
-    return observations[:, index] * torch.cat((own_sign, goal_sign))
+    index, sign = env.mirrors[0]
+    return observations[:, index] * sign
 
 
-def mirror_actions(actions: Tensor) -> Tensor:
+def mirror_actions(env: Environment, actions: Tensor) -> Tensor:
     """Mirror images of actions [B, 28]."""
-    index, sign = (torch.from_numpy(part) for part in features.JOINT_MIRROR)
+    index, sign = env.mirrors[1]
     return actions[:, index] * sign

@@ -57,6 +57,8 @@ class Worker:
     world: int
     stop: Stop = field(default_factory=Stop)
     """Whether this process was asked to end."""
+    device: torch.device = torch.device("cpu")  # noqa: RUF009 - immutable
+    """Where the group's messages have to be: its GPU under nccl, else the CPU."""
 
     @property
     def leads(self) -> bool:
@@ -66,6 +68,7 @@ class Worker:
     def mean(self, values: torch.Tensor) -> torch.Tensor:
         """Return the mean of `values` over all workers; every worker must call."""
         if self.world > 1:
+            values = values.to(self.device)
             dist.all_reduce(values)
             values /= self.world
         return values
@@ -90,27 +93,30 @@ def available_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def count(processes: int) -> int:
+def count(processes: int, gpu: bool = False) -> int:
     """How many workers `launch(processes, ...)` has."""
-    return int(os.environ["WORLD_SIZE"]) if under_torchrun() else processes or available_cores()
-
-
-def launch(processes: int, work: Callable[..., None], *arguments: object) -> None:
-    """Call `work(worker, *arguments)` in `processes` processes (0: one a core) and wait for all of them.
-
-    Under torchrun it is called once, here, as the rank that torchrun gave. An exception in any worker ends all: it is
-    printed there, and here the first to arrive is raised.
-    """
-    world = count(processes)
     if under_torchrun():
-        _join(int(os.environ["RANK"]), world, None, work, arguments)
+        return int(os.environ["WORLD_SIZE"])
+    return processes or (torch.cuda.device_count() if gpu else available_cores())
+
+
+def launch(processes: int, work: Callable[..., None], *arguments: object, gpu: bool = False) -> None:
+    """Call `work(worker, *arguments)` in `processes` processes (0: one a core, or a GPU) and wait for all of them.
+
+    With `gpu` each has a GPU of its own, the current device of torch. Under torchrun it is called once, here, as the
+    rank that torchrun gave. An exception in any worker ends all: it is printed there, and here the first to arrive is
+    raised.
+    """
+    world = count(processes, gpu)
+    if under_torchrun():
+        _join(int(os.environ["RANK"]), world, None, gpu, work, arguments)
     elif world == 1:
-        _join(0, 1, None, work, arguments)
+        _join(0, 1, None, gpu, work, arguments)
     else:
-        _spawn(world, work, arguments)
+        _spawn(world, gpu, work, arguments)
 
 
-def _spawn(world: int, work: Callable[..., None], arguments: tuple[object, ...]) -> None:
+def _spawn(world: int, gpu: bool, work: Callable[..., None], arguments: tuple[object, ...]) -> None:
     """Start the workers, pass signals on to them, wait for them."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -118,7 +124,7 @@ def _spawn(world: int, work: Callable[..., None], arguments: tuple[object, ...])
     resource_tracker.ensure_running()  # or the first worker's start would do it, and unblock the signals on the way
     signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)  # workers inherit this
     try:
-        context = mp.spawn(_join, (world, f"tcp://127.0.0.1:{port}", work, arguments), nprocs=world, join=False)
+        context = mp.spawn(_join, (world, f"tcp://127.0.0.1:{port}", gpu, work, arguments), nprocs=world, join=False)
         assert context is not None
         processes = cast(list[BaseProcess], context.processes)
         with handling(Stop(first=lambda: _terminate(processes), again=lambda: _kill(processes))):
@@ -145,17 +151,22 @@ def _leave() -> None:
 
 
 def _join(
-    rank: int, world: int, address: str | None, work: Callable[..., None], arguments: tuple[object, ...]
+    rank: int, world: int, address: str | None, gpu: bool, work: Callable[..., None], arguments: tuple[object, ...]
 ) -> None:  # fmt: skip
     """Be worker `rank` of the group at `address` (None: torchrun's); a lone worker ends itself at a second signal."""
     torch.set_num_threads(1)
+    device = torch.device("cpu")
+    if gpu:
+        device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", rank)))
+        torch.cuda.set_device(device)
     stop = Stop(again=_leave if world == 1 else None)
     with handling(stop):
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
         if world > 1:
-            dist.init_process_group("gloo", init_method=address, rank=rank, world_size=world)
+            backend = "nccl" if gpu else "gloo"
+            dist.init_process_group(backend, init_method=address, rank=rank, world_size=world)
         try:
-            work(Worker(rank, world, stop), *arguments)
+            work(Worker(rank, world, stop, device), *arguments)
         except Exception:
             if world > 1:  # the others, left alone, fail too, and the parent may raise one of theirs
                 print(f"worker {rank} of {world} failed:\n{traceback.format_exc()}", file=sys.stderr, flush=True)

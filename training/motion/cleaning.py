@@ -23,7 +23,7 @@ from training.motion.ground import raise_toes
 from training.motion.spans import lasting, runs
 
 MAX_ROOT_SPEED = 8.0  # m/s
-MAX_ROOT_TURN = 15.0  # rad/s
+MAX_ROOT_TURN = 15.0  # rad/s; rolls reach 12
 MAX_JOINT_SPEED = 30.0  # rad/s; sprinting knees reach 17
 FROZEN_JOINT_SPEED = 0.02  # rad/s, of the fastest hinge
 FROZEN_ROOT_SPEED = 0.004  # m/s

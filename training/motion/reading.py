@@ -27,6 +27,7 @@ from training.motion.capture import CaptureError
 from training.motion.edit import cut
 from training.motion.hinges import JOINTED
 from training.motion.skeleton import SkeletonError
+from training.motion.steady import steady
 
 READERS = {"mimickit": mimickit.read, "deepmimic": deepmimic.read}
 FORMATS = (*READERS, *importing.FORMATS)
@@ -48,6 +49,8 @@ class Source:
     """The floor is at height zero, soles need not say so (a crawl, a cartwheel)."""
     min_seconds: float = cleaning.MIN_SECONDS
     """Shorter pieces are dropped."""
+    steady: bool = False
+    """Hinges that flip are led along (mimickit and deepmimic); otherwise the clip is cut there."""
     category: str = ""
     """What the dataset calls these clips; "" goes by speed: stand, walk, jog, run."""
     action: str = ""
@@ -101,6 +104,7 @@ class Reading:
 def read_all(files: list[tuple[Source, Path]], data: Path, piece_seconds: float, workers: int) -> Iterator[Reading]:
     """Read files in `workers` processes (1: in this one), in their order."""
     jobs = [(source, data, path, piece_seconds) for source, path in files]
+    workers = min(workers, len(jobs))
     if workers <= 1:
         yield from map(_job, jobs)
         return
@@ -136,7 +140,10 @@ def _read_ours(source: Source, path: Path, piece_seconds: float, reading: Readin
     worst = {JOINTED[i]: round(float(conversion.changed[i]), 3) for i in np.argsort(-conversion.changed)[:3]}
     reading.changed[name] = {"share": round(conversion.changed_share, 3), "worst_rad": worst}
     floor = 0.0 if source.floor_known else None
-    cleaned = cleaning.clean(conversion.motion, source.flat, floor, source.min_seconds)
+    motion, moved = steady(conversion.motion, cleaning.MAX_JOINT_SPEED) if source.steady else (conversion.motion, 0.0)
+    if moved > 0.0:
+        reading.remarks.append(f"{name}: flipping hinges led along, bodies moved by up to {100 * moved:.1f} cm")
+    cleaned = cleaning.clean(motion, source.flat, floor, source.min_seconds)
     reading.remarks += [f"{name.rpartition('/')[0]}/{line}" for line in cleaned.remarks]
     parts = [part for motion in cleaned.pieces for part in into_pieces(motion, piece_seconds)]
     labels = _labels(source, path, {})

@@ -16,7 +16,7 @@ class Clearance:
     the frame of the body it belongs to.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, device: torch.device | str = "cpu") -> None:
         """Read the geoms from `runtime.character.model()`."""
         model = character.model()
         first = character.find_slots(model).body
@@ -31,9 +31,9 @@ class Clearance:
             offset += list(torch.tensor(model.geom_pos[g]) + points @ matrix.view(3, 3).T)
             body += [int(model.geom_bodyid[g]) - first] * len(points)
             radius += [thickness] * len(points)
-        self._body = torch.tensor(body)
-        self._offset = torch.stack(offset).float()  # [P, 3] m
-        self._radius = torch.tensor(radius, dtype=torch.float32)  # [P] m
+        self._body = torch.tensor(body, device=device)
+        self._offset = torch.stack(offset).float().to(device)  # [P, 3] m
+        self._radius = torch.tensor(radius, dtype=torch.float32, device=device)  # [P] m
 
     def __call__(self, bodies: Tensor, rotations: Tensor) -> Tensor:
         """Height [..., P] m of every point's lowest place, from body poses [..., 15, 3] m and [..., 15, 4] wxyz."""

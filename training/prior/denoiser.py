@@ -1,8 +1,9 @@
 """Networks that predict the noise in a motion window: ε̂(x_t, t), all with one face.
 
-A window is flattened, 10 frames × 58 normalised channels = 580 numbers: x_t and ε̂ are [B, 580], t is [B] int64 in
-0…49. Three denoisers stand to choice (`prior.denoiser` in the configuration; training/README.md has the trade measured
-by the audit):
+A window is flattened, 10 frames × 58 normalised channels = 580 numbers: x_t and ε̂ are [..., 580], t is int64 in 0…49
+of the leading shape or one that broadcasts to it: [B, K, 580] and [K] judge B windows at the same K levels, and what
+depends on the level alone is then computed K times. Three denoisers stand to choice (`prior.denoiser` in the
+configuration; training/README.md has the trade measured by the audit):
 
 - `principal` (the default): the window in its principal components y. Were motion Gaussian with variances λ, the best
   prediction would be linear (Wiener): ε̂_i = √(1-ᾱ)·y_i / (ᾱλ_i + 1-ᾱ). That part is exact from the data's covariance;
@@ -29,7 +30,7 @@ from training.prior import schedule
 
 
 def time_embedding(t: Tensor, width: int) -> Tensor:
-    """Sines and cosines [B, width] of the level t [B]."""
+    """Sines and cosines [..., width] of the level t [...]."""
     frequency = torch.exp(-math.log(1000.0) * torch.arange(width // 2, device=t.device) / (width // 2))
     angle = t.unsqueeze(-1).float() * frequency
     return torch.cat((angle.sin(), angle.cos()), dim=-1)
@@ -59,7 +60,7 @@ class _Block(nn.Module):
 
 
 class _Network(nn.Module):
-    """[B, inputs] and a level to [B, inputs]; `modulation` numbers stand for a level (0: as many as `width`)."""
+    """[..., inputs] and levels to [..., inputs]; `modulation` numbers stand for a level (0: as many as `width`)."""
 
     def __init__(
         self, inputs: int, width: int, blocks: int, dropout: float, styles: int = 0, modulation: int = 0
@@ -82,7 +83,7 @@ class _Network(nn.Module):
 
 
 class Denoiser(nn.Module):
-    """Predicts the noise ε̂ [B, size] in noised windows x_t [B, size] at levels t [B]: what all kinds share."""
+    """Predicts the noise ε̂ [..., size] in noised windows x_t [..., size] at levels t: what all kinds share."""
 
     def fit(self, windows: Tensor, weights: Tensor) -> None:
         """Set what follows from normalised windows [N, size] with weights [N] without gradients: here nothing."""
@@ -166,14 +167,14 @@ class PrincipalDenoiser(Denoiser):
 
     def latent(self, y_t: Tensor, t: Tensor, style: Tensor | None = None) -> Tensor:
         """Predict the noise in components."""
-        n, k = y_t.shape[1], self.components
+        n, k = y_t.shape[-1], self.components
         signal = self.alpha_bar[t].unsqueeze(-1)
         total = signal * self.variance[:n] + (1 - signal)
         linear = (1 - signal).sqrt() * y_t / total
-        correction = self.network((y_t / total.sqrt())[:, :k], t, style)
+        correction = self.network((y_t / total.sqrt())[..., :k], t, style)
         # Var(ε_i | y_i) = ᾱλ_i/(ᾱλ_i + 1-ᾱ) bounds what is left to predict, so the network works on unit scale
-        correction = correction * (signal * self.variance[:n] / total)[:, :k].sqrt()
-        return torch.cat((linear[:, :k] + correction, linear[:, k:]), dim=-1)
+        correction = correction * (signal * self.variance[:n] / total)[..., :k].sqrt()
+        return torch.cat((linear[..., :k] + correction, linear[..., k:]), dim=-1)
 
     def forward(self, x_t: Tensor, t: Tensor, style: Tensor | None = None) -> Tensor:
         """Predict the noise, see the module."""
@@ -235,11 +236,13 @@ class TransformerDenoiser(Denoiser):
 
     def forward(self, x_t: Tensor, t: Tensor, style: Tensor | None = None) -> Tensor:
         """Predict the noise, see the module; it has no styles."""
+        t = t.expand(x_t.shape[:-1]).flatten()  # attention wants one leading axis
         levels = self.level(time_embedding(torch.arange(schedule.STEPS, device=t.device), 64))
-        h = self.entry(x_t.unflatten(1, (self.frames, -1))) + self.place  # len() would fix the batch in the ONNX graph
+        # len() would fix the batch in the ONNX graph
+        h = self.entry(x_t.flatten(0, -2).unflatten(1, (self.frames, -1))) + self.place
         for block in self.blocks:
             h = block(h, levels, t)
-        return self.exit(h).flatten(1)
+        return self.exit(h).view_as(x_t)
 
 
 _KINDS: dict[str, type[Denoiser]] = {

@@ -27,23 +27,25 @@ LEG_INDEX = torch.tensor([[character.JOINT_NAMES.index(f"{side}_{part}") for par
 SOLE = torch.tensor([[0.045 + x, y, -0.05] for x in (-0.0885, 0.0885) for y in (-0.045, 0.045)])
 """[4, 3] m, lower corners of the foot's box in the foot's frame: hind two, then fore two."""
 
-_AXIS = {axis: torch.eye(3)[i] for i, axis in enumerate("xyz")}
-_AXES = (*"xyz", "y", *"xyz")
-_LOW, _HIGH = (torch.tensor([joint.range[end] for joint in character.JOINTS])[LEG_INDEX] for end in (0, 1))
+_AXES = (0, 1, 2, 1, 0, 1, 2)  # x, y, z of the hip, the knee's y, x, y, z of the ankle
 
 
 class Legs:
     """The legs' geometry, read from the compiled model."""
 
-    def __init__(self) -> None:
+    def __init__(self, device: torch.device | str = "cpu") -> None:
         """Take offsets from `runtime.character.model()`."""
         model = character.model()
+        self._index, self._sole, self._axis = LEG_INDEX.to(device), SOLE.to(device), torch.eye(3, device=device)
+        limits = torch.tensor([joint.range for joint in character.JOINTS])[LEG_INDEX].to(device)
+        self._low, self._high = limits.unbind(-1)
+        self._stiff = PULL**2 * torch.eye(len(_PARTS), device=device)
         first = character.find_slots(model).body
         offset = torch.tensor(model.body_pos[first:], dtype=torch.float32)
         chain = ("thigh", "shin", "foot")
         self._offset = torch.stack(
             [torch.stack([offset[character.BODIES.index(f"{side}_{part}")] for part in chain]) for side in SIDES]
-        )  # [2, 3, 3] m, each in its parent's frame
+        ).to(device)  # [2, 3, 3] m, each in its parent's frame
 
     def corners(self, root_position: Tensor, root_rotation: Tensor, angles: Tensor) -> tuple[Tensor, Tensor]:
         """World positions [M, 2, 4, 3] m of the soles' corners and their Jacobian [M, 2, 4, 3, 7] m/rad.
@@ -53,14 +55,14 @@ class Legs:
         q = root_rotation.unsqueeze(1).expand(-1, 2, -1)
         place = root_position.unsqueeze(1) + rotation.rotate(q, self._offset[:, 0].expand(len(q), -1, -1))
         origins, axes = [], []
-        for hinge, letter in enumerate(_AXES):
+        for hinge, which in enumerate(_AXES):
             if hinge in (3, 4):  # the knee, the ankle: further down the leg
                 place = place + rotation.rotate(q, self._offset[:, hinge - 2].expand(len(q), -1, -1))
-            axis = _AXIS[letter]
+            axis = self._axis[which]
             origins.append(place)
             axes.append(rotation.rotate(q, axis.expand(*q.shape[:-1], 3)))
             q = rotation.multiply(q, rotation.from_axis(axis, angles[..., hinge]))
-        sole = rotation.rotate(q.unsqueeze(2).expand(-1, -1, 4, -1), SOLE.expand(len(q), 2, 4, 3))
+        sole = rotation.rotate(q.unsqueeze(2).expand(-1, -1, 4, -1), self._sole.expand(len(q), 2, 4, 3))
         corner = place.unsqueeze(2) + sole
         lever = corner.unsqueeze(3) - torch.stack(origins, 2).unsqueeze(2)  # [M, 2, 4, 7, 3]
         jacobian = torch.linalg.cross(torch.stack(axes, 2).unsqueeze(2).expand_as(lever), lever)
@@ -73,16 +75,15 @@ class Legs:
 
         `weight` [M, 2, 4] ≥ 0 says how much each corner counts, 1 is usual.
         """
-        first = joints[:, LEG_INDEX]
+        first = joints[:, self._index]
         angles = first
-        stiff = PULL**2 * torch.eye(len(_PARTS))
         for _ in range(ROUNDS):
             corner, jacobian = self.corners(root_position, root_rotation, angles)
             scaled = (jacobian * weight[..., None, None]).flatten(2, 3)
-            normal = scaled.transpose(-1, -2) @ jacobian.flatten(2, 3) + stiff
+            normal = scaled.transpose(-1, -2) @ jacobian.flatten(2, 3) + self._stiff
             slope = scaled.transpose(-1, -2) @ (target - corner).flatten(2).unsqueeze(-1)
             step = torch.linalg.solve(normal, slope.squeeze(-1) + PULL**2 * (first - angles))
-            angles = torch.minimum(torch.maximum(angles + step, _LOW), _HIGH)
+            angles = torch.minimum(torch.maximum(angles + step, self._low), self._high)
         joints = joints.clone()
-        joints[:, LEG_INDEX] = angles
+        joints[:, self._index] = angles
         return joints

@@ -1,7 +1,7 @@
 """Generated windows made into motion that a body can do: what generative state initialisation starts from.
 
 A sample is a dream in 58 channels: its key points are not quite where its joint angles put them, its stance feet creep,
-its soles sink. `project` takes it to a motion near it that holds together, in two passes without gradients:
+its soles sink. `project` takes it to a motion near it that holds together, in three passes without gradients:
 
 1. joint angles are clamped into their limits, the last root is put on the origin with heading 0, and a window that is
    sunk for most of its frames is lifted by as much;
@@ -34,7 +34,7 @@ from training.prior.legs import SOLE, Legs
 
 CONTACT_HEIGHT, CONTACT_SPEED = 0.03, 0.8  # m, m/s: a corner lower and slower than that stands
 CLEARANCE = 0.035  # m, of a sole in full swing; what creeps or rolls off may stay lower
-PASSES = 2
+PASSES = 3
 SUNK = 0.02  # m: heels or toes deeper than this in most frames are more than noise
 REACH = 0.15  # m: contacts of one corner further apart than this from their mean are left alone
 FADE = 1.5  # frames over which a contact's displacement fades into those of others
@@ -45,10 +45,6 @@ DEEPEST = 0.02  # m
 FASTEST_SKATE = 1.0  # m/s, mean over a window's steps in contact; the 95 % quantile of held-out locomotion
 KEY_POINTS_APART = 0.01  # m, mean over the window
 
-_LOW, _HIGH = (torch.tensor([joint.range[end] for joint in character.JOINTS]) for end in (0, 1))
-JOINT_LIMITS = _LOW, _HIGH
-"""Two [28], rad."""
-_UP = torch.tensor([0.0, 0.0, 1.0])
 _FOOT_INDEX = [character.BODIES.index(name) for name in character.FEET]
 
 
@@ -80,19 +76,29 @@ class Poses:
 class Projector:
     """Projects windows of the humanoid; holds its geometry."""
 
-    def __init__(self) -> None:
+    def __init__(self, device: torch.device | str = "cpu") -> None:
         """Read the geometry from the compiled model."""
-        self._kinematics, self._legs, self._clearance = Kinematics(), Legs(), Clearance()
+        self._kinematics, self._legs, self._clearance = Kinematics(device), Legs(device), Clearance(device)
+        self._low, self._high = torch.tensor([joint.range for joint in character.JOINTS], device=device).unbind(-1)
+        self._up = torch.tensor([0.0, 0.0, 1.0], device=device)
+
+    def bodies(self, position: Tensor, orientation: Tensor, joints: Tensor) -> Poses:
+        """Root positions [N, 10, 3] m and rotations [N, 10, 4] and joint angles [N, 10, 28] rad, with their bodies."""
+        return Poses(position, orientation, joints, *self._kinematics(position, orientation, joints))
 
     def poses(self, windows: Tensor) -> Poses:
         """Windows [N, 10, 58] as they are: their own roots and joints, bodies by forward kinematics."""
-        position, orientation, joints = features.unpack_window(windows)
-        return Poses(position, orientation, joints, *self._kinematics(position, orientation, joints))
+        return self.bodies(*features.unpack_window(windows))
+
+    def beyond_limits(self, windows: Tensor) -> Tensor:
+        """How far the worst joint angle of windows [N, 10, 58] is beyond its limits, [N] rad; not above 0 inside."""
+        _, _, joints = features.unpack_window(windows)
+        return torch.maximum(joints - self._high, self._low - joints).flatten(1).amax(1)
 
     def project(self, windows: Tensor) -> Poses:
         """Raw windows [N, 10, 58] to the poses of valid motion near them, see the module.
 
-        The second pass sees contacts as the first one left them, which a noisy sample does not show at once.
+        Later passes see contacts as the ones before left them, which a noisy sample does not show at once.
         """
         poses = self._pass(windows)
         for _ in range(PASSES - 1):
@@ -106,26 +112,26 @@ class Projector:
         position = rotation.unyaw(cos, sin, from_last)
         turn = rotation.conjugate(rotation.yaw_quaternion(cos, sin)).expand_as(orientation)
         orientation = rotation.multiply(turn, orientation)
-        joints = joints.clamp(_LOW, _HIGH)
+        joints = joints.clamp(self._low, self._high)
         bodies, rotations = self._kinematics(position, orientation, joints)
         # a body that is in the ground for most of the window is too low as a whole
         keys = rotation.unyaw(cos.unsqueeze(2), sin.unsqueeze(2), windows[..., 37:].unflatten(-1, (-1, 3)))
         sunk = (keys[:, :, 3:, 2] + position[..., 2:]).amin(2).median(1).values + SUNK
         sunk = sunk.clamp(max=0.0).view(-1, 1, 1)
-        position, bodies = position - sunk * _UP, bodies - sunk.unsqueeze(1) * _UP
+        position, bodies = position - sunk * self._up, bodies - sunk.unsqueeze(1) * self._up
         target, weight = _targets(soles(bodies, rotations), keys[:, :, 3:] + position.unsqueeze(2), bodies, rotations)
         frames = (position, orientation, joints, target, weight)
         joints = self._legs.reach(*(part.flatten(0, 1) for part in frames)).view_as(joints)
         bodies, rotations = self._kinematics(position, orientation, joints)
         sunk = (-self._clearance(bodies, rotations).flatten(1).amin(1)).clamp_min(0)
-        lift = sunk.view(-1, 1, 1) * _UP
+        lift = sunk.view(-1, 1, 1) * self._up
         return Poses(position + lift, orientation, joints, bodies + lift.unsqueeze(1), rotations)
 
     def faults(self, windows: Tensor, poses: Poses, fastest_skate: float = FASTEST_SKATE) -> dict[str, Tensor]:
         """What is wrong with windows [N, 10, 58] whose bodies are `poses`, by name a mask [N]."""
         points = features.key_points(poses.bodies, poses.rotations) - poses.position.unsqueeze(2)
         apart = (windows[..., 37:].unflatten(-1, (-1, 3)) - points).norm(dim=-1).mean((1, 2))
-        beyond = torch.maximum(poses.joints - _HIGH, _LOW - poses.joints).flatten(1).amax(1)
+        beyond = torch.maximum(poses.joints - self._high, self._low - poses.joints).flatten(1).amax(1)
         return {
             "joint limits": beyond > LIMIT_SLACK,
             "penetration": self._clearance(poses.bodies, poses.rotations).flatten(1).amin(1) < -DEEPEST,
@@ -137,7 +143,9 @@ class Projector:
 def soles(bodies: Tensor, rotations: Tensor) -> Tensor:
     """World positions [..., 2, 4, 3] m of the soles' corners, right then left, from body poses [..., 15, ...]."""
     place, turn = bodies[..., _FOOT_INDEX, None, :], rotations[..., _FOOT_INDEX, None, :]
-    return place + rotation.rotate(turn.expand(*turn.shape[:-2], 4, 4), SOLE.expand(*turn.shape[:-2], 4, 3))
+    return place + rotation.rotate(
+        turn.expand(*turn.shape[:-2], 4, 4), SOLE.to(turn.device).expand(*turn.shape[:-2], 4, 3)
+    )
 
 
 def skate(corners: Tensor) -> Tensor:
@@ -193,7 +201,7 @@ def _anchored(corners: Tensor, standing: Tensor, floor: Tensor) -> Tensor:
     spot = _mean(corners[..., :2], standing)
     ground = torch.cat((spot.expand_as(corners[..., :2]), corners[..., 2:].clamp(0.0, 0.01)), -1)
     moved = (ground - corners) * standing.unsqueeze(-1)
-    frame = torch.arange(corners.shape[1])
+    frame = torch.arange(corners.shape[1], device=corners.device)
     near = torch.exp(-(frame.unsqueeze(0) - frame.unsqueeze(1)).abs() / FADE)  # [10, 10]
     weight = torch.einsum("ts,nsfc->ntfc", near, standing.float())
     spread = torch.einsum("ts,nsfcx->ntfcx", near, moved) / weight.unsqueeze(-1).clamp_min(1e-9)

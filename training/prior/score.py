@@ -38,14 +38,16 @@ SPEED_KNOTS = (0.0, 0.4, 0.8, 1.2, 1.7, 2.3, 3.0, 3.8, 5.0)  # m/s
 _SPAN = (features.WINDOW - 1) / 30.0  # s, first frame to last
 
 
-def condition(windows: Tensor) -> Tensor:
+def condition(windows: Tensor, knots: Tensor | None = None) -> Tensor:
     """What the reference error may depend on, [B, 10]: hat functions of the root's speed, and its turning rate.
 
     `windows` [B, 10, 58] are raw. Speed is the root's net horizontal travel over the window (m/s), linearly
-    interpolated between `SPEED_KNOTS`; the turning rate (rad/s) is that of the root's x axis, capped at 3.
+    interpolated between `SPEED_KNOTS`; the turning rate (rad/s) is that of the root's x axis, capped at 3. `knots` are
+    those speeds as a tensor, where there is one on the device already: to send them there again would wait for a GPU.
     """
     speed = windows[:, 0, :2].norm(dim=1) / _SPAN
-    knots = torch.tensor(SPEED_KNOTS, device=windows.device)
+    if knots is None:
+        knots = torch.tensor(SPEED_KNOTS, device=windows.device)
     position = ((speed.unsqueeze(1) - knots[:-1]) / (knots[1:] - knots[:-1])).clamp(0, 1)  # [B, 8] share of each span
     one = torch.ones_like(speed).unsqueeze(1)
     hats = torch.cat((one, position), 1) - torch.cat((position, torch.zeros_like(one)), 1)
@@ -61,6 +63,8 @@ STATISTICS = (
     "feet apart",
 )
 """Names of the `statistics`."""
+_CHANNELS = {name: slice(members[0], members[-1] + 1) for name, members in features.GROUPS.items()}  # each is a run
+assert all(len(members) == members[-1] + 1 - members[0] for members in features.GROUPS.values())
 
 
 def statistics(windows: Tensor, channel_std: Tensor) -> Tensor:
@@ -75,8 +79,8 @@ def statistics(windows: Tensor, channel_std: Tensor) -> Tensor:
     scaled = windows / channel_std
     variance = scaled.var(dim=1, unbiased=False)
     square_net = (scaled[:, -3:].mean(1) - scaled[:, :3].mean(1)).square()
-    spread = {name: 0.5 * (variance[:, c].mean(1) + 1e-4).log() for name, c in features.GROUPS.items()}
-    net = {name: 0.5 * (square_net[:, features.GROUPS[name]].mean(1) + 1e-3).log() for name in LIMBS}
+    spread = {name: 0.5 * (variance[:, c].mean(1) + 1e-4).log() for name, c in _CHANNELS.items()}
+    net = {name: 0.5 * (square_net[:, _CHANNELS[name]].mean(1) + 1e-3).log() for name in LIMBS}
     first = features.WINDOW_NAMES.index("right_heel_x")
     sole = windows[..., first : first + 12].unflatten(2, (4, 3)) + windows[..., None, :3]  # world, up to yaw
     speed = (sole[:, 1:, :, :2] - sole[:, :-1, :, :2]).norm(dim=-1) * 30.0  # [B, 9, 4] m/s
@@ -99,6 +103,7 @@ class Score(nn.Module):
     share: Tensor  # [58, G], averages channels into groups
     signal: Tensor  # [K], ᾱ of the levels
     levels: Tensor  # [K]
+    speed_knots: Tensor  # [9] m/s
     channel_mean: Tensor  # [58]
     channel_std: Tensor  # [58]
     reference: Tensor  # [K, G, 10 + S], log error of real motion per condition and style
@@ -128,6 +133,7 @@ class Score(nn.Module):
         self.register_buffer("share", share, persistent=False)
         self.register_buffer("signal", schedule.alpha_bar()[list(schedule.LEVELS)], persistent=False)
         self.register_buffer("levels", torch.tensor(schedule.LEVELS), persistent=False)
+        self.register_buffer("speed_knots", torch.tensor(SPEED_KNOTS), persistent=False)
         self.register_buffer("channel_mean", torch.zeros(len(features.WINDOW_NAMES)))
         self.register_buffer("channel_std", torch.ones(len(features.WINDOW_NAMES)))
         knots = len(SPEED_KNOTS) + 1 + len(self.styles)
@@ -160,19 +166,18 @@ class Score(nn.Module):
         """Noise-prediction errors of raw windows [B, 10, 58] under `noise` [B, K, 10, 58], of `style` [B, 2S].
 
         Returns e_t [B, K] over all channels and e_{t,g} [B, K, G] per body group. All levels go through the denoiser
-        as one batch.
+        as one batch; what depends on the level alone is computed once a level, not once a window.
         """
         batch, levels = noise.shape[:2]
         flat_noise = noise.flatten(2)
         signal = self.signal.view(1, levels, 1)
         noised = schedule.add_noise(self.normalise(windows).unsqueeze(1), flat_noise, signal)
-        t = self.levels.unsqueeze(0).expand(batch, levels)
         if self.styles:
-            told = self._in_force(windows, style).unsqueeze(1).expand(-1, levels, -1)
-            predicted = predict(self.denoiser, noised.flatten(0, 1), t.flatten(), told.flatten(0, 1))
+            told = self._in_force(windows, style).unsqueeze(1)
+            predicted = predict(self.denoiser, noised, self.levels, told.expand(-1, levels, -1))
         else:
-            predicted = self.denoiser(noised.flatten(0, 1), t.flatten())
-        square = (predicted.view(batch, levels, -1) - flat_noise).square()
+            predicted = self.denoiser(noised, self.levels)
+        square = (predicted - flat_noise).square()
         by_channel = square.view(batch, levels, features.WINDOW, -1).sum(2)
         return square.mean(-1), by_channel @ self.share
 
@@ -181,7 +186,7 @@ class Score(nn.Module):
 
     def condition(self, windows: Tensor, style: Tensor | None = None) -> Tensor:
         """What the references depend on, [B, 10 + S]: `condition`, and how much of the body is in each style."""
-        base = condition(windows)
+        base = condition(windows, self.speed_knots)
         if not self.styles:
             return base
         halves = self._in_force(windows, style).unflatten(1, (2, -1))

@@ -51,10 +51,10 @@ def whole(one_hot: Tensor) -> Tensor:
 
 
 def predict(denoiser: Denoiser, x_t: Tensor, t: Tensor, style: Tensor) -> Tensor:
-    """Noise [B, 580] predicted under style vectors [B, 2S], see the module."""
-    upper, lower = style.chunk(2, dim=1)
+    """Noise [..., 580] predicted under style vectors [..., 2S], see the module."""
+    upper, lower = style.chunk(2, dim=-1)
     if not torch.compiler.is_exporting():  # a graph is traced once and must hold for all
-        if torch.equal(upper, lower) and torch.all((upper.sum(1) - 1).abs() < 1e-6):
+        if torch.equal(upper, lower) and torch.all((upper.sum(-1) - 1).abs() < 1e-6):
             return denoiser(x_t, t, upper)
         if not style.any():
             return denoiser(x_t, t, upper)
@@ -65,8 +65,8 @@ def predict(denoiser: Denoiser, x_t: Tensor, t: Tensor, style: Tensor) -> Tensor
 
 
 def _split(weights: Tensor) -> tuple[Tensor, Tensor]:
-    """The style told [B, S] and the guidance weight [B, 1] of weights [B, S]."""
-    total = weights.sum(1, keepdim=True)
+    """The style told [..., S] and the guidance weight [..., 1] of weights [..., S]."""
+    total = weights.sum(-1, keepdim=True)
     return weights / total.clamp_min(1e-6), total
 
 

@@ -9,8 +9,12 @@ world frame and SI units, the same in training, evaluation, viewer and embedding
     getup       from the ground to standing         dodgeball  balls to stay clear of
     skill       nothing but the prior's motion
 
-What they share is in base.py. A new task is a file here, a goal in `runtime/task_goals.py`, a line in `_TASKS`, its
+What they share is in base.py. A new task is a file here, a goal in `runtime/task_goals.py`, a line in `TASKS`, its
 settings in conf/task/ and what counts as its success in training/successes.py.
+
+A task's tensors live where its generator's do (`generator.device`), and nothing that runs every step asks a GPU for a
+number: no `.item()`, no `nonzero`, no boolean or list index (`training.rows.Rows` chooses rows), no tensor made of
+Python numbers. tests/training/test_device.py holds every task to it.
 """
 
 from __future__ import annotations
@@ -24,6 +28,7 @@ from omegaconf import OmegaConf
 from torch import Tensor
 
 from training import config as settings
+from training.rows import Rows
 
 
 @dataclass(frozen=True)
@@ -58,7 +63,7 @@ class Task(Protocol):
     name: str
     """Key into `runtime.goals.SCHEMAS`."""
     observation_mirror: tuple[Tensor, Tensor]
-    """Index and sign that mirror the goal's part of the observation."""
+    """Index and sign that mirror the goal's part of the observation, on the CPU."""
     starts: StartStates
     """Where episodes begin."""
 
@@ -67,8 +72,8 @@ class Task(Protocol):
         """Goals [N, G] now in force."""
         ...
 
-    def reset(self, ids: Tensor, body: Body) -> None:
-        """Draw first goals for episodes that start in the given state; `ids` [n] index environments."""
+    def reset(self, rows: Rows, body: Body) -> None:
+        """Draw first goals for the episodes `rows`, which start in the given state."""
         ...
 
     def advance(self, body: Body) -> None:
@@ -101,7 +106,7 @@ class Task(Protocol):
         ...
 
 
-_TASKS = {
+TASKS = {
     "steering": "Steering", "speed": "Speed", "location": "Location", "jump": "Jump", "getup": "Getup",
     "dodgeball": "Dodgeball", "skill": "Skill",
 }  # fmt: skip
@@ -110,9 +115,9 @@ _TASKS = {
 
 def create(name: str, options: dict[str, Any], envs: int, generator: torch.Generator) -> Task:
     """Make the task `name` for `envs` environments; raises ConfigError for a name that is none or a wrong option."""
-    if name not in _TASKS:
-        expected = ", ".join(repr(known) for known in _TASKS)
+    if name not in TASKS:
+        expected = ", ".join(repr(known) for known in TASKS)
         raise settings.ConfigError(f"task.name={name}: expected a task of training/tasks, one of {expected}")
     module = import_module(f"training.tasks.{name}")
-    config = settings.resolve(getattr(module, f"{_TASKS[name]}Config"), OmegaConf.create(options))
-    return getattr(module, _TASKS[name])(config, envs, generator)
+    config = settings.resolve(getattr(module, f"{TASKS[name]}Config"), OmegaConf.create(options))
+    return getattr(module, TASKS[name])(config, envs, generator)

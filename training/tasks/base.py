@@ -25,8 +25,9 @@ class Goals:
 
     def __init__(self, envs: int, generator: torch.Generator) -> None:
         """Give every environment the default goal; all randomness is drawn from `generator`."""
-        self.goal = torch.from_numpy(default_vector(self.name)).repeat(envs, 1)
-        self.left = torch.zeros(envs, dtype=torch.int64)  # control steps until a new goal
+        self.device = generator.device
+        self.goal = torch.from_numpy(default_vector(self.name)).to(self.device).repeat(envs, 1)
+        self.left = torch.zeros(envs, dtype=torch.int64, device=self.device)  # control steps until a new goal
         self._generator = generator
 
     def failed(self, body: Body) -> Tensor:
@@ -44,7 +45,7 @@ class Goals:
 
     def uniform(self, n: int, low: float = 0.0, high: float = 1.0) -> Tensor:
         """Draw [n] numbers, uniform from `low` to `high`."""
-        return low + (high - low) * torch.rand(n, generator=self._generator)
+        return low + (high - low) * torch.rand(n, generator=self._generator, device=self.device)
 
     def steps(self, n: int, seconds: tuple[float, float]) -> Tensor:
         """Draw [n] times, uniform within `seconds`, in control steps."""

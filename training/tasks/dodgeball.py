@@ -23,6 +23,7 @@ from torch import Tensor
 from runtime.character import BODIES, CONTROL_HZ
 from runtime.task_goals import GRAVITY, NO_BALL
 from training import bodies
+from training.rows import Rows
 from training.tasks import Body
 from training.tasks.base import Goals, fallen, seen_from
 
@@ -30,7 +31,7 @@ RADIUS = 0.1  # m
 PASSED = 0.2  # s after its closest pass a ball is done with
 HORIZON = 1.0  # s: times to the closest pass are cut here
 _TORSO = BODIES.index("torso")
-_DOWN = torch.tensor([0.0, 0.0, -GRAVITY])
+_STEP = 1 / CONTROL_HZ  # s
 
 
 @dataclass(frozen=True)
@@ -60,29 +61,31 @@ class Dodgeball(Goals):
         """Make the task; all randomness is drawn from `generator`."""
         super().__init__(envs, generator)
         self.config = config
-        self.before = torch.zeros(envs, len(bodies.capsules()[0]), 2, 3)  # ends of the capsules at the last step
-        self.thrown, self.hits = torch.zeros(envs), torch.zeros(envs)  # balls so far, of each environment
+        ends = (envs, len(bodies.capsules(self.device)[0]), 2, 3)
+        self.before = torch.zeros(ends, device=self.device)  # ends of the capsules at the last step
+        self.thrown, self.hits = torch.zeros(2, envs, device=self.device)  # balls so far, of each environment
+        self._no_ball = torch.tensor([[*NO_BALL, 0.0, 0.0, 0.0]], device=self.device)
 
-    def reset(self, ids: Tensor, body: Body) -> None:
+    def reset(self, rows: Rows, body: Body) -> None:
         """See `Task.reset`."""
-        self._end(ids)
-        self.before[ids] = bodies.ends(body.body_position[ids], body.body_rotation[ids])
+        self._end(rows)
+        rows.put(self.before, bodies.ends(rows.take(body.body_position), rows.take(body.body_rotation)))
 
     def advance(self, body: Body) -> None:
         """See `Task.advance`: balls fly on, passed ones end, new ones are launched."""
         self.hits += self._hit(body)
-        self.goal[:] = torch.cat(fly(self.goal, torch.tensor(1 / CONTROL_HZ)), 1)
+        self.goal[:] = torch.cat(fly(self.goal, _STEP), 1)
         self.before[:] = bodies.ends(body.body_position, body.body_rotation)
         flying = on_its_way(self.goal)
         over = (self.goal[:, 2] < 0) | (pass_time(self.goal, body.root_position) < -PASSED)
-        self._end((flying & over).nonzero().flatten())
-        self.goal[~flying] = torch.tensor([*NO_BALL, 0.0, 0.0, 0.0])  # nothing falls further than the ground
+        self._end(Rows.of(flying & over))
+        self.goal[:] = torch.where(flying.unsqueeze(1), self.goal, self._no_ball)  # nothing falls below the ground
         self.left -= 1
-        self._launch(((self.left <= 0) & ~on_its_way(self.goal)).nonzero().flatten(), body)
+        self._launch(Rows.of((self.left <= 0) & ~on_its_way(self.goal)), body)
 
     def reward(self, body: Body) -> Tensor:
         """See the module's formula; the ball is where it is after the step."""
-        ball = torch.cat(fly(self.goal, torch.tensor(1 / CONTROL_HZ)), 1)
+        ball = torch.cat(fly(self.goal, _STEP), 1)
         coming = on_its_way(self.goal) & (ball[:, 2] > 0) & (pass_time(ball, body.root_position) > 0)
         torso = body.body_position[:, _TORSO]
         d = (_at(ball, pass_time(ball, torso)) - torso).norm(dim=1)
@@ -119,32 +122,32 @@ class Dodgeball(Goals):
 
     def _hit(self, body: Body) -> Tensor:
         """Mask [N]: the ball touched the body during the step that led to `body`."""
-        return on_its_way(self.goal) & touches(
-            self.goal, self.before, bodies.ends(body.body_position, body.body_rotation)
-        )
+        now = bodies.ends(body.body_position, body.body_rotation)
+        return on_its_way(self.goal) & (gap(self.goal, self.before, now) < 0)
 
-    def _end(self, ids: Tensor) -> None:
+    def _end(self, rows: Rows) -> None:
         """No ball for a while."""
-        self.goal[ids] = torch.tensor([*NO_BALL, 0.0, 0.0, 0.0])
-        self.left[ids] = self.steps(len(ids), self.config.wait)
+        rows.put(self.goal, self._no_ball.expand(len(rows), -1))
+        rows.put(self.left, self.steps(len(rows), self.config.wait))
 
-    def _launch(self, ids: Tensor, body: Body) -> None:
+    def _launch(self, rows: Rows, body: Body) -> None:
         """Throw a ball from a random side at where the torso will be if it goes on as it moves."""
-        if len(ids) == 0:
+        if len(rows) == 0:
             return
-        c, n = self.config, len(ids)
+        c, n = self.config, len(rows)
         side, distance, speed = (
             self.uniform(n, -math.pi, math.pi),
             self.uniform(n, *c.distance),
             self.uniform(n, *c.speed),
         )
-        torso, time = body.body_position[ids, _TORSO], distance / speed
-        aim = torso + body.root_linear_velocity[ids] * torch.tensor([1.0, 1.0, 0.0]) * time.unsqueeze(1)
+        torso, time = rows.take(body.body_position)[:, _TORSO], (distance / speed).unsqueeze(1)
+        drift = rows.take(body.root_linear_velocity)[:, :2] * time
+        aim = torch.cat((torso[:, :2] + drift, torso[:, 2:]), 1)
         offset = distance.unsqueeze(1) * torch.stack((side.cos(), side.sin()), 1)
         place = torch.cat((torso[:, :2] + offset, self.uniform(n, *c.height).unsqueeze(1)), 1)
-        velocity = (aim - place) / time.unsqueeze(1) - 0.5 * _DOWN * time.unsqueeze(1)
-        self.goal[ids] = torch.cat((place, velocity), 1)
-        self.thrown[ids] += 1
+        velocity = (aim - place) / time - 0.5 * _falling(time)
+        rows.put(self.goal, torch.cat((place, velocity), 1))
+        rows.put(self.thrown, rows.take(self.thrown) + 1)
 
 
 def on_its_way(ball: Tensor) -> Tensor:
@@ -152,9 +155,18 @@ def on_its_way(ball: Tensor) -> Tensor:
     return ball[:, 2] >= 0
 
 
-def fly(ball: Tensor, time: Tensor) -> tuple[Tensor, Tensor]:
-    """Position and velocity [N, 3] of balls [N, 6] after `time` [] or [N, 1] s."""
-    return ball[:, :3] + ball[:, 3:] * time + 0.5 * _DOWN * time**2, ball[:, 3:] + _DOWN * time
+def fly(ball: Tensor, time: Tensor | float) -> tuple[Tensor, Tensor]:
+    """Position and velocity [N, 3] of balls [N, 6] after `time` [N, 1] s or one time for all."""
+    if not isinstance(time, Tensor):
+        time = torch.full_like(ball[:, :1], time)
+    fall = _falling(time)
+    return ball[:, :3] + ball[:, 3:] * time + 0.5 * fall * time, ball[:, 3:] + fall
+
+
+def _falling(time: Tensor) -> Tensor:
+    """Velocity [..., 3] m/s that gravity gives in `time` [..., 1] s."""
+    none = torch.zeros_like(time)
+    return torch.cat((none, none, -GRAVITY * time), -1)
 
 
 def pass_time(ball: Tensor, place: Tensor) -> Tensor:
@@ -169,20 +181,20 @@ def clearance(ball: Tensor, ends: Tensor) -> Tensor:
     velocity = ball[:, None, 3:5]
     time = ((middle[..., :2] - ball[:, None, :2]) * velocity).sum(2) / velocity.square().sum(2).clamp_min(1e-6)
     time = time.clamp_min(0).unsqueeze(2)
-    place = ball[:, None, :3] + ball[:, None, 3:] * time + 0.5 * _DOWN * time**2  # [N, G, 3]
-    gap = bodies.segment_distance(place, place, ends[:, :, 0], ends[:, :, 1]) - bodies.capsules()[2] - RADIUS
-    return gap.amin(1)
+    place = ball[:, None, :3] + ball[:, None, 3:] * time + 0.5 * _falling(time) * time  # [N, G, 3]
+    distance = bodies.segment_distance(place, place, ends[:, :, 0], ends[:, :, 1])
+    return (distance - bodies.capsules(ball.device)[2] - RADIUS).amin(1)
 
 
-def touches(ball: Tensor, before: Tensor, after: Tensor) -> Tensor:
-    """Mask [N]: balls [N, 6] touch, within the next control step, capsules whose ends move from `before` to `after`.
+def gap(ball: Tensor, before: Tensor, after: Tensor) -> Tensor:
+    """Least gap [N] m, within the next control step, of balls [N, 6] to capsules whose ends move from one to the other.
 
     Seen from a capsule that keeps its last attitude the ball flies straight, from where it is less the capsule's way.
     """
-    start, end = ball[:, None, :3], fly(ball, torch.tensor(1 / CONTROL_HZ))[0][:, None]
+    start, end = ball[:, None, :3], fly(ball, _STEP)[0][:, None]
     moved = (after - before).mean(2)  # [N, G, 3]
-    gap = bodies.segment_distance(start + moved, end.expand_as(moved), after[:, :, 0], after[:, :, 1])
-    return (gap < bodies.capsules()[2] + RADIUS).any(1)
+    distance = bodies.segment_distance(start + moved, end.expand_as(moved), after[:, :, 0], after[:, :, 1])
+    return (distance - bodies.capsules(ball.device)[2] - RADIUS).amin(1)
 
 
 def _at(ball: Tensor, time: Tensor) -> Tensor:

@@ -4,8 +4,9 @@
     h = clip((head - .1 m) / 1.15 m, 0, 1)    v = clip(v_head,z / .5 m/s, 0, 1)    s = exp(-2 ‖v_xy‖²)
 
 h is how far the head (neck's joint, 1.34 m in standing) is up: 1 from 1.25 m on. v pays for being on the way up, so
-that lying is not as good as rising slowly; s, of the root's velocity in m/s, keeps who stands where they are. Nothing
-is a failure: who falls gets up again.
+that lying is not as good as rising slowly; s, of the root's velocity in m/s, keeps who stands where they are. Lying is
+no failure, but falling from standing is (head above 1.2 m before, below 0.5 m now): else episodes that begin upright
+are spent on the ground, too, and nobody practises what comes after getting up.
 
 Two episodes in five start fallen: humanoids dropped limp from random poses, heights and spins, three seconds on
 (fallen.py). The others start in the prior's samples, all the way from the ground to standing (so the end of getting up
@@ -21,11 +22,12 @@ from torch import Tensor
 
 from runtime.character import BODIES
 from training import fallen
+from training.rows import Rows
 from training.tasks import Body, StartStates
 from training.tasks.base import HEAD, Goals, no_goal
 
 LOW, HIGH = 0.1, 1.25  # m, of the head
-_UP = 1.2  # m, of the head: who is above has got up
+UP, DOWN = 1.2, 0.5  # m, of the head: who is above has got up, who is then below has fallen
 
 
 @dataclass(frozen=True)
@@ -43,22 +45,26 @@ class Getup(Goals):
 
     name = "getup"
     observation_mirror = (torch.arange(0), torch.zeros(0))
-    kept = ("down",)
+    kept = ("down", "was_up")
 
     def __init__(self, config: GetupConfig, envs: int, generator: torch.Generator) -> None:
         """Make the task and drop a pool of humanoids (some seconds); the same seed gives the same pool."""
         super().__init__(envs, generator)
         self.config = config
-        self.down = torch.zeros(envs)  # 1 where the episode started on the ground
+        self.down = torch.zeros(envs, device=self.device)  # 1 where the episode started on the ground
+        self.was_up = torch.zeros(envs, dtype=torch.bool, device=self.device)
         pool = fallen.drop(config.fallen_pool, generator) if config.fallen_share > 0 else None
         self.starts = StartStates(upright=False, own=pool, own_share=config.fallen_share)
 
-    def reset(self, ids: Tensor, body: Body) -> None:
+    def reset(self, rows: Rows, body: Body) -> None:
         """See `Task.reset`."""
-        self.down[ids] = (body.body_position[ids, HEAD, 2] < 0.6).float()
+        head = body.body_position[:, HEAD, 2]
+        rows.put(self.down, rows.take((head < 0.6).float()))
+        rows.put(self.was_up, rows.take(head > UP))
 
     def advance(self, body: Body) -> None:
         """See `Task.advance`: there is nothing to draw."""
+        self.was_up |= body.body_position[:, HEAD, 2] > UP
 
     def reward(self, body: Body) -> Tensor:
         """See the module's formula."""
@@ -69,13 +75,13 @@ class Getup(Goals):
         return 0.6 * height + 0.2 * rising + 0.2 * height * still
 
     def failed(self, body: Body) -> Tensor:
-        """Nobody fails."""
-        return torch.zeros(len(body.root_position), dtype=torch.bool)
+        """See `Task.failed`: fallen from standing."""
+        return self.was_up & (body.body_position[:, HEAD, 2] < DOWN)
 
     def figures(self, body: Body) -> dict[str, Tensor]:
         """See `Task.figures`; `up` of all episodes, at any of their moments."""
         head = body.body_position[:, HEAD, 2]
-        up = (head > _UP).float()
+        up = (head > UP).float()
         return {"head_height_m": head, "up": up, "down_and_up": up * self.down, "started_down": self.down.clone()}
 
     @staticmethod

@@ -25,13 +25,14 @@ from torch import Tensor
 from runtime.character import CONTROL_HZ, DEFAULT_HEIGHT
 from runtime.task_goals import GRAVITY, HIGHEST_APEX, JUMP_LEAD, JUMP_TAIL, LOWEST_APEX
 from training import features
+from training.rows import Rows
 from training.tasks import Body
 from training.tasks.base import Goals
 from training.tasks.steering import Steering, SteeringConfig
 
 OFF_GROUND = 0.012  # m, as `training.motion.soles` has it
 AIRBORNE = 0.05  # m: an episode that starts with both soles this high is in a jump
-_SOLES = [index for index, name in enumerate(features.KEY_POINTS) if name.endswith(("heel", "toe"))]
+_SOLES = features.KEY_POINTS.index("right_heel")  # from here on the key points are the soles'
 
 
 @dataclass(frozen=True)
@@ -70,21 +71,25 @@ class Jump(Goals):
             new_direction_share=config.new_direction_share,
         )  # fmt: skip
         self.steering = Steering(steering, envs, generator)
-        self.highest = torch.zeros(envs)  # m, of the root over standing, with both soles off the ground, this jump
-        self.last_error = torch.full((envs,), HIGHEST_APEX)  # m, |apex had − apex wanted| of the last jump
+        self.highest = torch.zeros(
+            envs, device=self.device
+        )  # m, of the root over standing, with both soles off the ground, this jump
+        self.last_error = torch.full_like(self.highest, HIGHEST_APEX)  # m, |apex had − apex wanted| of the last jump
 
-    def reset(self, ids: Tensor, body: Body) -> None:
+    def reset(self, rows: Rows, body: Body) -> None:
         """See `Task.reset`: `left` counts the steps to the next jump; who starts in the air is on a jump's arc."""
-        if len(ids) == 0:
+        if len(rows) == 0:
             return
-        self.steering.reset(ids, body)
-        self.goal[ids, :4] = self.steering.goal[ids]
-        self._wait(ids)
-        rising = body.root_linear_velocity[ids, 2]
-        apex = body.root_position[ids, 2] - DEFAULT_HEIGHT + rising.clamp_min(0).square() / (2 * GRAVITY)
-        flying = (_soles(body)[ids] > AIRBORNE) & (apex > LOWEST_APEX) & (apex < HIGHEST_APEX)
-        self.goal[ids, 4] = torch.where(flying, apex, self.goal[ids, 4])
-        self.goal[ids, 5] = torch.where(flying, (rising / GRAVITY).clamp(-JUMP_TAIL, JUMP_LEAD), self.goal[ids, 5])
+        self.steering.reset(rows, body)
+        rows.put(self.goal[:, :4], rows.take(self.steering.goal))
+        self._wait(rows)
+        rising = rows.take(body.root_linear_velocity)[:, 2]
+        apex = rows.take(body.root_position)[:, 2] - DEFAULT_HEIGHT + rising.clamp_min(0).square() / (2 * GRAVITY)
+        flying = (rows.take(_soles(body)) > AIRBORNE) & (apex > LOWEST_APEX) & (apex < HIGHEST_APEX)
+        commanded, countdown = self.goal[:, 4], self.goal[:, 5]
+        rows.put(commanded, torch.where(flying, apex, rows.take(commanded)))
+        arc = (rising / GRAVITY).clamp(-JUMP_TAIL, JUMP_LEAD)
+        rows.put(countdown, torch.where(flying, arc, rows.take(countdown)))
 
     def advance(self, body: Body) -> None:
         """See `Task.advance`: count down, end jumps, command new ones."""
@@ -94,14 +99,14 @@ class Jump(Goals):
         rise = body.root_position[:, 2] - DEFAULT_HEIGHT
         self.highest = torch.where(jumping & (_soles(body) > OFF_GROUND), self.highest.maximum(rise), self.highest)
         self.goal[:, 5] -= jumping / CONTROL_HZ
-        over = (jumping & (self.goal[:, 5] < -JUMP_TAIL)).nonzero().flatten()
+        over = Rows.of(jumping & (self.goal[:, 5] < -JUMP_TAIL))
         if len(over):
-            self.last_error[over] = (self.highest[over] - self.goal[over, 4]).abs()
+            over.put(self.last_error, over.take((self.highest - self.goal[:, 4]).abs()))
             self._wait(over)
         self.left -= 1
-        due = ((self.left <= 0) & (self.goal[:, 4] == 0)).nonzero().flatten()
+        due = Rows.of((self.left <= 0) & (self.goal[:, 4] == 0))
         if len(due):
-            self.goal[due, 4] = self.uniform(len(due), *self.config.apex)
+            due.put(self.goal[:, 4], self.uniform(len(due), *self.config.apex))
 
     def reward(self, body: Body) -> Tensor:
         """See the module's formula."""
@@ -137,14 +142,15 @@ class Jump(Goals):
         arc = (apex - 0.5 * GRAVITY * t * t).clamp_min(-0.3)
         return torch.cat((steer, torch.stack((commanded, apex, commanded * t, commanded * arc), dim=1)), dim=1)
 
-    def _wait(self, ids: Tensor) -> None:
+    def _wait(self, rows: Rows) -> None:
         """No jump for a while."""
-        self.goal[ids, 4], self.goal[ids, 5] = 0.0, JUMP_LEAD
-        self.highest[ids] = 0.0
-        self.left[ids] = self.steps(len(ids), self.config.wait)
+        rows.fill(self.goal[:, 4], 0.0)
+        rows.fill(self.goal[:, 5], JUMP_LEAD)
+        rows.fill(self.highest, 0.0)
+        rows.put(self.left, self.steps(len(rows), self.config.wait))
 
 
 def _soles(body: Body) -> Tensor:
     """Height [N] m of the lower sole."""
     points = features.key_points(body.body_position, body.body_rotation)
-    return points[:, _SOLES, 2].amin(1)
+    return points[:, _SOLES:, 2].amin(1)

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from training.rows import Rows
 from training.tasks import Body
 from training.tasks.base import Goals, closeness, cosine_to, seen_from
 
@@ -48,14 +49,14 @@ class Location(Goals):
         super().__init__(envs, generator)
         self.config = config
 
-    def reset(self, ids: Tensor, body: Body) -> None:
+    def reset(self, rows: Rows, body: Body) -> None:
         """See `Task.reset`."""
-        self._draw(ids, body)
+        self._draw(rows, body)
 
     def advance(self, body: Body) -> None:
         """See `Task.advance`."""
         self.left -= 1
-        self._draw((self.left <= 0).nonzero().flatten(), body)
+        self._draw(Rows.of(self.left <= 0), body)
 
     def reward(self, body: Body) -> Tensor:
         """See the module's formula."""
@@ -89,10 +90,10 @@ class Location(Goals):
         unit = way / distance.clamp_min(1e-6).unsqueeze(1)
         return unit[:, 0], unit[:, 1], distance
 
-    def _draw(self, ids: Tensor, body: Body) -> None:
-        """New points for `ids`, about where they are now."""
-        c, n = self.config, len(ids)
+    def _draw(self, rows: Rows, body: Body) -> None:
+        """New points for `rows`, about where they are now."""
+        c, n = self.config, len(rows)
         distance, direction = self.uniform(n, *c.distance), self.uniform(n, -math.pi, math.pi)
         offset = distance.unsqueeze(1) * torch.stack((direction.cos(), direction.sin()), 1)
-        self.goal[ids] = body.root_position[ids, :2] + offset
-        self.left[ids] = self.steps(n, c.hold)
+        rows.put(self.goal, rows.take(body.root_position)[:, :2] + offset)
+        rows.put(self.left, self.steps(n, c.hold))

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from training.rows import Rows
 from training.tasks import Body, StartStates
 from training.tasks.base import HEAD, Goals, no_goal
 
@@ -39,7 +40,7 @@ class Skill(Goals):
         self.config = config
         self.starts = StartStates(upright=config.upright)
 
-    def reset(self, ids: Tensor, body: Body) -> None:
+    def reset(self, rows: Rows, body: Body) -> None:
         """See `Task.reset`: there is no goal."""
 
     def advance(self, body: Body) -> None:
@@ -47,7 +48,7 @@ class Skill(Goals):
 
     def reward(self, body: Body) -> Tensor:
         """Zero."""
-        return torch.zeros(len(body.root_position))
+        return torch.zeros_like(body.root_position[:, 0])
 
     def failed(self, body: Body) -> Tensor:
         """See `Task.failed`."""

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from runtime.task_goals import MAX_SPEED, MIN_SPEED
 from training import rotation
+from training.rows import Rows
 from training.tasks import Body
 from training.tasks.base import Goals, closeness, cosine_to, seen_from
 
@@ -47,23 +48,26 @@ class Speed(Goals):
         super().__init__(envs, generator)
         self.config = config
 
-    def reset(self, ids: Tensor, body: Body) -> None:
+    def reset(self, rows: Rows, body: Body) -> None:
         """See `Task.reset`: straight ahead; half of the episodes keep the speed they start with."""
-        if len(ids) == 0:
+        if len(rows) == 0:
             return
-        cos, sin = rotation.heading(body.root_rotation[ids])
-        self._draw(ids, torch.atan2(sin, cos))
-        forward = cos * body.root_linear_velocity[ids, 0] + sin * body.root_linear_velocity[ids, 1]
-        follow = self.uniform(len(ids)) < self.config.follow_start_share
+        cos, sin = rotation.heading(rows.take(body.root_rotation))
+        self._draw(rows, torch.atan2(sin, cos))
+        velocity = rows.take(body.root_linear_velocity)
+        forward = cos * velocity[:, 0] + sin * velocity[:, 1]
+        follow = self.uniform(len(rows)) < self.config.follow_start_share
         kept = forward.clamp(self.config.min_speed, self.config.max_speed)
-        self.goal[ids, 0] = torch.where(follow, kept, self.goal[ids, 0])
+        speed = self.goal[:, 0]
+        rows.put(speed, torch.where(follow, kept, rows.take(speed)))
 
     def advance(self, body: Body) -> None:
         """See `Task.advance`."""
         self.left -= 1
-        ids = (self.left <= 0).nonzero().flatten()
-        if len(ids):
-            self._draw(ids, torch.atan2(self.goal[ids, 2], self.goal[ids, 1]))
+        rows = Rows.of(self.left <= 0)
+        if len(rows):
+            goal = rows.take(self.goal)
+            self._draw(rows, torch.atan2(goal[:, 2], goal[:, 1]))
 
     def reward(self, body: Body) -> Tensor:
         """See the module's formula."""
@@ -90,10 +94,10 @@ class Speed(Goals):
     def _facing(self, body: Body) -> Tensor:
         return cosine_to(body.root_rotation, self.goal[:, 1], self.goal[:, 2])
 
-    def _draw(self, ids: Tensor, yaw: Tensor) -> None:
-        """New goals for `ids` along about `yaw` [n] rad."""
-        c, n = self.config, len(ids)
+    def _draw(self, rows: Rows, yaw: Tensor) -> None:
+        """New goals for `rows` along about `yaw` [n] rad."""
+        c, n = self.config, len(rows)
         direction = yaw + self.uniform(n, -c.turn, c.turn)
         speed = self.uniform(n, c.min_speed, c.max_speed)
-        self.goal[ids] = torch.stack((speed, direction.cos(), direction.sin()), 1)
-        self.left[ids] = self.steps(n, c.hold)
+        rows.put(self.goal, torch.stack((speed, direction.cos(), direction.sin()), 1))
+        rows.put(self.left, self.steps(n, c.hold))

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from training import rotation
+from training.rows import Rows
 from training.tasks import Body
 from training.tasks.base import Goals, closeness, cosine_to, seen_from
 
@@ -58,15 +59,15 @@ class Steering(Goals):
         super().__init__(envs, generator)
         self.config = config
 
-    def reset(self, ids: Tensor, body: Body) -> None:
+    def reset(self, rows: Rows, body: Body) -> None:
         """See `Task.reset`: half of the episodes go on as they move, the others get a goal out of the blue."""
-        if len(ids) == 0:
+        if len(rows) == 0:
             return
-        cos, sin = rotation.heading(body.root_rotation[ids])
-        self._draw(ids, torch.atan2(sin, cos))
-        velocity = body.root_linear_velocity[ids, :2]
+        cos, sin = rotation.heading(rows.take(body.root_rotation))
+        self._draw(rows, torch.atan2(sin, cos))
+        velocity = rows.take(body.root_linear_velocity)[:, :2]
         speed = velocity.norm(dim=1, keepdim=True)
-        follow = (self.uniform(len(ids)) < self.config.follow_start_share).unsqueeze(1)
+        follow = (self.uniform(len(rows)) < self.config.follow_start_share).unsqueeze(1)
         along = velocity / speed.clamp_min(1e-6)
         walking = speed > WALKING
         heading = torch.stack((cos, sin), 1)
@@ -74,14 +75,15 @@ class Steering(Goals):
         moving = torch.cat((velocity * (speed.clamp(max=self.config.max_speed) / speed.clamp_min(1e-6)), along), 1)
         resting = torch.cat((torch.zeros_like(velocity), heading), 1)
         first = torch.where(walking, moving, resting)
-        self.goal[ids] = torch.where(follow & (forward | ~walking), first, self.goal[ids])
+        rows.put(self.goal, torch.where(follow & (forward | ~walking), first, rows.take(self.goal)))
 
     def advance(self, body: Body) -> None:
         """See `Task.advance`."""
         self.left -= 1
-        ids = (self.left <= 0).nonzero().flatten()
-        if len(ids):
-            self._draw(ids, torch.atan2(self.goal[ids, 3], self.goal[ids, 2]))
+        rows = Rows.of(self.left <= 0)
+        if len(rows):
+            goal = rows.take(self.goal)
+            self._draw(rows, torch.atan2(goal[:, 3], goal[:, 2]))
 
     def reward(self, body: Body) -> Tensor:
         """See the module's formula."""
@@ -107,9 +109,9 @@ class Steering(Goals):
     def _facing(self, body: Body) -> Tensor:
         return cosine_to(body.root_rotation, self.goal[:, 2], self.goal[:, 3])
 
-    def _draw(self, ids: Tensor, yaw: Tensor) -> None:
-        """New goals for `ids`, small turns counted from `yaw` [n] rad."""
-        c, n = self.config, len(ids)
+    def _draw(self, rows: Rows, yaw: Tensor) -> None:
+        """New goals for `rows`, small turns counted from `yaw` [n] rad."""
+        c, n = self.config, len(rows)
         free = self.uniform(n) < c.new_direction_share
         turn = torch.where(free, math.pi * (2 * self.uniform(n) - 1), c.small_turn * (2 * self.uniform(n) - 1))
         stop = self.uniform(n) < c.stop_share
@@ -121,5 +123,6 @@ class Steering(Goals):
             facing = torch.where(aside, direction + self.uniform(n, -math.pi, math.pi), direction)
             speed = torch.where(aside, speed * min(1.0, c.free_facing_speed / c.max_speed), speed)
         way = torch.stack((direction.cos(), direction.sin()), 1)
-        self.goal[ids] = torch.cat((speed.unsqueeze(1) * way, facing.cos().unsqueeze(1), facing.sin().unsqueeze(1)), 1)
-        self.left[ids] = self.steps(n, c.hold)
+        goal = torch.cat((speed.unsqueeze(1) * way, facing.cos().unsqueeze(1), facing.sin().unsqueeze(1)), 1)
+        rows.put(self.goal, goal)
+        rows.put(self.left, self.steps(n, c.hold))

@@ -6,8 +6,11 @@ flat in vec3 shape;
 out vec4 color;
 
 void main() {
-    float distance = length(vec2(at.x - clamp(at.x, 0.0, span), at.y));
-    distance = (shape.y > 0.0 ? abs(distance - shape.y) : distance) - shape.x;
+    float along = at.x - clamp(at.x, 0.0, span);
+    float distance = shape.x < 0.0 ? abs(at.y) : length(vec2(along, at.y));
+    distance = (shape.y > 0.0 ? abs(distance - shape.y) : distance) - abs(shape.x);
     float edge = max(fwidth(distance), shape.z);
-    color = vec4(finish(tone.rgb * 1.6), tone.a * clamp(0.5 - distance / max(edge, 1e-5), 0.0, 1.0));
+    float cover = clamp(0.5 - distance / max(edge, 1e-5), 0.0, 1.0);
+    cover *= shape.x < 0.0 ? step(abs(along), 0.0) : 1.0;
+    color = vec4(finish(tone.rgb * 1.6), tone.a * cover);
 }

@@ -2,9 +2,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
+import pybvh
+import pygltflib
 import pytest
 
-from runtime.interchange import InterchangeError, save
+from runtime import World
+from runtime.interchange import InterchangeError, load, save
 from runtime.interchange.__main__ import main
 from runtime.recording import save_motion
 from tests.runtime.interchange.motions import tumbling
@@ -41,3 +45,34 @@ def test_an_unknown_unit_is_named(tmp_path: Path) -> None:
     """`save` refuses a unit that it does not know."""
     with pytest.raises(InterchangeError, match="unit: expected one of cm, m"):
         save(tmp_path / "a.bvh", tumbling(frames=2), "inch")  # pyright: ignore
+
+
+def recorded(folder: Path) -> Path:
+    """Two characters, one of them pushed, over a third of a second."""
+    world = World()
+    pushed = world.add_character(None, name="pushed")
+    world.add_character(None, position=(0, 2), name="other")
+    pushed.push((50.0, 0.0, 0.0))
+    with world.record(folder / "world.rec"):
+        for _ in range(10):
+            world.step()
+    return folder / "world.rec"
+
+
+def test_a_worlds_recording_has_all_its_characters(tmp_path: Path, capsys) -> None:
+    """Both are in the .glb under their names; BVH wants one of them named and then holds it."""
+    clip = str(recorded(tmp_path))
+    assert main([clip, str(tmp_path / "a.glb")]) == 0
+    glb = pygltflib.GLTF2().load(tmp_path / "a.glb")
+    assert [glb.nodes[root].name for root in glb.scenes[0].nodes] == ["pushed", "other"]
+    assert main([clip, str(tmp_path / "a.bvh")]) == 1
+    assert "expected one character for BVH, found pushed, other" in capsys.readouterr().err
+    assert main([clip, str(tmp_path / "a.bvh"), "--character", "nobody"]) == 1
+    assert "expected one of pushed, other, found 'nobody'" in capsys.readouterr().err
+    assert main([clip, str(tmp_path / "a.bvh"), "--character", "pushed", "--unit", "m"]) == 0
+    bvh = pybvh.read_bvh_file(tmp_path / "a.bvh")
+    assert bvh.frame_time == pytest.approx(1 / 30, abs=1e-8)
+    found = bvh.joint_positions()[-1, bvh.joint_names.index("pelvis")]
+    expected = load(clip)["pushed"].root_position[-1]
+    np.testing.assert_allclose(found, expected[[1, 2, 0]], atol=1e-4)
+    assert found[2] > 0.02  # pushed along x, which is the file's z

@@ -1,0 +1,200 @@
+"""Noticing what happens: falls, landings, hits. Private; the events themselves are in events.py.
+
+Falls and flights are looked for once a control step, all characters at once: heights of heads and roots against their
+limits, contacts by their owners. A blow from a ball is over within one or two physics steps, so that contacts are
+looked through after every physics step, while its contact forces are still there (between mj_step2 and mj_step1); but
+only where there is something to be hit by: other characters, props, obstacles.
+
+    control_step ── _falls, _flights, _reports          physics_step ── _blow
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import mujoco
+import numpy as np
+
+from runtime.character import BODIES, CONTROL_HZ, FALLEN_HEAD, FALLEN_ROOT, PHYSICS_HZ, Slots
+from runtime.events import Event, Fell, GotUp, Hit, Landed
+
+MIN_FLIGHT = 0.25  # s; recorded runs leave the ground for up to 0.2 s a step
+MIN_IMPULSE = 1.0  # N·s
+MAX_OVERLAP = 0.05  # m; two characters put 0.1 m from each other break the physics, 0.2 m apart they do not
+APART = 12  # physics steps, 0.1 s, after which a touch has ended
+GROUND = -1  # owner of what is neither character, prop nor obstacle
+_FEET = [body for body, name in enumerate(BODIES) if name.endswith("foot")]
+
+
+@dataclass
+class Touch:
+    """A character and what it touches."""
+
+    impulse: float = 0.0  # N·s so far
+    last: int = 0  # physics step
+    hardest: float = 0.0  # N
+    body: int = 0
+    position: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    reported: bool = False
+
+
+class Watch:
+    """Looks at a compiled scene; its memory is by name and outlives a compilation."""
+
+    def __init__(self) -> None:
+        """Have nothing to look at yet."""
+        self.clear()
+        self.characters: tuple[str, ...] = ()
+        self.looks_for_hits = False
+
+    def clear(self) -> None:
+        """Forget everything that has been seen."""
+        self._fallen: dict[str, bool] = {}
+        self._flight: dict[str, int] = {}  # control steps without any contact
+        self._upright: dict[str, int] = {}  # physics step since when it is not fallen
+        self._touches: dict[tuple[str, str], Touch] = {}
+        self._low = self._up = b""
+
+    def forget(self, name: str) -> None:
+        """Forget one character, which stands somewhere else now."""
+        for memory in (self._fallen, self._flight, self._upright):
+            memory.pop(name, None)
+        self._touches = {pair: touch for pair, touch in self._touches.items() if name not in pair}
+        self._low = self._up = b""
+
+    def look_at(
+        self, model: mujoco.MjModel, slots: dict[str, Slots], props: Sequence[tuple[str, int]], obstacles: Sequence[str]
+    ) -> None:
+        """Learn who owns which geom.
+
+        Args:
+            model: the compiled scene.
+            slots: characters by name.
+            props: name and geom of each prop in use.
+            obstacles: their names.
+        """
+        self.characters = tuple(slots)
+        self.owners = [*slots, *(name for name, _ in props), *obstacles]
+        count, first = len(slots), np.array([slot.body for slot in slots.values()], dtype=int)
+        self._owner = np.full(model.ngeom, GROUND)
+        self._body = np.zeros(model.ngeom, dtype=int)
+        for number, slot in enumerate(slots.values()):
+            mine = (model.geom_bodyid >= slot.body) & (model.geom_bodyid < slot.body + len(BODIES))
+            self._owner[mine], self._body[mine] = number, model.geom_bodyid[mine] - slot.body
+        for number, (_, geom) in enumerate(props):
+            self._owner[geom] = count + number
+        for number, name in enumerate(obstacles):
+            self._owner[model.geom(f"{name}/box").id] = count + len(props) + number
+        self._foot = np.isin(self._body, _FEET) & (self._owner >= 0) & (self._owner < count)
+        self._obstacle = self._owner >= count + len(props)
+        self._heights = np.concatenate([first + BODIES.index("head"), first])
+        self._limits = np.repeat([FALLEN_HEAD, FALLEN_ROOT], count)
+        self.looks_for_hits = len(self.owners) > 1
+        self._low = self._up = b""
+
+    def fallen(self, name: str) -> bool:
+        """Whether a character had fallen at the last control step."""
+        return self._fallen.get(name, False)
+
+    def airborne(self, name: str) -> bool:
+        """Whether a character touched nothing at the last control step."""
+        return self._flight.get(name, 0) > 0
+
+    def upright(self, name: str, steps: int) -> float:
+        """How long a character has not been fallen, s, at a physics step."""
+        return 0.0 if self.fallen(name) else (steps - self._upright.get(name, 0)) / PHYSICS_HZ
+
+    def control_step(self, data: mujoco.MjData, steps: int) -> list[Event]:
+        """Look at the end of a control step; return what happened in it."""
+        if not self.characters:
+            return []
+        time, events = steps / PHYSICS_HZ, []
+        low = data.xpos[self._heights, 2] < self._limits  # [2 N]
+        if low.tobytes() != self._low:
+            self._low = low.tobytes()
+            events += self._falls(low.reshape(2, -1).any(axis=0), steps, time)
+        touching = np.zeros(len(self.owners) + 1, dtype=bool)  # the last is the ground's
+        geoms = data.contact.geom  # [contacts, 2]
+        touching[self._owner[geoms]] = True
+        up = ~touching[: len(self.characters)]
+        if up.any() or up.tobytes() != self._up:
+            self._up = up.tobytes()
+            events += self._flights(up, geoms, time)
+        if self._touches:
+            events += self._reports(steps, time)
+        return events
+
+    def _falls(self, fallen: np.ndarray, steps: int, time: float) -> Iterator[Event]:
+        for name, now in zip(self.characters, fallen.tolist(), strict=True):
+            if now != self._fallen.get(name, False):
+                self._fallen[name] = now
+                self._upright[name] = steps
+                yield Fell(time, name) if now else GotUp(time, name)
+
+    def _flights(self, up: np.ndarray, geoms: np.ndarray, time: float) -> Iterator[Event]:
+        for number, (name, flying) in enumerate(zip(self.characters, up.tolist(), strict=True)):
+            before = self._flight.get(name, 0)
+            self._flight[name] = before + 1 if flying else 0
+            if not flying and before / CONTROL_HZ >= MIN_FLIGHT:
+                mine = geoms[self._owner[geoms] == number]
+                yield Landed(time, name, flight=before / CONTROL_HZ, body=BODIES[self._body[mine[0]]])
+
+    def overlaps(self, data: mujoco.MjData, names: set[str]) -> list[str]:
+        """Say which of the named things have been put deeper than 5 cm into another, and how deep."""
+        found: dict[tuple[str, str], float] = {}
+        for geoms, distance in zip(data.contact.geom, data.contact.dist, strict=True):
+            one, other = (self.owners[owner] if owner > GROUND else "" for owner in self._owner[geoms])
+            if one != other and one and other and {one, other} & names and distance < -MAX_OVERLAP:
+                found[one, other] = max(found.get((one, other), 0.0), -float(distance))
+        return [f"{one} and {other} by {100 * depth:.0f} cm" for (one, other), depth in found.items()]
+
+    def physics_step(self, model: mujoco.MjModel, data: mujoco.MjData, step: int) -> None:
+        """Look through the contacts of the physics step whose forces are in `data`."""
+        geoms = data.contact.geom
+        owner, count = self._owner[geoms], len(self.characters)
+        hit = (owner[:, 0] != owner[:, 1]) & (owner.min(axis=1) > GROUND) & (owner.min(axis=1) < count)
+        hit &= ~(self._foot[geoms].any(axis=1) & self._obstacle[geoms].any(axis=1))
+        for contact in np.flatnonzero(hit):
+            self._blow(model, data, int(contact), step)
+
+    def _blow(self, model: mujoco.MjModel, data: mujoco.MjData, contact: int, step: int) -> None:
+        """Add a contact's force to the touches of those who share it."""
+        force = np.zeros(6)
+        mujoco.mj_contactForce(model, data, contact, force)
+        strength = float(np.linalg.norm(force[:3]))
+        geoms = data.contact.geom[contact]
+        for geom, other in (geoms, geoms[::-1]):
+            if self._owner[geom] >= len(self.characters):
+                continue
+            pair = self.owners[self._owner[geom]], self.owners[self._owner[other]]
+            touch = self._touches.get(pair)
+            if touch is None or step - touch.last > APART:
+                touch = self._touches[pair] = Touch()
+            touch.impulse += strength / PHYSICS_HZ
+            touch.last = step
+            if strength >= touch.hardest:
+                x, y, z = data.contact.pos[contact].tolist()
+                touch.hardest, touch.body, touch.position = strength, int(self._body[geom]), (x, y, z)
+
+    def _reports(self, steps: int, time: float) -> Iterator[Event]:
+        for (name, other), touch in list(self._touches.items()):
+            if steps - touch.last > APART:
+                del self._touches[name, other]
+            elif not touch.reported and touch.impulse >= MIN_IMPULSE:
+                touch.reported = True
+                yield Hit(time, name, BODIES[touch.body], other, touch.impulse, touch.position)
+
+    def record(self) -> dict[str, Any]:
+        """Return what it remembers as plain values."""
+        touches = [[*pair, asdict(touch)] for pair, touch in self._touches.items()]
+        return {"fallen": self._fallen, "flight": self._flight, "upright": self._upright, "touches": touches}
+
+    def restore(self, record: dict[str, Any]) -> None:
+        """Remember what `record` gave instead."""
+        self.clear()
+        self._fallen, self._flight = dict(record["fallen"]), dict(record["flight"])
+        self._upright = dict(record["upright"])
+        for name, other, touch in record["touches"]:
+            self._touches[name, other] = Touch(**touch | {"position": tuple(touch["position"])})

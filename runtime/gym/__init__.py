@@ -1,0 +1,27 @@
+"""Any task as a `gymnasium.Env`, with a motion prior's reward: for reinforcement learning outside `training/`.
+
+    import gymnasium, runtime.gym
+    env = gymnasium.make("smp/steering-v0", prior="exported/priors/locomotion.onnx")
+
+Needs the extra `gym` (gymnasium), not torch. Actions are joint targets in rad, observations the inputs of a controller
+file: the raw state and the goal. So what is trained here, exported with its observation maths inside, is a controller,
+and a controller file can act here (`Controller.act`). `gymnasium.wrappers.RescaleAction` gives actions from -1 to 1.
+
+    CharacterEnv.step ─┬─ physics: 4 steps of 1/120 s, the same calls as World's
+                       ├─ Task.reward (tasks.py) and Prior.score of the last ten states
+                       └─ Task.failed, Task.advance
+
+The reward of a step is task_weight · task reward + style_weight · prior reward. The task rewards are those of
+`training/tasks` written in numpy; tests hold them to the torch ones. Episodes begin standing; `training`, which starts
+them in samples of the prior, has no counterpart here.
+"""
+
+import gymnasium
+
+from runtime.gym.env import CharacterEnv
+from runtime.gym.tasks import TASKS, Task
+
+__all__ = ["TASKS", "CharacterEnv", "Task"]
+
+for _name in TASKS:
+    gymnasium.register(id=f"smp/{_name}-v0", entry_point="runtime.gym.env:CharacterEnv", kwargs={"task": _name})

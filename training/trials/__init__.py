@@ -1,0 +1,117 @@
+"""What an evaluation asks of a controller and how it is judged: one file a task.
+
+A trial plans episodes (who starts how, which goal is given when) and says of every goal of a rollout what became of it,
+an `Outcome`. `training/_episodes.py` runs the plans through `runtime`, `training/evaluate.py` reports.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from importlib import import_module
+from typing import Protocol
+
+import numpy as np
+
+from runtime.character import State
+from runtime.goals import Goal
+from runtime.prior import Prior
+from training.metrics import Rollout
+
+MakeGoal = Callable[[State], Goal]
+"""What gives a goal for the state that the character has then."""
+
+
+@dataclass(frozen=True)
+class Order:
+    """A goal and when it is given."""
+
+    second: float
+    goal: Goal | MakeGoal
+
+
+@dataclass(frozen=True)
+class Start:
+    """A state to start in."""
+
+    qpos: np.ndarray
+    """[35], see `runtime.character.Slots`."""
+    qvel: np.ndarray
+    """[34]."""
+
+
+@dataclass(frozen=True)
+class Episode:
+    """What an episode asks for."""
+
+    kind: str
+    """random, or a set course: steady, turn, stop."""
+    label: str
+    """Which of its kind: what figures are grouped by."""
+    seconds: float
+    """Length, s."""
+    heading: float
+    """Yaw it starts with, rad."""
+    orders: tuple[Order, ...]
+    start: Start | None = None
+    """None: standing in the default pose."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one goal."""
+
+    success: bool
+    label: str
+    """Which kind of goal: successes are reported by it, too."""
+    fell: bool
+    figures: dict[str, float] = field(default_factory=dict)
+    """The task's own errors in SI units; nan where there is none."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """How much is asked for."""
+
+    episodes: int
+    """Of random goals."""
+    seconds: float
+    """Length of those."""
+    courses: int
+    """Episodes of each set course."""
+    seed: int
+    prior: Prior | None = None
+    """For trials whose episodes start in a prior's samples."""
+
+
+class Trial(Protocol):
+    """How controllers of one task are tried: a module of this package."""
+
+    DEFINITION: str
+    """What its success and figures are."""
+    RESTARTS: bool
+    """Whether who falls is put back on their feet; if not, a fall is part of the task or the end of it."""
+
+    @staticmethod
+    def plan(request: Request) -> list[Episode]:
+        """All episodes."""
+        ...
+
+    @staticmethod
+    def judge(episode: Episode, rollout: Rollout) -> Sequence[Outcome]:
+        """What became of every goal of an episode that lasted long enough to be judged."""
+        ...
+
+
+TRIALS = ("steering", "speed", "location", "jump", "getup", "dodgeball", "skill")
+"""Tasks that have a trial, each in the module of its name."""
+
+
+def of(task: str) -> Trial:
+    """Return the trial of a task, one of `TRIALS`."""
+    return import_module(f"training.trials.{task}")  # type: ignore[return-value]
+
+
+def fell_within(rollout: Rollout, frames: np.ndarray) -> bool:
+    """Whether there is a fall in any of the frames [n]."""
+    return bool(rollout.fell[frames].any())

@@ -1,0 +1,85 @@
+"""Skill: ten seconds of it from a state that its prior has dreamt up, and how far it is from its clip."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+
+from runtime import Skill
+from runtime.character import CONTROL_HZ, State
+from training import metrics
+from training.learning.starts import Starts
+from training.metrics import Rollout
+from training.motion import rotation
+from training.motion.clips import motion_states
+from training.motion.dataset import Clip
+from training.prior import file
+from training.tasks import StartStates
+from training.trials import Episode, Order, Outcome, Request, Start
+
+SECONDS = 10.0
+MARGIN = 0.15  # m
+
+RESTARTS = False
+DEFINITION = (
+    "ten seconds from a sample of the prior; a success is that the root is never more than 0.15 m lower than in the "
+    "prior's samples; time_s: until it is. dtw_error_m (needs data=): distance of the bodies from those of the clip, "
+    "both relative to the root and in its heading frame, averaged over bodies and time after dynamic time warping "
+    "against the clip in a loop, with between half and twice the clip's speed"
+)
+
+
+def plan(request: Request) -> list[Episode]:
+    """See `Trial.plan`; `label` of an episode is the height (m) the root must not fall below."""
+    assert request.prior is not None
+    generator = torch.Generator().manual_seed(request.seed)
+    count = max(64, request.episodes)
+    pool = Starts(file.load(str(request.prior.path)).score, count, generator, StartStates(upright=False)).draw(count)
+    lowest = float(pool["root_position"][..., 2].min()) - MARGIN
+    return [
+        Episode(
+            "random", f"{lowest:.3f}", SECONDS, 0.0, (Order(0.0, Skill()),),
+            Start(pool["qpos"][row].numpy().astype(float), pool["qvel"][row].numpy().astype(float)),
+        )
+        for row in range(request.episodes)
+    ]  # fmt: skip
+
+
+def judge(episode: Episode, rollout: Rollout) -> list[Outcome]:
+    """See `Trial.judge`."""
+    low = rollout.states.root_position[:, 2] < float(episode.label)
+    time = (int(low.argmax()) if low.any() else len(low)) / CONTROL_HZ
+    return [Outcome(not low.any(), "all", bool(low.any()), {"time_s": time})]
+
+
+def errors(rollouts: Sequence[Rollout], clips: Sequence[Clip]) -> dict[str, float | int | None]:
+    """Spread over rollouts of `warped_error` (m) to whichever of the clips is nearest."""
+    references = [shapes(motion_states(clip.motion)) for clip in clips]
+    found = [shapes(rollout.states) for rollout in rollouts]
+    return metrics.spread([min(warped_error(motion, clip) for clip in references) for motion in found])
+
+
+def shapes(states: State) -> np.ndarray:
+    """Bodies [T, 15, 3] m of states [T] relative to the root, in its heading frame."""
+    apart = states.body_position - states.root_position[:, None]
+    yaw = rotation.yaw(states.root_rotation)[:, None]
+    x, y = apart[..., 0], apart[..., 1]
+    return np.stack((np.cos(yaw) * x + np.sin(yaw) * y, np.cos(yaw) * y - np.sin(yaw) * x, apart[..., 2]), axis=-1)
+
+
+def warped_error(motion: np.ndarray, clip: np.ndarray) -> float:
+    """Mean distance (m) of bodies [T, 15, 3] from a looping clip's [P, 15, 3] along the best warping path.
+
+    A step of the path takes one frame of both, or two of either; it may begin anywhere in the clip.
+    """
+    cost = np.linalg.norm(motion[:, None] - clip[None], axis=-1).mean(axis=-1)  # [T, P]
+    before = np.full((2, len(clip)), np.inf)  # totals one and two frames back
+    before[0] = cost[0]
+    for t in range(1, len(motion)):
+        skipped = np.roll(before[0], 2) + 0.5 * (np.roll(cost[t], 1) + cost[t])
+        held = np.roll(before[1], 1) + cost[t - 1] + cost[t]
+        best = np.minimum(np.minimum(np.roll(before[0], 1) + cost[t], skipped), held)
+        before = np.stack((best, before[0]))
+    return float(before[0].min() / len(motion))
