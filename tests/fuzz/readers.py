@@ -182,9 +182,9 @@ def _read_bvh(path: Path) -> object:
 
 
 def _bvh_refusal() -> tuple[type[Exception], ...]:
-    from training.motion.bvh import DamagedFile
+    from training.motion.bvh import DamagedFileError
 
-    return (DamagedFile,)
+    return (DamagedFileError,)
 
 
 def spoil_records(content: bytes, rng: random.Random, others: list[bytes]) -> bytes:
