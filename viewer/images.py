@@ -65,8 +65,9 @@ class FrameSink(Protocol):
 
 @contextmanager
 def video(path: Path, width: int, height: int, fps: int) -> Iterator[FrameSink]:
-    """Write a video; width and height are even. FILE.mp4 is H.264 (plays everywhere), FILE.webp an animated picture
-    (a third more bytes, but README pages show it where it stands).
+    """Write a video; width and height are even.
+
+    FILE.mp4 is H.264 and plays everywhere, FILE.webp an animated picture that pages show where it stands.
 
     Raises:
         OutputError: ffmpeg failed.

@@ -1,4 +1,4 @@
-"""An optional panel of sliders over the picture (`--panel`): goal, physics, time. Needs the extra `panel` (imgui-bundle).
+"""An optional panel of sliders over the picture (`--panel`): goal, physics, time. It needs the extra `panel`.
 
 What the sliders mean is in `tuning.py`; here they are only drawn. While the mouse is over the panel, or a number is
 being typed into it, the viewer gets neither mouse nor keys.
