@@ -202,12 +202,17 @@ def test_a_command_lasts_a_second_and_a_half_and_remembers_the_apex():
     assert task.figures(leap(0.0, 0.0))["apex_error_m"].tolist() == pytest.approx([0.05] * 4, abs=1e-6)
 
 
-def test_who_starts_in_the_air_is_on_a_jump():
+def test_who_starts_in_the_air_or_crouched_is_on_a_jump():
     """.1 m over standing and rising at 1.4 m/s: v²/2g = .1 m more, in v/g = .143 s."""
     task: Jump = make("jump")
     task.reset(EVERYONE, leap(0.1, 0.3, rate=1.4))
     assert task.goal[:, 4].tolist() == pytest.approx([0.1 + 1.96 / 19.62] * 4, abs=1e-5)
     assert task.goal[:, 5].tolist() == pytest.approx([1.4 / 9.81] * 4, abs=1e-5)
+    task.reset(EVERYONE, leap(0.1, 0.3, rate=-1.4))  # as high a jump, but past its apex
+    assert task.goal[:, 4].tolist() == pytest.approx([0.1 + 1.96 / 19.62] * 4, abs=1e-5)
+    assert task.goal[:, 5].tolist() == pytest.approx([-1.4 / 9.81] * 4, abs=1e-5)
+    task.reset(EVERYONE, leap(-0.25, 0.0))  # in a crouch, at rest
+    assert (task.goal[:, 4] >= 0.1).all() and task.goal[:, 5].tolist() == pytest.approx([0.2 + 0.13 * 1.9] * 4)
 
 
 def lying(head: float) -> Body:
