@@ -97,6 +97,7 @@ def watching(learner: Learner, wait: Callable[[], None]) -> Iterator[Stopwatch]:
 
 def measure(worker: Worker, config: RunConfig, repeats: int, seconds: float, renewal_every: int, folder: str) -> None:
     """Measure in this worker and write it to `folder`/RANK.json; all workers do the same at the same time."""
+    torch.set_float32_matmul_precision(config.learner.precision)
     learner = run.build(worker, config)
     checkpoint.restore(config, learner)
     wait = _waiter(learner.device)

@@ -54,7 +54,11 @@ def _run(chosen: argparse.Namespace) -> None:
     mode = _recording(chosen) if chosen.recording else _simulation(chosen)
     if chosen.export is not None and isinstance(mode, Player):
         _export(mode, chosen)
-    camera = Camera(math.radians(chosen.yaw), math.radians(chosen.pitch), chosen.distance or starting_distance(mode.scene().position))
+    camera = Camera(
+        math.radians(chosen.yaw),
+        math.radians(chosen.pitch),
+        chosen.distance or starting_distance(mode.scene().position),
+    )
     if chosen.headless:
         _render(mode, camera, chosen)
     elif chosen.export is None:

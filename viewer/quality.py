@@ -2,8 +2,8 @@
 
 A graphics card draws everything here in a millisecond or two; Mesa's software renderer shares two or four cores with
 physics and networks. What it pays for is, in this order: triangles of about two pixels, samples a pixel, taps in soft
-shadows. `low` therefore takes a coarser skin and a smaller shadow map; both have four samples a pixel, and nobody who is
-not shown both can tell which it is at 1280×720. Where `auto` still cannot give 20 pictures a second (a crowd on a
+shadows. `low` therefore takes a coarser skin and a smaller shadow map; both have four samples a pixel, and nobody who
+is not shown both can tell which it is at 1280×720. Where `auto` still cannot give 20 pictures a second (a crowd on a
 processor), it gives up the samples too.
 """
 

@@ -2,42 +2,45 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 
+from tests.training.conftest import ENVIRONMENT, LEARNER
 from training import export, run
-from training.config import TaskConfig
+from training.config import RunConfig, TaskConfig
 from training.learning import checkpoint, transplant
 from training.learning.checkpoint import CHECKPOINT, CheckpointError
 from training.learning.learner import Learner
 from training.learning.workers import Worker
 
 ALONE = Worker(0, 1)
-
-
-@pytest.fixture(autouse=True)
-def _short_witness(monkeypatch):
-    """Exports are verified over 16 steps instead of 1,000; their own tests do it in full."""
-    monkeypatch.setattr(export, "VERIFY_STEPS", 16)
-
-
 OWN = transplant.OWN
 
 
-@pytest.fixture
-def steering(config, tmp_path) -> tuple[Learner, Path]:
+@pytest.fixture(scope="module", autouse=True)
+def _short_witness() -> Iterator[None]:
+    """Exports are verified over 16 steps instead of 1,000; their own tests do it in full."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(export, "VERIFY_STEPS", 16)
+        yield
+
+
+@pytest.fixture(scope="module")
+def steering(prior_path: Path, tmp_path_factory) -> tuple[Learner, Path]:
     """A steering learner after two iterations, and the folder with its checkpoint and its controller."""
-    config = replace(config, folder=str(tmp_path / "steering"))
-    Path(config.folder).mkdir()
+    folder = tmp_path_factory.mktemp("steering")
+    task = TaskConfig("steering", str(prior_path))
+    config = RunConfig(task=task, learner=LEARNER, environment=ENVIRONMENT, folder=str(folder))
     learner = run.build(ALONE, config)
     for _ in range(2):
         learner.iterate()
     checkpoint.save(config, learner, 36.0)
     run.finish(config, learner, 36.0)
-    return learner, Path(config.folder)
+    return learner, folder
 
 
 def start(config, init: Path, task: str = "location", **changes) -> Learner:

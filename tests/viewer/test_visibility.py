@@ -81,7 +81,7 @@ def test_the_skin_is_finer_the_nearer_the_camera():
 
 
 def test_the_skin_is_coarser_where_more_error_is_allowed():
-    """At 720 rows, 4 m to its surface and 38 degrees a metre is 261 pixels: one allows sqrt(1 / (.0007 * 261)) = 2.3."""
+    """At 720 rows, 4 m off and 38 degrees a metre is 261 pixels: one pixel allows sqrt(1 / (.0007 * 261)) = 2.3."""
     assert level(4.5, 1.0) == max(level for level in LEVELS if level < 2.3)
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from runtime.character import BODIES, FEET
 from runtime.recording import Motion
 from runtime.skeleton import Skeleton
-from training.motion import bvh, rotation, smoothing, smpl, targets
+from training.motion import bvh, footing, rotation, smoothing, smpl, targets
 from training.motion.capture import Capture, Posed, import_posed
 from training.motion.clips import kinematics
 from training.motion.retarget import retarget
@@ -116,8 +116,7 @@ def soles(motion: Motion) -> np.ndarray:
     places, turns = kinematics(motion.root_position, motion.root_rotation, motion.joint_position)
     feet = [BODIES.index(name) for name in reversed(FEET)]
     axes = rotation.to_matrix(turns[:, feet])
-    edges = np.stack((axes @ targets.HEEL, axes @ targets.TOE), axis=2) + places[:, feet, None]
-    return edges.reshape(len(edges), 4, 3)
+    return footing.edges(places[:, feet], axes)
 
 
 def slip(points: np.ndarray, contact: np.ndarray, rate: float) -> np.ndarray:

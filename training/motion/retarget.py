@@ -18,7 +18,8 @@ import numpy as np
 
 from runtime.character import DEFAULT_POSE, JOINT_NAMES, PREFIX, add_character, scene_spec
 from training.motion import rotation
-from training.motion.targets import BODIES, HEEL, TOE, Targets
+from training.motion.footing import HEEL, TOE
+from training.motion.targets import BODIES, Targets
 
 FIRST_STEPS, STEPS = 80, 2
 MAX_SPEED = 25.0  # rad/s
