@@ -121,9 +121,38 @@ def elsewhere(model: onnx.ModelProto) -> None:
     tensor.external_data.add(key="location", value="/etc/passwd")
 
 
+def endless(operator: str) -> Edit:
+    """A shape of 10¹⁰ dimensions: ONNX Runtime would make room for each while it loads, 2 TB in all."""
+    nodes = [make_node("Expand", ["ones", "length"], ["shape"])]
+    nodes.append(make_node(operator, ["shape"] if operator == "ConstantOfShape" else ["goal", "shape"], ["endless"]))
+    return behind([*nodes, *add_nothing("zero")], zero=np.float32(0), ones=np.ones(1, np.int64), length=[10**10])
+
+
+def doubled(model: onnx.ModelProto) -> None:
+    """A shape that is joined to itself forty times."""
+    model.graph.initializer.append(numpy_helper.from_array(np.ones(1, np.int64), "d0"))
+    model.graph.node.extend(make_node("Concat", [f"d{n}"] * 2, [f"d{n + 1}"], axis=0) for n in range(40))
+    model.graph.node.append(make_node("Reshape", ["goal", "d40"], ["endless"]))
+
+
+def declared(model: onnx.ModelProto) -> None:
+    """A shape of two numbers, of which the file says that they are 10¹⁰."""
+    model.graph.initializer.append(numpy_helper.from_array(np.ones(2, np.int64), "two"))
+    model.graph.node.append(make_node("Identity", ["two"], ["shape"]))
+    model.graph.value_info.append(helper.make_tensor_value_info("shape", TensorProto.INT64, [10**10]))
+    model.graph.node.append(make_node("Reshape", ["goal", "shape"], ["endless"]))
+
+
 @pytest.mark.parametrize(
     ("edit", "said"),
     [
+        *((endless(operator), f"{operator} with a shape of") for operator in ("Reshape", "Expand", "ConstantOfShape")),
+        (doubled, "Reshape with a shape of more than 256 dimensions"),
+        (declared, "Reshape with a shape of more than 256 dimensions"),
+        (
+            lambda m: m.graph.node.insert(0, make_node("Abs", ["joint_target"], ["x"])),
+            "'joint_target' before it is made",
+        ),
         (lambda m: m.graph.node.append(loop()), "found Loop; export a network of plain tensor operators"),
         (lambda m: m.graph.node.append(loop()), "a graph within a graph"),
         (lambda m: m.graph.node.append(make_node("Run", ["goal"], ["x"], domain="my.ops")), "found my.ops.Run"),
