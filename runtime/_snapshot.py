@@ -257,6 +257,8 @@ class _Parts:
         simulation.pushed[:] = [(things[name], part) for name, part in record["pushed"]]
         mujoco.mj_setState(simulation.model, simulation.data, self.state, _STATE)
         simulation.settle()
-        for array, values in zip((simulation.old_position, simulation.old_rotation), self.old, strict=True):
-            array[...] = values.reshape(array.shape)
+        shapes = simulation.old_position.shape, simulation.old_rotation.shape
+        simulation.old_position, simulation.old_rotation = (
+            values.reshape(shape).copy() for values, shape in zip(self.old, shapes, strict=True)
+        )
         simulation.publish()
