@@ -152,18 +152,23 @@ def copy_character(old: mujoco.MjData, was: Slots, new: mujoco.MjData, now: Slot
     """Copy a character from one scene's state to another's."""
     joints = len(DEFAULT_POSE)
     for field, start, to, count in (
-        ("qpos", was.qpos, now.qpos, 7 + joints), ("qvel", was.dof, now.dof, 6 + joints), ("qacc_warmstart", was.dof, now.dof, 6 + joints),
-        ("ctrl", was.ctrl, now.ctrl, joints), ("xfrc_applied", was.body, now.body, len(BODIES)),
-    ):  # fmt: skip
+        ("qpos", was.qpos, now.qpos, 7 + joints),
+        ("qvel", was.dof, now.dof, 6 + joints),
+        ("qacc_warmstart", was.dof, now.dof, 6 + joints),
+        ("ctrl", was.ctrl, now.ctrl, joints),
+        ("xfrc_applied", was.body, now.body, len(BODIES)),
+    ):
         getattr(new, field)[to : to + count] = getattr(old, field)[start : start + count]
 
 
 def copy_prop(old: mujoco.MjData, was: PropSlots, new: mujoco.MjData, now: PropSlots) -> None:
     """Copy a prop from one scene's state to another's."""
     for field, start, to, count in (
-        ("qpos", was.qpos, now.qpos, 7), ("qvel", was.dof, now.dof, 6), ("qacc_warmstart", was.dof, now.dof, 6),
+        ("qpos", was.qpos, now.qpos, 7),
+        ("qvel", was.dof, now.dof, 6),
+        ("qacc_warmstart", was.dof, now.dof, 6),
         ("xfrc_applied", was.body, now.body, 1),
-    ):  # fmt: skip
+    ):
         getattr(new, field)[to : to + count] = getattr(old, field)[start : start + count]
 
 

@@ -381,7 +381,7 @@ class Simulation:
         mujoco.mj_step1(model, data)
 
     def _look_at(self, step: int, steps: int) -> None:
-        """Between a physics step's mj_step2 and the next mj_step1, the `step`-th of `steps`: hits, speeds, the frozen."""
+        """See to hits, speeds and the frozen between mj_step2 of the `step`-th of `steps` and the next mj_step1."""
         if self.watch.looks_always:
             self.watch.physics_step(self._data, self.steps + step)
         elif self.watch.looks_for_hits and step == steps:

@@ -1,10 +1,10 @@
 """Noticing what happens: falls, landings, hits. Private; the events themselves are in events.py.
 
 Falls and flights are looked for once a control step, all characters at once: heights of heads and roots against their
-limits, contacts by their owners. Contact forces are there between mj_step2 and mj_step1 only, so that hits are looked for then,
-and only where there is something to be hit by. A blow from a ball is over within one or two physics steps: with props
-every physics step is looked at. Characters and obstacles are touched for longer: the last of a control step stands for
-all of them, which makes a crowd of a hundred 5 % cheaper.
+limits, contacts by their owners. Contact forces are there between mj_step2 and mj_step1 only, so that hits are looked
+for then, and only where there is something to be hit by. A blow from a ball is over within one or two physics steps:
+with props every physics step is looked at. Characters and obstacles are touched for longer: the last of a control step
+stands for all of them, which makes a crowd of a hundred 5 % cheaper.
 
     control_step ── _falls, _flights, _reports          physics_step ── _blows
 """
