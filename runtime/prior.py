@@ -36,7 +36,9 @@ from runtime.contract import PriorError, Problem, check_character
 
 METADATA_KEY = "prior"
 SCHEMA_VERSION = 1
-NOISE = "noise"
+NOISE, STYLE = "noise", "style"
+MAX_BATCH = 512
+"""Windows given to the network at once: more take more memory (.18 MB each) and no less time."""
 MAX_WINDOW, MAX_LEVELS, MAX_NOISE = 1000, 100, 1_000_000
 
 _REEXPORT = "export the prior again with this version of the program"
@@ -68,6 +70,8 @@ class Prior:
     """[K] median error per level on held-out real motion."""
     noise_shape: tuple[int, ...]
     """Shape of the noise for one window: levels, states, channels."""
+    styles: tuple[str, ...]
+    """Names of the S styles that it can be asked for; empty where it knows none."""
 
     def __init__(self, path: Path, metadata: dict[str, Any], session: onnxruntime.InferenceSession) -> None:
         """Wrap a session whose contract has been checked: call `load` instead."""
@@ -75,6 +79,7 @@ class Prior:
         self.metadata = metadata
         self.window = metadata["window"]
         self.levels = tuple(metadata["levels"])
+        self.styles = tuple(metadata.get("styles", ()))
         self.reference_error = np.array(metadata["reference_error"], dtype=np.float64)
         self._session = session
         self.noise_shape = _noise_shape(session)
@@ -97,27 +102,42 @@ class Prior:
             raise PriorError(path, problems)
         return cls(path, metadata, session)
 
-    def score(self, states: State, noise: np.ndarray | None = None, seed: int = 0) -> PriorScore:
+    def score(
+        self, states: State, noise: np.ndarray | None = None, seed: int = 0, style: np.ndarray | None = None
+    ) -> PriorScore:
         """Score B windows of motion.
 
         Args:
-            states: leading axes [B, window], oldest first, one state per control step.
+            states: leading axes [B, window], oldest first, one state per control step; B may be anything.
             noise: [B, K, window, C] standard normal, C channels, `noise_shape` for each window; None draws it.
             seed: of the noise drawn. A window's noise depends on the seed and its place in the batch alone.
+            style: [B, 2S] weights of `styles` for the upper body, then for the lower: 1 is that style, 0 none, more
+                exaggerates. None judges without a style.
 
         Raises:
-            ValueError: a shape is wrong.
+            ValueError: a shape is wrong, or a style was given to a prior that has none.
         """
         batch = len(states.root_position)
         if noise is None:
             noise = np.random.default_rng(seed).standard_normal((batch, *self.noise_shape), dtype=np.float32)
         inputs = {name: np.asarray(getattr(states, name), dtype=np.float32) for name in STATE_SHAPES}
         inputs[NOISE] = np.asarray(noise, dtype=np.float32)
-        for name, shape in _input_shapes(self.window, self.noise_shape).items():
+        if self.styles:
+            blank = np.zeros((batch, 2 * len(self.styles)))
+            inputs[STYLE] = np.asarray(blank if style is None else style, dtype=np.float32)
+        elif style is not None:
+            raise ValueError(f"style: {self.path} has no styles")
+        for name, shape in _input_shapes(self.window, self.noise_shape, len(self.styles)).items():
             if inputs[name].shape != (batch, *shape):
                 raise ValueError(f"{name}: expected shape {(batch, *shape)}, found {inputs[name].shape}")
-        error, reward = self._session.run(["error", "reward"], inputs)
-        return PriorScore(np.asarray(error), np.asarray(reward))
+        parts = []
+        for first in range(0, batch, MAX_BATCH):
+            part = {name: value[first : first + MAX_BATCH] for name, value in inputs.items()}
+            parts.append(self._session.run(["error", "reward"], part))
+        if not parts:
+            return PriorScore(np.zeros((0, len(self.levels)), np.float32), np.zeros(0, np.float32))
+        error, reward = (np.concatenate([np.asarray(part[output]) for part in parts]) for output in (0, 1))
+        return PriorScore(error, reward)
 
     def naturalness(self, states: State, noise: np.ndarray | None = None, seed: int = 0) -> np.ndarray:
         """Return the mean over the levels of error over reference error: [B]; 1 is as natural as held-out real motion.
@@ -141,6 +161,9 @@ def check_metadata(metadata: Mapping[str, Any]) -> list[Problem]:
     problems = list(check_character(record if isinstance(record, dict) else {}))
     if metadata.get("control_hz") != CONTROL_HZ:
         problems.append(Problem("metadata.control_hz", str(CONTROL_HZ), repr(metadata.get("control_hz")), _RETRAIN))
+    styles = metadata.get("styles", [])
+    if not (isinstance(styles, list) and all(isinstance(name, str) for name in styles)):
+        problems.append(Problem("metadata.styles", "a list of names", repr(styles), _REEXPORT))
     window, levels, reference = (metadata.get(key) for key in ("window", "levels", "reference_error"))
     if type(window) is not int or not 1 <= window <= MAX_WINDOW:
         problems.append(Problem("metadata.window", f"a number of states, 1 to {MAX_WINDOW}", repr(window), _REEXPORT))
@@ -156,9 +179,10 @@ def check_metadata(metadata: Mapping[str, Any]) -> list[Problem]:
     return problems
 
 
-def _input_shapes(window: int, noise: tuple[int, ...]) -> dict[str, tuple[int, ...]]:
+def _input_shapes(window: int, noise: tuple[int, ...], styles: int) -> dict[str, tuple[int, ...]]:
     """Return the trailing shapes of the graph's inputs, in order."""
-    return {**{name: (window, *shape) for name, shape in STATE_SHAPES.items()}, NOISE: noise}
+    style = {STYLE: (2 * styles,)} if styles else {}
+    return {**{name: (window, *shape) for name, shape in STATE_SHAPES.items()}, NOISE: noise, **style}
 
 
 def _noise_shape(session: onnxruntime.InferenceSession) -> tuple[int, ...]:
@@ -167,23 +191,25 @@ def _noise_shape(session: onnxruntime.InferenceSession) -> tuple[int, ...]:
 
 def _check_graph(session: onnxruntime.InferenceSession, metadata: Mapping[str, Any]) -> list[Problem]:
     """Check inputs and outputs and, where those fit, that the graph runs."""
-    window, levels = metadata["window"], len(metadata["levels"])
-    inputs = _input_shapes(window, (levels, window, -1))
+    window, levels, styles = metadata["window"], len(metadata["levels"]), len(metadata.get("styles", ()))
+    inputs = _input_shapes(window, (levels, window, -1), styles)
     problems = _onnx.check_tensors("input", session.get_inputs(), inputs)
     outputs = {"error": (levels,), "reward": ()}
     problems += _onnx.check_tensors("output", session.get_outputs(), outputs, ordered=False)
     if not problems and math.prod(_noise_shape(session)) > MAX_NOISE:
         found = f"shape {_noise_shape(session)}"
         problems.append(Problem(f"graph input {NOISE}", f"at most {MAX_NOISE} numbers a window", found, _REEXPORT))
-    return problems or _check_run(session, window, levels)
+    return problems or _check_run(session, window, levels, styles)
 
 
-def _check_run(session: onnxruntime.InferenceSession, window: int, levels: int) -> list[Problem]:
+def _check_run(session: onnxruntime.InferenceSession, window: int, levels: int, styles: int) -> list[Problem]:
     """Score two windows of standing still: finite numbers in the right shapes must come out."""
     inputs = {}
     for name, value in vars(_standing()).items():
         inputs[name] = np.broadcast_to(value, (2, window, *value.shape)).astype(np.float32)
     inputs[NOISE] = np.zeros((2, *_noise_shape(session)), dtype=np.float32)
+    if styles:
+        inputs[STYLE] = np.zeros((2, 2 * styles), dtype=np.float32)
     outputs, problems = _onnx.run(session, inputs)
     for name, shape in {"error": (2, levels), "reward": (2,)}.items():
         if problems:

@@ -185,7 +185,10 @@ class Recording:
         if not poses:
             raise RecordingError(self.path, f"a character among {', '.join(self.characters)}", repr(name))
         q = np.stack(poses)
-        rotation = q[:, 3:7] / np.linalg.norm(q[:, 3:7], axis=1, keepdims=True)
+        length = np.linalg.norm(q[:, 3:7], axis=1, keepdims=True)
+        if length.min() < 1e-3:
+            raise RecordingError(self.path, f"rotations of {name}", f"a quaternion of length {length.min():g}")
+        rotation = q[:, 3:7] / length
         return Motion(float(CONTROL_HZ), q[:, :3], rotation, q[:, 7:], loop=False, name=name or "",
                       source=str(self.path), licence="")  # fmt: skip
 

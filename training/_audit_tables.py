@@ -12,7 +12,9 @@ def show(report: dict[str, Any], console: Console) -> None:
     """Print the tables of `training.audit.audit`'s report."""
     _preference(report, console)
     _remedies(report["remedies"], console)
+    _by_speed(report["by_speed"], console)
     _generated(report["generated"], console)
+    _validity(report["validity"], report["starts"], console)
     console.print("coverage: " + ", ".join(f"{k.replace('_', ' ')} {v:.2f}" for k, v in report["coverage"].items()))
     cost = report["cost"]
     console.print(
@@ -57,7 +59,7 @@ def _columns(title: str, columns: dict[str, dict[str, float]], console: Console)
 
 def _generated(figures: dict[str, Any], console: Console) -> None:
     table = Table(title="windows as bodies")
-    sets = ("samples", "training", "held_out")
+    sets = ("samples", "projected", "training", "held_out")
     for name in ("", *sets):
         table.add_column(name.replace("_", " "), justify="right" if name else "left")
     for key, value in figures["samples"].items():
@@ -67,8 +69,36 @@ def _generated(figures: dict[str, Any], console: Console) -> None:
             table.add_row(
                 label, *("-" if v is None else f"{v:,}" if isinstance(v, int) else f"{v:.3f}" for v in values)
             )
-    rejected = figures["rejected_as_starts"]
-    table.add_row("rejected as starts", "almost all" if rejected is None else f"{rejected:.3f}", "", "")
+    console.print(table)
+
+
+def _validity(validity: dict[str, Any], starts: dict[str, Any], console: Console) -> None:
+    bound = validity["skate_bound_m_s"]
+    table = Table(title=f"share of windows with faults (skating: faster than {bound:.2f} m/s, as 5 % of held-out do)")
+    sets = ("samples", "projected", "training", "held_out")
+    for name in ("", *sets):
+        table.add_column(name.replace("_", " "), justify="right" if name else "left")
+    for fault in validity["samples"]["faults"]:
+        table.add_row(fault, *(f"{validity[name]['faults'][fault]:.4f}" for name in sets))
+    table.add_row("valid", *(f"{validity[name]['valid']:.4f}" for name in sets))
+    console.print(table)
+    if starts["rejected"] is None:
+        console.print("starts: almost all samples rejected")
+        return
+    rows = (f"{name.replace('_', ' ')} {starts[name]}" for name in ("samples", "held_out"))
+    console.print(f"starts: {starts['rejected']:.3f} rejected; first .2 s of physics: " + "; ".join(rows))
+
+
+def _by_speed(report: dict[str, Any], console: Console) -> None:
+    bins = report["bins"]
+    table = Table(title="real windows by root speed: median errors, median reward, share preferred to calmer motion")
+    levels, calm = [f"t = {level}" for level in report["levels"]], next(iter(bins.values()))["preferred_to"]
+    for name in ("root speed", "windows", *levels, "reward", *calm):
+        table.add_column(name, justify="left" if name == "root speed" else "right", min_width=5)
+    for name, row in bins.items():
+        errors = (f"{quantiles[1]:.3f}" for quantiles in row["error_quantiles"])
+        shares = (_share(row["preferred_to"][change]) for change in calm)
+        table.add_row(name, str(row["windows"]), *errors, _share(row["reward_quantiles"][1]), *shares)
     console.print(table)
 
 

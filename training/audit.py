@@ -1,9 +1,10 @@
 """The figures of a prior: `python -m training.audit prior=exported/priors/locomotion.onnx output=report.json`.
 
-    prior file, prepared clips ──> preference: real windows against changed ones   (training.prior.preference)
+    prior file, prepared clips ──> preference: real windows against changed ones and against the motion of policies
+                                               that have not learned yet           (training.prior.preference, rollouts)
                                ──> remedies: the same, reward calibrated otherwise
-                               ──> generated: samples as bodies                    (training.prior.generated)
-                               ──> coverage: samples against data                  (training.prior.coverage)
+                               ──> by speed: errors and rewards of real motion, slow to fast
+                               ──> samples: as bodies, projected, against data     (training._audit_samples)
                                ──> cost: windows a second
                                ──> JSON report, tables
 
@@ -18,7 +19,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -30,18 +31,18 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from torch import Tensor
 
 from runtime.recording import RecordingError
-from training import _audit_tables, config, features, pretrain, provenance
-from training.learning.starts import Starts
+from training import _audit_judgement, _audit_samples, _audit_styles, _audit_tables, config, pretrain, provenance
 from training.motion import dataset
 from training.motion import windows as motion_windows
 from training.motion.dataset import Clip
 from training.motion.windows import Windows
-from training.prior import file, generated, preference, sampling, schedule
-from training.prior.changes import CHANGES
-from training.prior.coverage import coverage
+from training.prior import file, rollouts, schedule
+from training.prior.changes import CHANGES, Change
+from training.prior.data import sides
 from training.prior.file import LoadedPrior, PriorFileError
-from training.prior.preference import Calibration
+from training.prior.fit import Styles
 from training.prior.score import Score
+from training.prior.style import whole
 
 COST_BATCH = 512
 COST_SECONDS = 2.0
@@ -57,10 +58,14 @@ class AuditConfig:
     """Folder that `training.prepare` wrote; empty: data/<name in the prior file>."""
     output: str = ""
     """JSON report to write; empty: tables only."""
-    samples: int = 2000
+    rollouts: str = "exported/priors/rollouts"
+    """Folder of recordings of policies (training/prior/rollouts.py), one sub-folder each; empty: none."""
+    samples: int = 4096
     """Windows to generate."""
     draws: int = 4
     """Draws of noise every window is judged under."""
+    every_remedy: bool = False
+    """Measure every combination of the reward's remedies, not only those with a name (ten times as long)."""
     seed: int = 0
     """Seeds changes, noise and samples."""
 
@@ -79,6 +84,8 @@ class Data:
     """[N] how often training drew them."""
     known: bool
     """Whether these are the very clips the prior was made of."""
+    styles: Styles | None
+    """What style every window is in, for a prior that knows styles."""
 
 
 @hydra.main(config_path="conf/audit", config_name="audit", version_base="1.3")
@@ -113,17 +120,19 @@ def _check(settings: AuditConfig) -> None:
 
 def prepare(loaded: LoadedPrior, clips: list[Clip], folder: str) -> Data:
     """Cut the windows; raises ConfigError when the dataset has no held-out or no training clips."""
-    sides = {side: [clip for clip in clips if clip.split == side] for side in ("train", "held_out")}
-    if missing := [side for side, members in sides.items() if not members]:
-        raise config.ConfigError(f"{folder}: expected clips on both sides of the split, found none {missing[0]}")
     settings = loaded.metadata["configuration"]
-    training = motion_windows.cut(sides["train"], settings["play_speeds"])
+    known, unknown = sides(clips, settings.get("held_out", "clips"), folder)
+    training, held_out = motion_windows.cut(known, settings["play_speeds"]), motion_windows.cut(unknown)
+    styles = pretrain.labels(known, training, unknown, held_out, folder) if loaded.score.styles else None
+    if styles and styles.names != loaded.score.styles:
+        raise config.ConfigError(f"{folder}: expected styles {loaded.score.styles}, found {styles.names}")
     return Data(
-        held_out=motion_windows.cut(sides["held_out"]),
-        groups=[clip.group for clip in sides["held_out"]],
+        held_out=held_out,
+        groups=[clip.group for clip in unknown],
         training=training,
-        weights=motion_windows.balance(training, sides["train"], settings["balance"]),
+        weights=motion_windows.balance(training, known, settings["balance"]),
         known=pretrain.datasets(clips) == loaded.metadata["datasets"],
+        styles=styles,
     )
 
 
@@ -132,23 +141,37 @@ def audit(settings: AuditConfig, loaded: LoadedPrior, data: Data, console: Conso
     start = time.monotonic()
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console) as progress:
-        preferences, remedies = _judgements(settings, loaded, data, progress)
-        samples = _samples(settings, loaded.score, data, progress)
+        own = whole(data.styles.held_out) if data.styles else None
+        judged = _audit_judgement.measure(
+            loaded, data.held_out, own, data.groups, _changes(settings), settings.draws, settings.seed,
+            settings.every_remedy, progress,
+        )  # fmt: skip
+        bar = progress.add_task("samples", total=1)
+        generator = torch.Generator().manual_seed(settings.seed)
+        style = whole(data.styles.training) if data.styles else None
+        samples = _audit_samples.measure(
+            loaded.score, data.held_out, data.training, data.weights, settings.samples, generator, style
+        )
+        if data.styles:
+            samples["styles"] = _audit_styles.measure(
+                loaded.score, data.held_out, data.training, data.styles, settings.samples, generator
+            )
+        progress.advance(bar)
         bar = progress.add_task("cost", total=1)
         speed = windows_per_second(loaded.score, data.held_out.values)
         progress.advance(bar)
     return {
         "prior": {"file": settings.prior, "name": loaded.metadata["configuration"]["name"]},
         "sha256": loaded.sha256,
-        "headline": headline(preferences, remedies, samples, speed),
+        "headline": headline(judged, samples, speed),
         "data": {
             "held_out_windows": len(data.held_out), "held_out_performances": len(set(data.groups)),
             "training_windows": len(data.training), "what_the_prior_was_made_of": data.known,
+            "held_out": loaded.metadata["configuration"].get("held_out", "clips"),
         },
         "settings": {"samples": settings.samples, "draws": settings.draws, "seed": settings.seed},
         "code_version": provenance.code_version(),
-        "preference": {"levels": list(schedule.LEVELS), "changes": preferences},
-        "remedies": remedies,
+        **judged,
         **samples,
         "cost": {
             "windows_per_second_one_thread": speed, "batch": COST_BATCH, "hardware": provenance.hardware(),
@@ -158,93 +181,50 @@ def audit(settings: AuditConfig, loaded: LoadedPrior, data: Data, console: Conso
     }  # fmt: skip
 
 
-def headline(
-    preferences: dict[str, Any], remedies: dict[str, Any], samples: dict[str, Any], speed: float
-) -> dict[str, Any]:
+def headline(judged: dict[str, Any], samples: dict[str, Any], speed: float) -> dict[str, Any]:
     """The figures that a model card shows, in its words."""
-    fitted, own = remedies["shipped"], samples["generated"]["samples"]
+    fitted, changes = judged["remedies"]["shipped"], judged["preference"]["changes"]
+    covered, valid = samples["coverage"], samples["validity"]
     return {
         "real preferred by the reward, calibrated on other clips, over": {
             name: f"{share:.2f} ± {fitted['standard_error'][name]:.2f}" for name, share in fitted["changes"].items()
         },
-        "real preferred by the raw error at t = 8 over": {name: row["error"][-1] for name, row in preferences.items()},
-        "held-out windows covered by samples": samples["coverage"]["coverage_of_held_out"],
-        "held-out windows covered by as many training windows": samples["coverage"]["coverage_of_held_out_by_training"],
-        "samples near training data": samples["coverage"]["fidelity_to_training"],
-        "samples' distance to training data over held-out motion's": samples["coverage"]["copy_ratio"],
-        "samples with a joint beyond its limits": own["beyond_limits"],
-        "samples with a sole 2 cm in the ground": own["sunk_2_cm"],
-        "samples that make no start state": samples["generated"]["rejected_as_starts"],
+        "real preferred by the raw error at t = 8 over": {name: row["error"][-1] for name, row in changes.items()},
+        "held-out windows covered by samples": covered["coverage_of_held_out"],
+        "held-out windows covered by as many training windows": covered["coverage_of_held_out_by_training"],
+        "covered by samples, of what as many training windows cover": covered["of_what_training_covers"],
+        "samples near training data": covered["fidelity_to_training"],
+        "samples' distance to training data over held-out motion's": covered["copy_ratio"],
+        "Fréchet distance to held-out motion of samples": covered["frechet_samples"],
+        "Fréchet distance to held-out motion of as many training windows": covered["frechet_training"],
+        "samples valid as they come": valid["samples"]["valid"],
+        "samples valid once projected": valid["projected"]["valid"],
+        "held-out windows valid": valid["held_out"]["valid"],
+        "samples that make no start state": samples["starts"]["rejected"],
         "windows judged a second on one thread": round(speed),
+        **_style_figures(samples),
     }
 
 
-def shipped_calibration(loaded: LoadedPrior) -> Calibration:
-    """The remedies that the file's own reward uses."""
-    reward = loaded.metadata["configuration"]["reward"]
-    return Calibration(**{field.name: reward[field.name] for field in fields(Calibration)})
-
-
-def _judgements(
-    settings: AuditConfig, loaded: LoadedPrior, data: Data, progress: Progress
-) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The tables of changes and of remedies."""
-    generator = torch.Generator().manual_seed(settings.seed)
-    windows, score = data.held_out.values, loaded.score
-    bar = progress.add_task("real and changed windows", total=1 + len(CHANGES))
-    real = preference.judge(score, windows, settings.draws, settings.seed)
-    progress.advance(bar)
-    changed = {}
-    for name, change in CHANGES.items():
-        changed[name] = preference.judge(score, change(windows, generator), settings.draws, settings.seed)
-        progress.advance(bar)
-    table = {name: preference.compare(score, real, judged) for name, judged in changed.items()}
-    shipped = shipped_calibration(loaded)
-    calibrations = preference.combinations(shipped)
-    bar = progress.add_task("remedies", total=2 * len(calibrations))
-    group = preference.group_numbers(data.held_out, data.groups)
-    half = preference.halves(group, data.held_out.speed)
-    fitted = preference.cross_fit(score, real, changed, half, calibrations, lambda: progress.advance(bar))
-    shares = {c: {name: each.mean().item() for name, each in row.items()} for c, row in fitted.items()}
-    errors = {name: preference.standard_error(each, group) for name, each in fitted[shipped].items()}
-    plain = {name: preference.preferred(real.error.mean(2), c.error.mean(2)).mean() for name, c in changed.items()}
-    return table, {
-        "windows_in_halves": [int(half.sum()), int((~half).sum())],
-        "mean_error": {name: share.item() for name, share in plain.items()},
-        "added": {name: shares[calibration] for name, calibration in preference.added(shipped).items()},
-        "left_out": {name: shares[calibration] for name, calibration in preference.left_out(shipped).items()},
-        "every_combination": [{**asdict(calibration), "changes": row} for calibration, row in shares.items()],
-        "shipped": {**asdict(shipped), "changes": shares[shipped], "standard_error": errors},
-        "shipped_minus_as_in_the_file": {name: shares[shipped][name] - row["reward"] for name, row in table.items()},
+def _style_figures(samples: dict[str, Any]) -> dict[str, Any]:
+    """The headline of a prior that knows styles."""
+    if "styles" not in samples:
+        return {}
+    found = samples["styles"]
+    return {
+        "style of generated windows as asked": found["generated_guidance_1"]["accuracy"],
+        "style of generated windows as asked, guidance 2": found["generated_guidance_2"]["accuracy"],
+        "style of held-out windows told right by the classifier": found["classifier_on_held_out"],
+        "two styles composed, upper and lower body as asked": [found["composed"][k] for k in found["composed"]],
     }
 
 
-def _samples(settings: AuditConfig, score: Score, data: Data, progress: Progress) -> dict[str, Any]:
-    """Figures of generated windows, beside those of training data drawn as training draws it and of held-out motion."""
-    bar = progress.add_task("samples", total=4)
-    generator = torch.Generator().manual_seed(settings.seed)
-    size = features.WINDOW * len(features.WINDOW_NAMES)
-    windows = score.denormalise(sampling.ddpm(score.denoiser, (settings.samples, size), generator))
-    progress.advance(bar)
-    rejected = _rejected(score, settings.samples, generator)
-    progress.advance(bar)
-    picks = torch.multinomial(data.weights, settings.samples, replacement=True, generator=generator)
-    alike, held_out = data.training.values[picks], data.held_out.values
-    sets = {"samples": windows, "training": alike, "held_out": held_out}
-    figures = {name: generated.figures(values) for name, values in sets.items()}
-    progress.advance(bar)
-    near = coverage(windows, held_out, data.training.values, alike, score.channel_std)
-    progress.advance(bar)
-    return {"generated": {**figures, "rejected_as_starts": rejected}, "coverage": near}
-
-
-def _rejected(score: Score, count: int, generator: torch.Generator) -> float | None:
-    """Share of samples that make no start state; None where `Starts` gives up, which it does when hardly any does."""
-    try:
-        starts = Starts(score, count, generator)
-    except RuntimeError:
-        return None
-    return starts.rejected / starts.sampled
+def _changes(settings: AuditConfig) -> dict[str, Change]:
+    """The changes by formula, and the motion of policies."""
+    if not settings.rollouts:
+        return CHANGES
+    recorded = rollouts.load(Path(settings.rollouts))
+    return CHANGES | {name.replace("_", " "): rollouts.instead(windows) for name, windows in recorded.items()}
 
 
 @torch.no_grad()

@@ -58,6 +58,13 @@ class PriorConfig:
     """The network."""
     reward: RewardConfig = field(default_factory=RewardConfig)
     """The reward made of its errors."""
+    held_out: str = "clips"
+    """What the prior is stopped, calibrated and judged by: `clips` of other performances, or, where a skill was
+    captured only once, the same clips `between` the speeds of training (training/prior/data.py)."""
+    styles: bool = False
+    """Tell the denoiser each clip's style, so that it can be asked for one (training/prior/style.py)."""
+    style_dropout: float = 0.15
+    """Share of windows it is not told the style of, so that it knows motion without one and guidance works."""
     play_speeds: tuple[float, ...] = (0.88, 0.94, 1.0, 1.06, 1.13)
     """Factors at which every training clip is played (time-warp augmentation)."""
     balance: float = 0.35
@@ -74,6 +81,10 @@ class PriorConfig:
     """AdamW's decay."""
     ema: float = 0.995
     """Decay a step of the averaged weights that are kept."""
+
+    def __post_init__(self) -> None:
+        """Check what types do not say."""
+        _one_of("prior.held_out", self.held_out, ("clips", "between"))
 
 
 @dataclass(frozen=True)
@@ -105,7 +116,7 @@ class EnvironmentConfig:
     policy that still falls would see no slope of the steep one; the steep one tells good from better."""
     composition: str = "additive"
     """`additive`: w_g·r_g + w_smp·r_smp; `product`: r_g·r_smp."""
-    prior_interval: int = 2
+    prior_interval: int = 4
     """Control steps from one judgement of an environment to the next."""
     start_pool: int = 4096
     """Start windows kept; a quarter is replaced every `start_refresh` control steps."""
@@ -142,7 +153,7 @@ class LearnerConfig:
     """Control steps to train for, over all environments."""
     minutes: float = 0.0
     """Wall-clock minutes after which training ends anyway; 0: no limit."""
-    hidden: tuple[int, ...] = (384, 192)
+    hidden: tuple[int, ...] = (256, 128)
     """Widths of actor and critic."""
     activation: str = "elu"
     """Activation of both nets."""

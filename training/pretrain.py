@@ -30,9 +30,10 @@ from training.motion import dataset
 from training.motion import windows as motion_windows
 from training.motion.dataset import Clip
 from training.motion.windows import Windows
-from training.prior import file, schedule
-from training.prior.fit import Fit, fit, joint_statistics
+from training.prior import data, file, schedule
+from training.prior.fit import Fit, Styles, fit, joint_statistics
 from training.prior.score import Score
+from training.prior.style import whole
 
 QUANTILES = (0.1, 0.25, 0.5, 0.75, 0.9)
 
@@ -56,21 +57,20 @@ def train(config: settings.PretrainConfig, clips: list[Clip], folder: Path) -> F
     Raises ConfigError when a side has no clip.
     """
     console, start = Console(), time.monotonic()
-    sides = {side: [clip for clip in clips if clip.split == side] for side in ("train", "held_out")}
-    if missing := [side for side, members in sides.items() if not members]:
-        raise settings.ConfigError(f"{config.data}: expected clips on both sides of the split, found none {missing[0]}")
-    training = motion_windows.cut(sides["train"], config.prior.play_speeds)
-    held_out = motion_windows.cut(sides["held_out"])
+    known, unknown = data.sides(clips, config.prior.held_out, config.data)
+    training = motion_windows.cut(known, config.prior.play_speeds)
+    held_out = motion_windows.cut(unknown)
     speeds = len(config.prior.play_speeds)
     console.print(f"{len(training):,} training windows at {speeds} speeds, {len(held_out):,} held out")
-    weights = motion_windows.balance(training, sides["train"], config.prior.balance)
-    result = _fit(config, training, weights, held_out, console)
+    weights = motion_windows.balance(training, known, config.prior.balance)
+    styles = labels(known, training, unknown, held_out, config.data) if config.prior.styles else None
+    result = _fit(config, training, weights, held_out, styles, console)
     (folder / "curve.json").write_text(json.dumps(result.curve))
     minutes = (time.monotonic() - start) / 60
     mean, std = joint_statistics(training, weights)
     extra = {
         "joints": {"mean": mean.tolist(), "std": std.tolist()},
-        **reference_errors(result.score, held_out),
+        **reference_errors(result.score, held_out, whole(styles.held_out) if styles else None),
         "datasets": datasets(clips),
         "training": {
             "seed": config.seed, "iterations": result.iterations, "minutes": minutes, "windows": len(training),
@@ -83,8 +83,9 @@ def train(config: settings.PretrainConfig, clips: list[Clip], folder: Path) -> F
 
 
 def _fit(
-    config: settings.PretrainConfig, training: Windows, weights: Tensor, held_out: Windows, console: Console
-) -> Fit:
+    config: settings.PretrainConfig, training: Windows, weights: Tensor, held_out: Windows, styles: Styles | None,
+    console: Console,
+) -> Fit:  # fmt: skip
     steps = TextColumn("{task.completed:,} steps")
     with Progress(
         TextColumn("{task.description}"), BarColumn(), steps, TimeElapsedColumn(), console=console
@@ -94,14 +95,30 @@ def _fit(
         def report(step: int, loss: float, error: float) -> None:
             progress.update(bar, completed=step, description=f"loss {loss:.4f}, held out {error:.4f}")
 
-        return fit(config.prior, training, weights, held_out, config.seed, report)
+        return fit(config.prior, training, weights, held_out, config.seed, report, styles)
 
 
-def reference_errors(score: Score, held_out: Windows) -> dict[str, Any]:
-    """Error quantiles per level on held-out real motion, over all of it and per root-speed bin."""
+def labels(known: list[Clip], training: Windows, unknown: list[Clip], held_out: Windows, folder: str) -> Styles:
+    """What style every window is in; raises ConfigError when clips have no style or one is only held out."""
+    names = sorted({clip.style for clip in known} - {""})
+    if missing := [clip.motion.name for clip in (*known, *unknown) if clip.style not in names]:
+        raise settings.ConfigError(
+            f"{folder}: prior.styles=true needs a style that is trained on for every clip, but {missing[0]} "
+            f"({len(missing)} clips) has none"
+        )
+
+    def one_hot(clips: list[Clip], windows: Windows) -> Tensor:
+        number = torch.tensor([names.index(clip.style) for clip in clips])[windows.clip]
+        return torch.nn.functional.one_hot(number, len(names)).float()
+
+    return Styles(tuple(names), one_hot(known, training), one_hot(unknown, held_out))
+
+
+def reference_errors(score: Score, held_out: Windows, style: Tensor | None = None) -> dict[str, Any]:
+    """Error quantiles per level on held-out real motion of `style` [N, 2S], over all of it and per root-speed bin."""
     generator = torch.Generator().manual_seed(2)
     noise = torch.randn(len(held_out), len(schedule.LEVELS), *held_out.values.shape[1:], generator=generator)
-    error = score.errors(held_out.values, noise)[0]
+    error = score.errors(held_out.values, noise, style)[0]
     bins = torch.bucketize(held_out.speed, torch.tensor(motion_windows.SPEED_EDGES))
     q = torch.tensor(QUANTILES)
     by_speed = {

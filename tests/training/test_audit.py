@@ -17,12 +17,12 @@ from hydra.core.global_hydra import GlobalHydra
 from rich.console import Console
 
 from tests.training.conftest import sliding
-from training import _audit_tables, audit, cards, config
+from training import _audit_judgement, _audit_samples, _audit_tables, audit, cards, config
 from training.motion import dataset
 from training.motion.dataset import Clip
 from training.prior.changes import CHANGES
 from training.prior.file import LoadedPrior
-from training.prior.preference import Calibration, combinations
+from training.prior.preference import Calibration, combinations, named
 
 ROOT = Path(__file__).parents[2]
 
@@ -59,7 +59,7 @@ def report(prior: LoadedPrior) -> dict[str, Any]:
     """The report on the tiny prior."""
     before, audit.COST_SECONDS = audit.COST_SECONDS, 0.01
     try:
-        settings = audit.AuditConfig(prior="tiny.onnx", samples=80, draws=2)
+        settings = audit.AuditConfig(prior="tiny.onnx", rollouts="", samples=80, draws=2)
         return audit.audit(settings, prior, audit.prepare(prior, clips(), "made"), Console(quiet=True))
     finally:
         audit.COST_SECONDS = before
@@ -81,13 +81,14 @@ def test_report_is_complete(report: dict[str, Any], prior: LoadedPrior):
     assert set(changes) == set(remedies["mean_error"]) == set(remedies["shipped"]["changes"]) == set(CHANGES)
     shares = [s for row in changes.values() for s in (*row["error"], row["reward"], row["reward_apart"])]
     shares += [s for entry in remedies["every_combination"] for s in entry["changes"].values()]
-    assert len(shares) == (5 + len(combinations(audit.shipped_calibration(prior)))) * len(CHANGES)
+    assert len(shares) == (5 + len(named(_audit_judgement.shipped_calibration(prior)))) * len(CHANGES)
     assert remedies["added"]["+ statistics weight"] == remedies["left_out"]["all"] == remedies["shipped"]["changes"]
     assert len(remedies["added"]) == 6 and len(remedies["left_out"]) == 9
     assert all(0.0 <= share <= 1.0 for share in shares)
     assert all(math.isfinite(n) for n in numbers(report))
-    assert set(again["generated"]) == {"samples", "training", "held_out", "rejected_as_starts"}
+    assert set(again["generated"]) == {"samples", "projected", "training", "held_out"}
     assert again["generated"]["samples"]["windows"] == again["generated"]["training"]["windows"] == 80
+    assert sum(row["windows"] for row in again["by_speed"]["bins"].values()) == 2 * 81
     assert again["data"]["held_out_performances"] == 2 and sum(remedies["windows_in_halves"]) == 2 * 81
     assert again["cost"]["windows_per_second_one_thread"] > 10
 
@@ -104,7 +105,7 @@ def test_model_cards_can_read_it(report: dict[str, Any], prior: LoadedPrior):
     """The file's hash and a headline of figures by name, one for each change and those of samples and cost."""
     assert report["sha256"] == prior.sha256
     rows = dict(cards._flat(report["headline"]))
-    assert len(rows) == 2 * len(CHANGES) + 8
+    assert len(rows) == 2 * len(CHANGES) + 12
     assert re.fullmatch(
         r"[01]\.\d\d ± 0\.\d\d", rows["real preferred by the reward, calibrated on other clips, over: frozen"]
     )
@@ -136,7 +137,7 @@ def test_shipped_calibration_is_the_files(prior: LoadedPrior):
     }
     configuration = {**prior.metadata["configuration"], "reward": {**reward, "sharpness": 9.0}}
     other = replace(prior, metadata={**prior.metadata, "configuration": configuration})
-    assert audit.shipped_calibration(other) == Calibration(False, True, 0.3, 0.4, 0.7)
+    assert _audit_judgement.shipped_calibration(other) == Calibration(False, True, 0.3, 0.4, 0.7)
 
 
 def test_tables_show_everything(report: dict[str, Any]):
@@ -147,9 +148,33 @@ def test_tables_show_everything(report: dict[str, Any]):
     text = console.export_text()
     for name in CHANGES:
         assert text.count(name) >= 2
-    for title in ("cross-fitted", "+ by speed", "rejected as starts", "skate median", "copy ratio", "windows/s"):
+    for title in ("cross-fitted", "+ by speed", "root speed", "skate median", "copy ratio", "penetration", "windows/s"):
         assert title in text
     assert [_audit_tables._share(v) for v in (0.0, 0.456, 0.996, 1.0)] == [".00", ".46", "1.00", "1.00"]
+
+
+def test_validity_tells_samples_from_bodies(report: dict[str, Any]):
+    """Data is whole but for skating, samples of a barely trained prior are not, projection mends what can be mended."""
+    validity = report["validity"]
+    assert validity["held_out"]["faults"]["key points"] == validity["held_out"]["faults"]["penetration"] == 0.0
+    assert validity["samples"]["faults"]["key points"] > 0.5
+    mended = validity["projected"]["faults"]
+    assert mended["key points"] == mended["penetration"] == mended["joint limits"] == 0.0
+
+
+def test_physics_throws_out_what_lies_in_the_ground(prior: LoadedPrior):
+    """Standing figures stay as they are; the same 10 cm deeper are thrown."""
+    pool = _audit_samples.Starts(prior.score, 8, torch.Generator().manual_seed(0))
+    standing = pool.draw(8, standing_share=1.0)
+    assert _audit_samples.settle(standing) == {"thrown": 0.0, "fallen": 0.0, "blown_up": 0.0}
+    standing["qpos"] = standing["qpos"] - torch.tensor([0.0, 0.0, 0.1] + [0.0] * 32)
+    assert _audit_samples.settle(standing)["thrown"] == 1.0
+
+
+def test_every_combination_where_asked(prior: LoadedPrior):
+    """The ones with a name are among all of them, and many more there are."""
+    shipped = _audit_judgement.shipped_calibration(prior)
+    assert set(named(shipped)) < set(combinations(shipped)) and len(combinations(shipped)) >= 64
 
 
 def test_a_prior_without_valid_samples_is_reported(prior: LoadedPrior, monkeypatch: pytest.MonkeyPatch):
@@ -158,8 +183,9 @@ def test_a_prior_without_valid_samples_is_reported(prior: LoadedPrior, monkeypat
     def refuse(*arguments: object) -> None:
         raise RuntimeError("too few valid start states")
 
-    monkeypatch.setattr(audit, "Starts", refuse)
-    assert audit._rejected(prior.score, 10, torch.Generator()) is None
+    monkeypatch.setattr(_audit_samples, "Starts", refuse)
+    held_out = audit.prepare(prior, clips(), "made").held_out
+    assert _audit_samples._starts(prior.score, 10, held_out, torch.Generator())["rejected"] is None
 
 
 def test_threads_are_given_back(prior: LoadedPrior):
@@ -193,7 +219,7 @@ def test_known_data_is_recognised(prior: LoadedPrior):
 def test_command_writes_the_report(command, prior_path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     """`python -m training.audit prior=… data=… output=…`: tables on the terminal, JSON in the file, five digits."""
     dataset.save(tmp_path / "slides", clips())
-    command(f"prior={prior_path}", "data=slides", "output=report.json", "samples=40", "draws=1")
+    command(f"prior={prior_path}", "data=slides", "output=report.json", "rollouts=", "samples=40", "draws=1")
     report = json.loads((tmp_path / "report.json").read_text())
     assert report["settings"] == {"samples": 40, "draws": 1, "seed": 0} and report["prior"]["name"] == "tiny"
     assert report["preference"]["changes"]["frozen"]["reward_apart"] is None  # needs two draws

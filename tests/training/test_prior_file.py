@@ -135,8 +135,8 @@ def test_a_file_that_judges_otherwise_is_not_left_unseen(tmp_path: Path, monkeyp
     score, config = random_score("principal", groups=True)
     write = file.onnx_file.write
 
-    def spoil(path: Path, *arguments) -> None:
-        write(path, *arguments)
+    def spoil(path: Path, *arguments, **options) -> None:
+        write(path, *arguments, **options)
         model = onnx.load(path)
         for tensor in model.graph.initializer:
             if tensor.name == "score.channel_mean":

@@ -4,9 +4,10 @@ A share stands at rest in the default pose instead, as a character in a world st
 
 The prior samples whole motion windows. A window's last frame is the start state, its ten frames fill the history, so
 the style reward means something from the first step; velocities are backward differences over a control step. A sample
-is made valid or thrown away: joint angles are clamped into their limits, a window whose feet go under the ground is
-lifted, and what needs more than a small repair is rejected (`Starts.rejected` counts them). Where a task starts lying
-down (`StartStates.upright` false) no part may go under the ground, and low samples are as good as any.
+is projected to motion that a body can do (training/prior/projection.py): angles within their limits, key points where
+those put them, stance feet at rest, nothing under the ground. What is still at fault then or needed more than a small
+repair is rejected (`Starts.rejected` counts them), and so is what lies down, unless the task starts lying down
+(`StartStates.upright` false).
 """
 
 from __future__ import annotations
@@ -17,22 +18,22 @@ import torch
 from torch import Tensor
 
 from runtime import character
-from training import bodies as shapes
 from training import features, rotation
-from training.kinematics import Kinematics
 from training.prior import sampling
+from training.prior.projection import Poses, Projector
 from training.prior.score import Score
+from training.prior.style import Styled
 from training.tasks import StartStates
 
 LARGEST_LIFT = 0.05  # m
 LARGEST_CLAMP = 0.2  # rad
 LOWEST_ROOT, LOWEST_HEAD = 0.6, 1.05  # m, a little above what counts as fallen
 
+_HEAD = 0.6, 1.05  # m, a little above what counts as fallen
+
 _LOW = torch.tensor([joint.range[0] for joint in character.JOINTS])
 _HIGH = torch.tensor([joint.range[1] for joint in character.JOINTS])
 _HEAD = character.BODIES.index("head")
-_FOOT_INDEX = [character.BODIES.index(name) for name in character.FEET]
-_SOLE = torch.tensor([[0.045 + x, y, -0.05] for x in (-0.0885, 0.0885) for y in (-0.045, 0.045)])  # foot frame, m
 
 
 class Starts:
@@ -51,7 +52,7 @@ class Starts:
         self.rejected = 0
         self._score = score
         self._generator = generator
-        self._kinematics = Kinematics(generator.device)
+        self._projector = Projector(generator.device)
         own = self._states.own
         self._own = None if own is None else {key: value.to(generator.device) for key, value in own.items()}
         self._standing = self._rest()
@@ -72,7 +73,12 @@ class Starts:
         picks = torch.randint(self.size, (count,), **draw)
         standing = torch.rand(count, **draw) < standing_share
         windows = {key: value[picks] for key, value in self._pool.items()}
-        if self._own is not None:
+        if self._states.preferred is not None:
+            chosen = torch.rand(count, **draw) < self._states.own_share
+            weights = self._states.preferred(self._pool) + 1e-6  # where there is none, any will do
+            picks = torch.multinomial(weights, count, replacement=True, generator=self._generator)
+            windows = {key: _where(chosen, self._pool[key][picks], value) for key, value in windows.items()}
+        elif self._own is not None:
             chosen = torch.rand(count, **draw) < self._states.own_share
             picks = torch.randint(len(self._own["qpos"]), (count,), **draw)
             windows = {key: _where(chosen, self._own[key][picks], value) for key, value in windows.items()}
@@ -85,7 +91,7 @@ class Starts:
             torch.tensor(value, dtype=torch.float32, device=self._generator.device).expand(1, features.WINDOW, -1)
             for value in ((0.0, 0.0, height), (1.0, 0.0, 0.0, 0.0), pose)
         )
-        return _start(position, orientation, joints, *self._kinematics(position, orientation, joints))
+        return start_windows(self._projector.bodies(position, orientation, joints))
 
     def state(self) -> dict[str, Any]:
         """Copy the pool and the counts, for a checkpoint."""
@@ -111,27 +117,23 @@ class Starts:
     def _sample(self, count: int) -> Tensor:
         """Raw windows [count, 10, 58]."""
         size = features.WINDOW * len(features.WINDOW_NAMES)
-        flat = sampling.ddpm(self._score.denoiser, (count, size), self._generator)
-        return self._score.denormalise(flat)
+        denoiser = self._score.denoiser
+        if self._score.styles:
+            denoiser = Styled(denoiser, self._score.style.expand(count, -1))
+        return self._score.denormalise(sampling.ddpm(denoiser, (count, size), self._generator))
 
     def _repair(self, windows: Tensor) -> dict[str, Tensor]:
         """Turn raw windows into the valid ones among them."""
         self.sampled += len(windows)
-        position, orientation, joints = features.unpack_window(windows)
-        position = torch.cat((position[..., :2] - position[:, -1:, :2], position[..., 2:]), -1)
-        clamped = joints.clamp(_LOW.to(joints.device), _HIGH.to(joints.device))
-        positions, rotations = self._kinematics(position, orientation, clamped)
-        lowest = (_lowest_sole if self._states.upright else shapes.lowest)(positions, rotations).amin(1)
-        lift = (-lowest).clamp_min(0).view(-1, 1, 1) * position.new_tensor([0.0, 0.0, 1.0])
-        position, positions = position + lift, positions + lift.unsqueeze(1)
-        good = (lowest > -LARGEST_LIFT) & ((clamped - joints).abs().flatten(1).amax(1) < LARGEST_CLAMP)
+        poses = self._projector.project(windows)
+        good = self._projector.beyond_limits(windows) < LARGEST_CLAMP
+        good &= (poses.position[..., 2] - windows[..., 2]).amax(1) < LARGEST_LIFT
+        for fault in self._projector.faults(poses.windows(), poses).values():
+            good &= ~fault
         if self._states.upright:
-            good &= (position[:, -1, 2] > LOWEST_ROOT) & (positions[:, -1, _HEAD, 2] > LOWEST_HEAD)
+            good &= (poses.position[:, -1, 2] > LOWEST_ROOT) & (poses.bodies[:, -1, _HEAD, 2] > LOWEST_HEAD)
         self.rejected += int((~good).sum())
-        position, orientation, clamped, positions, rotations = (
-            part[good] for part in (position, orientation, clamped, positions, rotations)
-        )
-        return _start(position, orientation, clamped, positions, rotations)
+        return start_windows(poses.take(good))
 
 
 def _where(chosen: Tensor, one: Tensor, other: Tensor) -> Tensor:
@@ -139,22 +141,14 @@ def _where(chosen: Tensor, one: Tensor, other: Tensor) -> Tensor:
     return torch.where(chosen.view(-1, *[1] * (other.dim() - 1)), one, other)
 
 
-def _lowest_sole(body_position: Tensor, body_rotation: Tensor) -> Tensor:
-    """Height [..., 10] m of the lowest corner of a sole."""
-    turn = body_rotation[..., _FOOT_INDEX, None, :].expand(*body_rotation.shape[:-2], 2, 4, 4)
-    corners = rotation.rotate(turn, _SOLE.to(turn.device).expand(*turn.shape[:-1], 3))
-    return (body_position[..., _FOOT_INDEX, None, 2] + corners[..., 2]).flatten(-2).amin(-1)
-
-
-def _start(
-    position: Tensor, orientation: Tensor, joints: Tensor, bodies: Tensor, rotations: Tensor
-) -> dict[str, Tensor]:
-    """Start windows of poses [B, 10, ...] and the body poses that follow from them, see `Starts`."""
+def start_windows(poses: Poses) -> dict[str, Tensor]:
+    """Start windows of poses, see `Starts`."""
+    position, orientation, joints = poses.position, poses.orientation, poses.joints
     return {
         "root_position": position,
         "root_rotation": orientation,
         "joint_position": joints,
-        "key_points": features.key_points(bodies, rotations),
+        "key_points": features.key_points(poses.bodies, poses.rotations),
         "qpos": torch.cat((position[:, -1], orientation[:, -1], joints[:, -1]), 1),
         "qvel": _velocity(position, orientation, joints),
     }

@@ -10,6 +10,12 @@ configuration; training/README.md has the trade measured by the audit):
   a small network adds what is not Gaussian about the leading components.
 - `mlp`: a plain residual MLP on the 580 numbers.
 - `transformer`: two adaLN blocks over the ten frames, after SMP's reference network, in small.
+
+Training and sampling work on latent windows y, where noise is white as well: `encode`, `latent`, `decode`. For
+`principal` those are the components themselves, so that neither pays for turning there and back at every step.
+
+A conditional denoiser also takes a style [B, S], weights of S labels; zeros are no style. Styles enter as a shift of
+every block's modulation, which is linear in the weights (training/prior/style.py does guidance and composition).
 """
 
 from __future__ import annotations
@@ -33,41 +39,46 @@ def time_embedding(t: Tensor, width: int) -> Tensor:
 class _Block(nn.Module):
     """Residual block of an MLP whose scale and shift come from the level."""
 
-    def __init__(self, width: int, dropout: float) -> None:
+    def __init__(self, width: int, dropout: float, styles: int, modulation: int) -> None:
         super().__init__()
         self.norm = nn.LayerNorm(width, elementwise_affine=False)
-        self.modulation = nn.Linear(width, 2 * width)
+        self.modulation = nn.Linear(modulation, 2 * width)
+        self.styled = nn.Linear(styles, 2 * width, bias=False) if styles else None
         self.inner = nn.Linear(width, width)
         self.outer = nn.Linear(width, width)
         self.dropout = nn.Dropout(dropout)
         nn.init.zeros_(self.outer.weight)
         nn.init.zeros_(self.outer.bias)
 
-    def forward(self, h: Tensor, levels: Tensor, t: Tensor) -> Tensor:
-        scale, shift = self.modulation(levels)[t].chunk(2, dim=-1)
+    def forward(self, h: Tensor, levels: Tensor, t: Tensor, style: Tensor | None) -> Tensor:
+        modulation = self.modulation(levels)[t]
+        if self.styled is not None and style is not None:
+            modulation = modulation + self.styled(style)
+        scale, shift = modulation.chunk(2, dim=-1)
         g = self.norm(h) * (1 + scale) + shift
         return h + self.outer(self.dropout(nn.functional.silu(self.inner(g))))
 
 
 class _Network(nn.Module):
-    """[..., inputs] and levels to [..., inputs]."""
+    """[..., inputs] and levels to [..., inputs]; `modulation` numbers stand for a level (0: as many as `width`)."""
 
-    def __init__(self, inputs: int, width: int, blocks: int, dropout: float) -> None:
+    def __init__(
+        self, inputs: int, width: int, blocks: int, dropout: float, styles: int = 0, modulation: int = 0
+    ) -> None:
         super().__init__()
-        self.width = width
         self.entry = nn.Linear(inputs, width)
-        self.level = nn.Sequential(nn.Linear(64, width), nn.SiLU())
-        self.blocks = nn.ModuleList(_Block(width, dropout) for _ in range(blocks))
+        self.level = nn.Sequential(nn.Linear(64, modulation or width), nn.SiLU())
+        self.blocks = nn.ModuleList(_Block(width, dropout, styles, modulation or width) for _ in range(blocks))
         self.exit = nn.Linear(width, inputs)
         nn.init.zeros_(self.exit.weight)
         nn.init.zeros_(self.exit.bias)
 
-    def forward(self, y: Tensor, t: Tensor) -> Tensor:
+    def forward(self, y: Tensor, t: Tensor, style: Tensor | None = None) -> Tensor:
         # there are only 50 levels: modulate each once, then pick, instead of once for every window
         levels = self.level(time_embedding(torch.arange(schedule.STEPS, device=t.device), 64))
         h = self.entry(y)
         for block in self.blocks:
-            h = block(h, levels, t)
+            h = block(h, levels, t, style)
         return self.exit(nn.functional.silu(h))
 
 
@@ -76,6 +87,28 @@ class Denoiser(nn.Module):
 
     def fit(self, windows: Tensor, weights: Tensor) -> None:
         """Set what follows from normalised windows [N, size] with weights [N] without gradients: here nothing."""
+
+    @property
+    def trained(self) -> int | None:
+        """How many leading latent numbers the network predicts; the rest is exact. None: all."""
+        return None
+
+    @property
+    def latent_std(self) -> Tensor:
+        """Deviation of latent numbers, [size] or []."""
+        return torch.ones(())
+
+    def encode(self, windows: Tensor) -> Tensor:
+        """Clean windows [B, size] to latent ones [B, size]; white noise stays white."""
+        return windows
+
+    def decode(self, latent: Tensor) -> Tensor:
+        """Undo `encode`."""
+        return latent
+
+    def latent(self, y_t: Tensor, t: Tensor, style: Tensor | None = None) -> Tensor:
+        """Predict the latent noise [B, n] in noised latent windows y_t [B, n], n all or the `trained` leading ones."""
+        return self(y_t, t, style)
 
 
 class PrincipalDenoiser(Denoiser):
@@ -87,12 +120,13 @@ class PrincipalDenoiser(Denoiser):
     alpha_bar: Tensor  # [50]
 
     def __init__(
-        self, size: int, components: int = 96, width: int = 256, blocks: int = 3, dropout: float = 0.1
-    ) -> None:
+        self, size: int, components: int = 96, width: int = 256, blocks: int = 3, dropout: float = 0.1,
+        styles: int = 0, modulation: int = 0,
+    ) -> None:  # fmt: skip
         """Make one for windows of `size` numbers; `fit` must be called before use."""
         super().__init__()
         self.components = components
-        self.network = _Network(components, width, blocks, dropout)
+        self.network = _Network(components, width, blocks, dropout, styles, modulation)
         self.register_buffer("mean", torch.zeros(size))
         self.register_buffer("basis", torch.eye(size))
         self.register_buffer("variance", torch.ones(size))
@@ -113,30 +147,54 @@ class PrincipalDenoiser(Denoiser):
         self.basis.copy_(basis[:, order])
         self.variance.copy_(variance[order].clamp_min(floor))
 
-    def forward(self, x_t: Tensor, t: Tensor) -> Tensor:
-        """Predict the noise, see the module."""
+    @property
+    def trained(self) -> int:
+        """The leading components."""
+        return self.components
+
+    @property
+    def latent_std(self) -> Tensor:
+        """Along the components, [size]."""
+        return self.variance.sqrt()
+
+    def encode(self, windows: Tensor) -> Tensor:
+        """Turn windows into components about their mean."""
+        return (windows - self.mean) @ self.basis
+
+    def decode(self, latent: Tensor) -> Tensor:
+        """Turn components into windows."""
+        return latent @ self.basis.T + self.mean
+
+    def latent(self, y_t: Tensor, t: Tensor, style: Tensor | None = None) -> Tensor:
+        """Predict the noise in components."""
+        n, k = y_t.shape[-1], self.components
         signal = self.alpha_bar[t].unsqueeze(-1)
-        y = (x_t - signal.sqrt() * self.mean) @ self.basis
-        total = signal * self.variance + (1 - signal)
-        linear = (1 - signal).sqrt() * y / total
-        k = self.components
-        correction = self.network((y / total.sqrt())[..., :k], t)
+        total = signal * self.variance[:n] + (1 - signal)
+        linear = (1 - signal).sqrt() * y_t / total
+        correction = self.network((y_t / total.sqrt())[..., :k], t, style)
         # Var(ε_i | y_i) = ᾱλ_i/(ᾱλ_i + 1-ᾱ) bounds what is left to predict, so the network works on unit scale
-        correction = correction * (signal * self.variance / total)[..., :k].sqrt()
-        return torch.cat((linear[..., :k] + correction, linear[..., k:]), dim=-1) @ self.basis.T
+        correction = correction * (signal * self.variance[:n] / total)[..., :k].sqrt()
+        return torch.cat((linear[..., :k] + correction, linear[..., k:]), dim=-1)
+
+    def forward(self, x_t: Tensor, t: Tensor, style: Tensor | None = None) -> Tensor:
+        """Predict the noise, see the module."""
+        y_t = (x_t - self.alpha_bar[t].unsqueeze(-1).sqrt() * self.mean) @ self.basis
+        return self.latent(y_t, t, style) @ self.basis.T
 
 
 class MlpDenoiser(Denoiser):
     """A plain residual MLP on whole windows."""
 
-    def __init__(self, size: int, width: int = 512, blocks: int = 3, dropout: float = 0.1) -> None:
+    def __init__(
+        self, size: int, width: int = 512, blocks: int = 3, dropout: float = 0.1, styles: int = 0, modulation: int = 0
+    ) -> None:
         """Make one for windows of `size` numbers."""
         super().__init__()
-        self.network = _Network(size, width, blocks, dropout)
+        self.network = _Network(size, width, blocks, dropout, styles, modulation)
 
-    def forward(self, x_t: Tensor, t: Tensor) -> Tensor:
+    def forward(self, x_t: Tensor, t: Tensor, style: Tensor | None = None) -> Tensor:
         """Predict the noise, see the module."""
-        return self.network(x_t, t)
+        return self.network(x_t, t, style)
 
 
 class _Layer(nn.Module):
@@ -176,8 +234,8 @@ class TransformerDenoiser(Denoiser):
         self.blocks = nn.ModuleList(_Layer(width, heads) for _ in range(blocks))
         self.exit = nn.Linear(width, size // frames)
 
-    def forward(self, x_t: Tensor, t: Tensor) -> Tensor:
-        """Predict the noise, see the module."""
+    def forward(self, x_t: Tensor, t: Tensor, style: Tensor | None = None) -> Tensor:
+        """Predict the noise, see the module; it has no styles."""
         t = t.expand(x_t.shape[:-1]).flatten()  # attention wants one leading axis
         levels = self.level(time_embedding(torch.arange(schedule.STEPS, device=t.device), 64))
         # len() would fix the batch in the ONNX graph

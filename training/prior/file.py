@@ -58,7 +58,10 @@ class LoadedPrior:
 
 
 class PriorGraph(nn.Module):
-    """What the file computes: raw states [B, 10, ...] and noise [B, K, 10, 58] to error [B, K] and reward [B]."""
+    """What the file computes: raw states [B, 10, ...] and noise [B, K, 10, 58] to error [B, K] and reward [B].
+
+    A prior with S styles takes style vectors [B, 2S] as well (training/prior/style.py).
+    """
 
     def __init__(self, score: Score) -> None:
         """Wrap a score."""
@@ -68,11 +71,11 @@ class PriorGraph(nn.Module):
     def forward(
         self, root_position: Tensor, root_rotation: Tensor, root_linear_velocity: Tensor,
         root_angular_velocity: Tensor, joint_position: Tensor, joint_velocity: Tensor, body_position: Tensor,
-        body_rotation: Tensor, noise: Tensor,
+        body_rotation: Tensor, noise: Tensor, style: Tensor | None = None,
     ) -> tuple[Tensor, Tensor]:  # fmt: skip
-        """Judge windows; velocities and rotations of bodies are inputs of the contract that this prior ignores."""
+        """Judge windows; velocities are inputs of the contract that this prior ignores."""
         keys = features.key_points(body_position, body_rotation)
-        return self.score(features.window(root_position, root_rotation, joint_position, keys), noise)
+        return self.score(features.window(root_position, root_rotation, joint_position, keys), noise, style)
 
 
 def save(path: Path, score: Score, config: PriorConfig, extra: dict[str, Any]) -> None:
@@ -88,7 +91,7 @@ def save(path: Path, score: Score, config: PriorConfig, extra: dict[str, Any]) -
         "levels": list(schedule.LEVELS),
         "channels": list(features.WINDOW_NAMES),
         "groups": list(score.groups),
-        "styles": [],
+        "styles": list(score.styles),
         "configuration": json.loads(json.dumps(dataclasses.asdict(config))),
         **extra,
     }
@@ -96,9 +99,11 @@ def save(path: Path, score: Score, config: PriorConfig, extra: dict[str, Any]) -
     states = [torch.zeros(batch, features.WINDOW, *shape) for shape in character.STATE_SHAPES.values()]
     states[1][..., 0] = 1.0
     noise = torch.randn(batch, len(schedule.LEVELS), features.WINDOW, len(features.WINDOW_NAMES))
+    inputs, names = (*states, noise), (*character.STATE_SHAPES, "noise")
+    if score.styles:
+        inputs, names = (*inputs, torch.zeros(batch, 2 * len(score.styles))), (*names, "style")
     onnx_file.write(
-        path, PriorGraph(score), (*states, noise), (*character.STATE_SHAPES, "noise"), ("error", "reward"),
-        {METADATA_KEY: metadata},
+        path, PriorGraph(score), inputs, names, ("error", "reward"), {METADATA_KEY: metadata}, half=True,
     )  # fmt: skip
     _verify(path, PriorGraph(score))
 
@@ -114,8 +119,11 @@ def _verify(path: Path, graph: PriorGraph) -> None:
     states["root_rotation"] = torch.nn.functional.normalize(states["root_rotation"], dim=-1)
     channels = len(features.WINDOW_NAMES)
     noise = torch.randn(_VERIFIED, len(schedule.LEVELS), features.WINDOW, channels, generator=generator)
-    expected = graph(*states.values(), noise)
-    found = Prior.load(path).score(State(**{name: value.numpy() for name, value in states.items()}), noise.numpy())
+    told = torch.rand(_VERIFIED, 2 * len(graph.score.styles), generator=generator)
+    style = told if graph.score.styles else None
+    expected = graph(*states.values(), noise, style)
+    state = State(**{name: value.numpy() for name, value in states.items()})
+    found = Prior.load(path).score(state, noise.numpy(), style=None if style is None else style.numpy())
     for name, value in zip(("error", "reward"), expected, strict=True):
         difference = (torch.from_numpy(getattr(found, name)) - value).abs() / (1 + value.abs())
         if not difference.max() <= VERIFY_TOLERANCE:
@@ -141,8 +149,10 @@ def load(path: Path | str) -> LoadedPrior:
     if metadata["channels"] != list(features.WINDOW_NAMES):
         raise PriorFileError(f"{path}: made for other window channels; pretrain it again with this version")
     settings = metadata["configuration"]
-    network = denoiser.create(settings["denoiser"]["kind"], _WINDOW_SIZE, **settings["denoiser"]["options"])
-    score = Score(network, groups=settings["reward"]["groups"])
+    styles = metadata["styles"]
+    options = settings["denoiser"]["options"] | ({"styles": len(styles)} if styles else {})
+    network = denoiser.create(settings["denoiser"]["kind"], _WINDOW_SIZE, **options)
+    score = Score(network, groups=settings["reward"]["groups"], styles=styles)
     held = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
     expected = score.state_dict()
     score.load_state_dict({name: _found(path, held, f"score.{name}", like) for name, like in expected.items()})
@@ -151,7 +161,8 @@ def load(path: Path | str) -> LoadedPrior:
 
 
 def _found(path: Path, held: dict[str, np.ndarray], name: str, like: Tensor) -> Tensor:
+    name = f"{name}.half" if f"{name}.half" in held else name
     if name not in held or held[name].shape != tuple(like.shape):
         shape = held[name].shape if name in held else "nothing"
         raise PriorFileError(f"{path}: initialiser {name}: expected shape {tuple(like.shape)}, found {shape}")
-    return torch.from_numpy(held[name].copy())
+    return torch.from_numpy(held[name].astype(like.numpy().dtype))

@@ -11,19 +11,21 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
-from training import features
+from training import features, onnx_file
 from training.config import ConfigError, PriorConfig
 from training.motion import windows as motion_windows
 from training.motion.windows import Windows
 from training.prior import denoiser, schedule
 from training.prior.denoiser import Denoiser
 from training.prior.score import Score
+from training.prior.style import whole
 
 CHANNEL_STD_FLOOR = 0.02
 """m, rad or 1: a channel that hardly moves is not blown up until its noise decides."""
@@ -43,11 +45,30 @@ class Fit:
     """(step, training loss, held-out error at the reward's levels)."""
 
 
+@dataclass(frozen=True)
+class Styles:
+    """What style each window is in."""
+
+    names: tuple[str, ...]
+    """The S styles."""
+    training: Tensor
+    """[N, S] one-hot, of the training windows."""
+    held_out: Tensor
+    """[M, S] one-hot, of the held-out windows."""
+
+
+def denoiser_options(config: PriorConfig, styles: Sequence[str]) -> dict[str, float]:
+    """What `denoiser.create` is given: the configuration's options, and how many styles there are."""
+    return {**config.denoiser.options, **({"styles": len(styles)} if styles else {})}
+
+
 def fit(
     config: PriorConfig, training: Windows, weights: Tensor, held_out: Windows, seed: int,
-    report: Callable[[int, float, float], None],
+    report: Callable[[int, float, float], None], styles: Styles | None = None,
 ) -> Fit:  # fmt: skip
     """Train the prior of `config` on `training` drawn by `weights` [N], stop by `held_out`, calibrate on `held_out`.
+
+    With `styles` the denoiser is told a window's style, but for `config.style_dropout` of the draws.
 
     `report(step, training loss, held-out error)` is called every 250 steps. Raises ConfigError for fewer steps
     or a denoiser that there is not.
@@ -57,19 +78,45 @@ def fit(
     torch.manual_seed(seed)
     generator = torch.Generator().manual_seed(seed)
     try:
-        network = denoiser.create(config.denoiser.kind, training.values[0].numel(), **config.denoiser.options)
+        network = denoiser.create(
+            config.denoiser.kind, training.values[0].numel(), **denoiser_options(config, styles.names if styles else ())
+        )
     except ValueError as error:
         raise ConfigError(f"prior.denoiser: {error}") from None
-    score = Score(network, groups=config.reward.groups)
+    score = Score(network, groups=config.reward.groups, styles=styles.names if styles else ())
     _set_normaliser(score, training.values, weights)
     flat = score.normalise(training.values)
     both = torch.cat((flat, score.normalise(motion_windows.mirror(training.values))))
     score.denoiser.fit(both, torch.cat((weights, weights)))
-    curve, best = _optimise(config, score, both, torch.cat((weights, weights)), held_out.values, generator, report)
+    latent = score.denoiser.encode(both)[:, : score.denoiser.trained].contiguous()
+    with _precision("medium"):  # products in bfloat16 where the machine has it: twice as fast, the curve the same
+        curve, best = _optimise(
+            config, score, latent, torch.cat((weights, weights)), held_out.values, styles, generator, report
+        )
     score.denoiser.load_state_dict(best)
+    _round(score.denoiser)
     score.eval().requires_grad_(False)
-    _set_reward(config, score, torch.cat((held_out.values, motion_windows.mirror(held_out.values))))
+    own = whole(styles.held_out).repeat(2, 1) if styles else None
+    _set_reward(config, score, torch.cat((held_out.values, motion_windows.mirror(held_out.values))), own)
     return Fit(score, curve[-1][0], tuple(curve))
+
+
+@contextmanager
+def _precision(name: str) -> Iterator[None]:
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision(name)
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision(before)
+
+
+@torch.no_grad()
+def _round(model: nn.Module) -> None:
+    """Round weights to what the file keeps of them, before anything is calibrated by them."""
+    for values in (*model.parameters(), *model.buffers()):
+        if values.numel() >= onnx_file.HALF_FROM:
+            values.copy_(values.half().float())
 
 
 def _set_normaliser(score: Score, values: Tensor, weights: Tensor) -> None:
@@ -83,18 +130,21 @@ def _set_normaliser(score: Score, values: Tensor, weights: Tensor) -> None:
 
 
 def _optimise(
-    config: PriorConfig, score: Score, flat: Tensor, weights: Tensor, held_out: Tensor, generator: torch.Generator,
-    report: Callable[[int, float, float], None],
+    config: PriorConfig, score: Score, latent: Tensor, weights: Tensor, held_out: Tensor, styles: Styles | None,
+    generator: torch.Generator, report: Callable[[int, float, float], None],
 ) -> tuple[list[tuple[int, float, float]], dict[str, Tensor]]:  # fmt: skip
     """Run AdamW until patience runs out; the curve and the averaged weights with the least held-out error."""
     model = score.denoiser
     average = copy.deepcopy(model).eval()
     judge = score.sibling(average, config.reward.groups)
     optimiser = torch.optim.AdamW(model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay)
+    labels = styles.training.repeat(2, 1) if styles else None
+    own = whole(styles.held_out) if styles else None
     least, kept, kept_at, curve, running = math.inf, copy.deepcopy(average.state_dict()), 0, [], 0.0
     for step in range(1, config.iterations + 1):
         picks = torch.multinomial(weights, config.batch, replacement=True, generator=generator)
-        loss = _loss(model, flat[picks], generator)
+        told = None if labels is None else _dropped(labels[picks], config.style_dropout, generator)
+        loss = _loss(model, latent[picks], generator, told)
         optimiser.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -103,7 +153,7 @@ def _optimise(
         _follow(average, model, min(config.ema, step / (step + 10)))
         running += loss.item() / EVALUATE_EVERY
         if step % EVALUATE_EVERY == 0:
-            error = held_out_error(judge, held_out)
+            error = held_out_error(judge, held_out, own)
             curve.append((step, running, error))
             report(step, running, error)
             running = 0.0
@@ -114,12 +164,17 @@ def _optimise(
     return curve, kept
 
 
-def _loss(model: Denoiser, x: Tensor, generator: torch.Generator) -> Tensor:
-    """Mean of |ε̂(x_t, t) - ε|² for clean windows x [B, 580], each at a level of its own."""
-    t = torch.randint(schedule.STEPS, (len(x),), generator=generator)
-    noise = torch.randn(x.shape, generator=generator)
+def _dropped(labels: Tensor, share: float, generator: torch.Generator) -> Tensor:
+    """Labels [B, S] with that share of the rows zero: the denoiser learns to do without, too."""
+    return labels * (torch.rand(len(labels), 1, generator=generator) >= share)
+
+
+def _loss(model: Denoiser, latent: Tensor, generator: torch.Generator, style: Tensor | None = None) -> Tensor:
+    """Mean of |ε̂(y_t, t) - ε|² for clean latent windows [B, n], each at a level of its own; n what is trained."""
+    t = torch.randint(schedule.STEPS, (len(latent),), generator=generator)
+    noise = torch.randn(latent.shape, generator=generator)
     signal = schedule.alpha_bar()[t].unsqueeze(1)
-    return (model(schedule.add_noise(x, noise, signal), t) - noise).square().mean()
+    return (model.latent(schedule.add_noise(latent, noise, signal), t, style) - noise).square().mean()
 
 
 def _rate(progress: float) -> float:
@@ -135,20 +190,20 @@ def _follow(average: nn.Module, model: nn.Module, decay: float) -> None:
 
 
 @torch.no_grad()
-def held_out_error(score: Score, values: Tensor) -> float:
-    """Mean error of raw windows over the reward's levels, under fixed noise."""
+def held_out_error(score: Score, values: Tensor, style: Tensor | None = None) -> float:
+    """Mean error of raw windows over the reward's levels, under fixed noise, as motion of `style` [N, 2S]."""
     generator = torch.Generator().manual_seed(1)
     noise = torch.randn(len(values), len(schedule.LEVELS), *values.shape[1:], generator=generator)
-    return score.errors(values, noise)[0].mean().item()
+    return score.errors(values, noise, style)[0].mean().item()
 
 
-def _set_reward(config: PriorConfig, score: Score, values: Tensor) -> None:
+def _set_reward(config: PriorConfig, score: Score, values: Tensor, style: Tensor | None) -> None:
     """Calibrate reference errors and tolerances on held-out windows and set the reward's constants."""
     reward = config.reward
     score.sharpness.fill_(reward.sharpness)
     score.calm_weight.fill_(reward.calm_weight)
     score.statistics_weight.fill_(reward.statistics_weight)
-    score.calibrate(values, by_speed=reward.by_speed, quantile=reward.tolerance_quantile)
+    score.calibrate(values, by_speed=reward.by_speed, quantile=reward.tolerance_quantile, style=style)
 
 
 def joint_statistics(training: Windows, weights: Tensor) -> tuple[Tensor, Tensor]:

@@ -37,31 +37,39 @@ class Judged:
     """[R, N, K] over all channels."""
     group_error: Tensor
     """[R, N, K, G] per body group."""
+    style: Tensor | None = None
+    """[N, 2S] that the windows are judged as; None where the prior has no styles."""
 
     def take(self, mask: Tensor) -> Judged:
         """Return the windows under a mask [N]."""
-        return Judged(self.windows[mask], self.error[:, mask], self.group_error[:, mask])
+        style = None if self.style is None else self.style[mask]
+        return Judged(self.windows[mask], self.error[:, mask], self.group_error[:, mask], style)
 
 
 @torch.no_grad()
-def judge(score: Score, windows: Tensor, draws: int, seed: int) -> Judged:
-    """Errors of raw windows [N, 10, 58]; the noise depends on `seed`, `draws` and N alone."""
+def judge(score: Score, windows: Tensor, draws: int, seed: int, style: Tensor | None = None) -> Judged:
+    """Errors of raw windows [N, 10, 58] as motion of `style` [N, 2S].
+
+    The noise depends on `seed`, `draws` and N alone.
+    """
+    told = [None] * len(windows.split(_BATCH)) if style is None else style.split(_BATCH)
     generator = torch.Generator().manual_seed(seed)
     errors, group_errors = [], []
     for _ in range(draws):
         noise = torch.randn(len(windows), len(schedule.LEVELS), *windows.shape[1:], generator=generator)
-        parts = [score.errors(w, n) for w, n in zip(windows.split(_BATCH), noise.split(_BATCH), strict=True)]
+        batches = zip(windows.split(_BATCH), noise.split(_BATCH), told, strict=True)
+        parts = [score.errors(*batch) for batch in batches]
         error, group_error = (torch.cat(values) for values in zip(*parts, strict=True))
         errors.append(error)
         group_errors.append(group_error)
-    return Judged(windows, torch.stack(errors), torch.stack(group_errors))
+    return Judged(windows, torch.stack(errors), torch.stack(group_errors), style)
 
 
 def penalty(score: Score, judged: Judged) -> Tensor:
     """[R, N] what `score` makes of the errors: the reward is exp(-sharpness · penalty)."""
     own = judged.error.unsqueeze(-1) if score.groups == ("all",) else judged.group_error
-    oddity = score.oddity(judged.windows)
-    return torch.stack([score.penalty(score.deviation(judged.windows, errors), oddity) for errors in own])
+    oddity, style = score.oddity(judged.windows, judged.style), judged.style
+    return torch.stack([score.penalty(score.deviation(judged.windows, errors, style), oddity) for errors in own])
 
 
 def preferred(real: Tensor, changed: Tensor) -> Tensor:
@@ -128,12 +136,16 @@ def left_out(shipped: Calibration) -> dict[str, Calibration]:
     return {"all": shipped} | {name: replace(shipped, **change) for name, change in others.items()}
 
 
+def named(shipped: Calibration) -> tuple[Calibration, ...]:
+    """The combinations of `added` and `left_out`, each once."""
+    return tuple(dict.fromkeys((*added(shipped).values(), *left_out(shipped).values())))
+
+
 def combinations(shipped: Calibration) -> tuple[Calibration, ...]:
     """Every combination of remedies, each once, with the weight that `shipped` gives to statistics."""
     switches, weights = (False, True), (0.0, shipped.statistics_weight)
     every = product(switches, switches, CALM_WEIGHTS, (0.0, 0.5), weights)
-    named = (*added(shipped).values(), *left_out(shipped).values())
-    return tuple(dict.fromkeys((*(Calibration(*combination) for combination in every), *named)))
+    return tuple(dict.fromkeys((*(Calibration(*combination) for combination in every), *named(shipped))))
 
 
 def halves(group: Tensor, speed: Tensor) -> Tensor:
@@ -164,13 +176,14 @@ def cross_fit(
     """
     shares = {calibration: {name: torch.empty(len(half)) for name in changed} for calibration in calibrations}
     for measured in (half, ~half):
-        others = real.windows[~measured]
-        known = torch.cat((others, motion_windows.mirror(others)))
+        others = real.take(~measured)
+        known = torch.cat((others.windows, motion_windows.mirror(others.windows)))
+        style = None if others.style is None else others.style.repeat(2, 1)
         here, changed_here = real.take(measured), {name: judged.take(measured) for name, judged in changed.items()}
         fitted: dict[Calibration, Score] = {}  # the references do not depend on the weights
         for calibration in calibrations:
             key = replace(calibration, calm_weight=0.0, statistics_weight=0.0)
-            fitted[key] = fitted.get(key) or calibrated(score, key, known)
+            fitted[key] = fitted.get(key) or calibrated(score, key, known, style)
             fitted[key].calm_weight.fill_(calibration.calm_weight)
             fitted[key].statistics_weight.fill_(calibration.statistics_weight)
             cost = penalty(fitted[key], here)
@@ -180,13 +193,13 @@ def cross_fit(
     return shares
 
 
-def calibrated(score: Score, calibration: Calibration, windows: Tensor) -> Score:
-    """Return a score with `score`'s denoiser, calibrated so on raw real windows [N, 10, 58]."""
+def calibrated(score: Score, calibration: Calibration, windows: Tensor, style: Tensor | None = None) -> Score:
+    """Return a score with `score`'s denoiser, calibrated so on raw real windows [N, 10, 58] of `style` [N, 2S]."""
     other = score.sibling(score.denoiser, calibration.groups).eval()
     other.sharpness.copy_(score.sharpness)
     other.calm_weight.fill_(calibration.calm_weight)
     other.statistics_weight.fill_(calibration.statistics_weight)
-    other.calibrate(windows, by_speed=calibration.by_speed, quantile=calibration.tolerance_quantile)
+    other.calibrate(windows, by_speed=calibration.by_speed, quantile=calibration.tolerance_quantile, style=style)
     return other
 
 

@@ -13,16 +13,18 @@ from training.prior.denoiser import Denoiser
 def ddpm(denoiser: Denoiser, shape: tuple[int, int], generator: torch.Generator, clip: float = 8.0) -> Tensor:
     """Sample `shape` = [B, 580] normalised windows by all 50 ancestral steps.
 
-    The predicted clean window is clipped to ±`clip` standard deviations before each step, which only binds on the
-    first few, where √ᾱ is almost zero. With the posterior's variance 50 steps make samples a little calmer than the
-    data: of a Gaussian of variance 1 they keep .91, of one of .05 they keep .78.
+    The predicted clean window is clipped to ±`clip` latent standard deviations before each step, which only binds on
+    the first few, where √ᾱ is almost zero. With the posterior's variance 50 steps make samples a little calmer than
+    the data: of a Gaussian of variance 1 they keep .91, of one of .05 they keep .78.
     """
     signal = schedule.alpha_bar().to(generator.device)
+    bound = clip * denoiser.latent_std
     x = torch.randn(shape, generator=generator, device=generator.device)
     for t in reversed(range(schedule.STEPS)):
-        clean = _clean(denoiser, x, t, signal).clamp(-clip, clip)
+        noise = denoiser.latent(x, torch.full((len(x),), t, device=x.device))
+        clean = _clean(x, noise, signal[t]).clamp(-bound, bound)
         if t == 0:
-            return clean
+            return denoiser.decode(clean)
         before, now = signal[t - 1], signal[t]
         beta = 1 - now / before
         # q(x_{t-1} | x_t, x_0): Ho et al., eq. 6 and 7
@@ -38,12 +40,11 @@ def ddim(denoiser: Denoiser, x: Tensor, levels: tuple[int, ...]) -> Tensor:
     signal = schedule.alpha_bar().to(x.device)
     for t, following in zip(levels, (*levels[1:], None), strict=True):
         noise = denoiser(x, torch.full((len(x),), t, device=x.device))
-        clean = (x - (1 - signal[t]).sqrt() * noise) / signal[t].sqrt()
+        clean = _clean(x, noise, signal[t])
         x = clean if following is None else schedule.add_noise(clean, noise, signal[following])
     return x
 
 
-def _clean(denoiser: Denoiser, x: Tensor, t: int, signal: Tensor) -> Tensor:
+def _clean(x: Tensor, noise: Tensor, signal: Tensor) -> Tensor:
     """x̂_0 = (x_t - √(1-ᾱ)·ε̂)/√ᾱ."""
-    noise = denoiser(x, torch.full((len(x),), t, device=x.device))
-    return (x - (1 - signal[t]).sqrt() * noise) / signal[t].sqrt()
+    return (x - (1 - signal).sqrt() * noise) / signal.sqrt()

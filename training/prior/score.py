@@ -24,12 +24,15 @@ prior file, so that a reward means the same in every run:
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
 from training import features
 from training.prior import schedule
 from training.prior.denoiser import Denoiser
+from training.prior.style import predict
 
 SPEED_KNOTS = (0.0, 0.4, 0.8, 1.2, 1.7, 2.3, 3.0, 3.8, 5.0)  # m/s
 _SPAN = (features.WINDOW - 1) / 30.0  # s, first frame to last
@@ -74,7 +77,7 @@ def statistics(windows: Tensor, channel_std: Tensor) -> Tensor:
     - feet apart: mean horizontal distance of the heels (m, plus .05).
     """
     scaled = windows / channel_std
-    variance = scaled.var(dim=1, unbiased=False)
+    variance = (scaled - scaled.mean(1, keepdim=True)).square().mean(1)
     square_net = (scaled[:, -3:].mean(1) - scaled[:, :3].mean(1)).square()
     spread = {name: 0.5 * (variance[:, c].mean(1) + 1e-4).log() for name, c in _CHANNELS.items()}
     net = {name: 0.5 * (square_net[:, _CHANNELS[name]].mean(1) + 1e-3).log() for name in LIMBS}
@@ -96,24 +99,31 @@ class Score(nn.Module):
     In the file are `channel_mean` to `calm_weight`; the rest follows from this code.
     """
 
+    style: Tensor  # [2S], in force where none is given
     share: Tensor  # [58, G], averages channels into groups
     signal: Tensor  # [K], ᾱ of the levels
     levels: Tensor  # [K]
     speed_knots: Tensor  # [9] m/s
     channel_mean: Tensor  # [58]
     channel_std: Tensor  # [58]
-    reference: Tensor  # [K, G, 10], log error of real motion per condition
+    reference: Tensor  # [K, G, 10 + S], log error of real motion per condition and style
     tolerance: Tensor  # [K, G], of |log(error / reference)|
-    statistics_reference: Tensor  # [S, 10], statistics of real motion per condition
-    statistics_tolerance: Tensor  # [S], of |statistics - reference|
+    statistics_reference: Tensor  # [U, 10 + S], statistics of real motion per condition and style
+    statistics_tolerance: Tensor  # [U], of |statistics - reference|
     statistics_weight: Tensor  # []
     sharpness: Tensor  # []
     calm_weight: Tensor  # []
 
-    def __init__(self, denoiser: Denoiser, groups: bool = True) -> None:
-        """Wrap a denoiser of [B, 580] windows; `groups` False judges all 58 channels as one group."""
+    def __init__(self, denoiser: Denoiser, groups: bool = True, styles: Sequence[str] = ()) -> None:
+        """Wrap a denoiser of [B, 580] windows; `groups` False judges all 58 channels as one group.
+
+        `styles` names the S styles of a conditional denoiser. Where no style is given with windows they are judged by
+        `style` [2S] (training/prior/style.py), at first none.
+        """
         super().__init__()
         self.denoiser = denoiser
+        self.styles = tuple(styles)
+        self.register_buffer("style", torch.zeros(2 * len(self.styles)), persistent=False)
         names = list(features.GROUPS) if groups else ["all"]
         self.groups = tuple(names)
         share = torch.zeros(len(features.WINDOW_NAMES), len(names))
@@ -126,7 +136,7 @@ class Score(nn.Module):
         self.register_buffer("speed_knots", torch.tensor(SPEED_KNOTS), persistent=False)
         self.register_buffer("channel_mean", torch.zeros(len(features.WINDOW_NAMES)))
         self.register_buffer("channel_std", torch.ones(len(features.WINDOW_NAMES)))
-        knots = len(SPEED_KNOTS) + 1
+        knots = len(SPEED_KNOTS) + 1 + len(self.styles)
         self.register_buffer("reference", torch.zeros(len(schedule.LEVELS), len(names), knots))
         self.register_buffer("tolerance", torch.zeros(len(schedule.LEVELS), len(names)))
         self.register_buffer("statistics_reference", torch.zeros(len(STATISTICS), knots))
@@ -137,7 +147,8 @@ class Score(nn.Module):
 
     def sibling(self, denoiser: Denoiser, groups: bool) -> Score:
         """Return a score of `denoiser` with this one's normaliser, not calibrated yet."""
-        other = Score(denoiser, groups)
+        other = Score(denoiser, groups, self.styles)
+        other.style.copy_(self.style)
         other.channel_mean.copy_(self.channel_mean)
         other.channel_std.copy_(self.channel_std)
         return other
@@ -151,8 +162,8 @@ class Score(nn.Module):
         windows = flat.view(len(flat), features.WINDOW, -1)
         return windows * self.channel_std + self.channel_mean
 
-    def errors(self, windows: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
-        """Noise-prediction errors of raw windows [B, 10, 58] under `noise` [B, K, 10, 58].
+    def errors(self, windows: Tensor, noise: Tensor, style: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Noise-prediction errors of raw windows [B, 10, 58] under `noise` [B, K, 10, 58], of `style` [B, 2S].
 
         Returns e_t [B, K] over all channels and e_{t,g} [B, K, G] per body group. All levels go through the denoiser
         as one batch; what depends on the level alone is computed once a level, not once a window.
@@ -161,25 +172,42 @@ class Score(nn.Module):
         flat_noise = noise.flatten(2)
         signal = self.signal.view(1, levels, 1)
         noised = schedule.add_noise(self.normalise(windows).unsqueeze(1), flat_noise, signal)
-        square = (self.denoiser(noised, self.levels) - flat_noise).square()
+        if self.styles:
+            told = self._in_force(windows, style).unsqueeze(1)
+            predicted = predict(self.denoiser, noised, self.levels, told.expand(-1, levels, -1))
+        else:
+            predicted = self.denoiser(noised, self.levels)
+        square = (predicted - flat_noise).square()
         by_channel = square.view(batch, levels, features.WINDOW, -1).sum(2)
         return square.mean(-1), by_channel @ self.share
 
-    def deviation(self, windows: Tensor, group_errors: Tensor) -> Tensor:
+    def _in_force(self, windows: Tensor, style: Tensor | None) -> Tensor:
+        return self.style.expand(windows.shape[0], -1) if style is None else style
+
+    def condition(self, windows: Tensor, style: Tensor | None = None) -> Tensor:
+        """What the references depend on, [B, 10 + S]: `condition`, and how much of the body is in each style."""
+        base = condition(windows, self.speed_knots)
+        if not self.styles:
+            return base
+        halves = self._in_force(windows, style).unflatten(1, (2, -1))
+        share = halves / halves.sum(2, keepdim=True).clamp_min(1e-6)
+        return torch.cat((base, share.mean(1)), 1)
+
+    def deviation(self, windows: Tensor, group_errors: Tensor, style: Tensor | None = None) -> Tensor:
         """log(e / ρ(c)) [B, K, G]: zero for the typical real window of that speed, negative for calmer motion."""
-        expected = torch.einsum("kgc,bc->bkg", self.reference, condition(windows, self.speed_knots))
+        expected = torch.einsum("kgc,bc->bkg", self.reference, self.condition(windows, style))
         return group_errors.clamp_min(1e-8).log() - expected
 
-    def oddity(self, windows: Tensor) -> Tensor:
-        """How far the window's statistics are from those of real motion at its speed: u - ū(c) [B, S], logarithmic.
+    def oddity(self, windows: Tensor, style: Tensor | None = None) -> Tensor:
+        """How far the window's statistics are from those of real motion at its speed: u - ū(c) [B, U], logarithmic.
 
         It fades out below walking speed, from .4 to .1 m/s: how much a body moves that goes nowhere says nothing, and
         next to no capture here stands still. Standing is judged by the errors alone.
         """
         speed = windows[:, 0, :2].norm(dim=1, keepdim=True) / _SPAN
         moving = ((speed - 0.1) / 0.3).clamp(0.0, 1.0)
-        expected = condition(windows, self.speed_knots) @ self.statistics_reference.T
-        return moving * (statistics(windows, self.channel_std) - expected)
+        usual = self.condition(windows, style) @ self.statistics_reference.T
+        return moving * (statistics(windows, self.channel_std) - usual)
 
     def penalty(self, deviation: Tensor, oddity: Tensor) -> Tensor:
         """What deviations [B, K, G] and oddities [B, S] cost beyond the tolerances, [B]."""
@@ -188,27 +216,28 @@ class Score(nn.Module):
         odd = (oddity.abs() - self.statistics_tolerance).clamp_min(0)
         return (above + self.calm_weight * below).mean((1, 2)) + self.statistics_weight * odd.mean(1)
 
-    def forward(self, windows: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
-        """Error per level [B, K] and reward [B] in (0, 1] of raw windows [B, 10, 58]."""
-        error, group_errors = self.errors(windows, noise)
-        penalty = self.penalty(self.deviation(windows, group_errors), self.oddity(windows))
+    def forward(self, windows: Tensor, noise: Tensor, style: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Error per level [B, K] and reward [B] in (0, 1] of raw windows [B, 10, 58], as motion of `style` [B, 2S]."""
+        error, group_errors = self.errors(windows, noise, style)
+        penalty = self.penalty(self.deviation(windows, group_errors, style), self.oddity(windows, style))
         return error, torch.exp(-self.sharpness * penalty)
 
     @torch.no_grad()
     def calibrate(
-        self, windows: Tensor, by_speed: bool = True, quantile: float = 0.5, repeats: int = 8, ridge: float = 3.0
-    ) -> None:
-        """Fit `reference` and `tolerance` to held-out real windows [N, 10, 58].
+        self, windows: Tensor, by_speed: bool = True, quantile: float = 0.5, repeats: int = 8, ridge: float = 3.0,
+        style: Tensor | None = None,
+    ) -> None:  # fmt: skip
+        """Fit `reference` and `tolerance` to held-out real windows [N, 10, 58] of `style` [N, 2S].
 
         The reference is the ridge regression of log errors on `condition`, the ridge pulling each speed's value
         towards the mean over speeds (all the way when not `by_speed`); the tolerance is the given quantile of
         |deviation| under a single noise draw, as the reward will meet it.
         """
-        conditions = condition(windows)
+        conditions = self.condition(windows, style)
         generator = torch.Generator(device=windows.device).manual_seed(0)
         shape = (len(windows), len(self.levels), *windows.shape[1:])
         logs = torch.stack(
-            [self.errors(windows, torch.randn(shape, generator=generator))[1].log() for _ in range(repeats)]
+            [self.errors(windows, torch.randn(shape, generator=generator), style)[1].log() for _ in range(repeats)]
         )  # [R, N, K, G]
         reference = _regress(conditions, logs.mean(0), ridge if by_speed else 1e12)
         self.reference.copy_(reference)

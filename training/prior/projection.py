@@ -1,0 +1,216 @@
+"""Generated windows made into motion that a body can do: what generative state initialisation starts from.
+
+A sample is a dream in 58 channels: its key points are not quite where its joint angles put them, its stance feet creep,
+its soles sink. `project` takes it to a motion near it that holds together, in three passes without gradients:
+
+1. joint angles are clamped into their limits, the last root is put on the origin with heading 0, and a window that is
+   sunk for most of its frames is lifted by as much;
+2. each sole goes where the sample's own heel and toe points are (they creep less than the joint angles' feet do:
+   their error is that of one channel, not of a chain of seven hinges);
+3. corners of soles that are low (3 cm) and slow (.8 m/s) are contacts: all contacts of one corner within the window
+   become one spot on the ground, frames between and beside them move over by as much, and no corner goes below it;
+4. the legs reach for that by inverse kinematics (training/prior/legs.py), the pelvis as it is;
+5. the window is lifted by what still sinks in: soles the legs could not raise, or any other part of the body.
+
+Bodies and key points are those of the resulting angles, so that history and physics agree. `faults` says what is still
+wrong with windows, generated, projected or real; a sample with a fault is thrown away.
+
+    project ── _targets ── _contacts, _anchored
+            └─ Legs.reach, Clearance
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from runtime import character
+from training import features, rotation
+from training.kinematics import Kinematics
+from training.prior.clearance import Clearance
+from training.prior.legs import SOLE, Legs
+
+CONTACT_HEIGHT, CONTACT_SPEED = 0.03, 0.8  # m, m/s: a corner lower and slower than that stands
+CLEARANCE = 0.035  # m, of a sole in full swing; what creeps or rolls off may stay lower
+PASSES = 3
+SUNK = 0.02  # m: heels or toes deeper than this in most frames are more than noise
+REACH = 0.15  # m: contacts of one corner further apart than this from their mean are left alone
+FADE = 1.5  # frames over which a contact's displacement fades into those of others
+ANCHOR, SWING = 1.0, 0.3  # weights of standing and of moving corners
+
+LIMIT_SLACK = 0.01  # rad beyond a limit that count for nothing
+DEEPEST = 0.02  # m
+FASTEST_SKATE = 1.0  # m/s, mean over a window's steps in contact; the 95 % quantile of held-out locomotion
+KEY_POINTS_APART = 0.01  # m, mean over the window
+
+_FOOT_INDEX = [character.BODIES.index(name) for name in character.FEET]
+
+
+@dataclass(frozen=True)
+class Poses:
+    """Windows as bodies: poses [N, 10, ...] in the frame of the last root, and what follows from them."""
+
+    position: Tensor
+    """[N, 10, 3] m, of the root."""
+    orientation: Tensor
+    """[N, 10, 4] wxyz, of the root."""
+    joints: Tensor
+    """[N, 10, 28] rad."""
+    bodies: Tensor
+    """[N, 10, 15, 3] m."""
+    rotations: Tensor
+    """[N, 10, 15, 4] wxyz."""
+
+    def take(self, mask: Tensor) -> Poses:
+        """Return the windows under a mask or at indices."""
+        return Poses(*(part[mask] for part in vars(self).values()))
+
+    def windows(self) -> Tensor:
+        """Raw windows [N, 10, 58] of these poses."""
+        points = features.key_points(self.bodies, self.rotations)
+        return features.window(self.position, self.orientation, self.joints, points)
+
+
+class Projector:
+    """Projects windows of the humanoid; holds its geometry."""
+
+    def __init__(self, device: torch.device | str = "cpu") -> None:
+        """Read the geometry from the compiled model."""
+        self._kinematics, self._legs, self._clearance = Kinematics(device), Legs(device), Clearance(device)
+        self._low, self._high = torch.tensor([joint.range for joint in character.JOINTS], device=device).unbind(-1)
+        self._up = torch.tensor([0.0, 0.0, 1.0], device=device)
+
+    def bodies(self, position: Tensor, orientation: Tensor, joints: Tensor) -> Poses:
+        """Root positions [N, 10, 3] m and rotations [N, 10, 4] and joint angles [N, 10, 28] rad, with their bodies."""
+        return Poses(position, orientation, joints, *self._kinematics(position, orientation, joints))
+
+    def poses(self, windows: Tensor) -> Poses:
+        """Windows [N, 10, 58] as they are: their own roots and joints, bodies by forward kinematics."""
+        return self.bodies(*features.unpack_window(windows))
+
+    def beyond_limits(self, windows: Tensor) -> Tensor:
+        """How far the worst joint angle of windows [N, 10, 58] is beyond its limits, [N] rad; not above 0 inside."""
+        _, _, joints = features.unpack_window(windows)
+        return torch.maximum(joints - self._high, self._low - joints).flatten(1).amax(1)
+
+    def project(self, windows: Tensor) -> Poses:
+        """Raw windows [N, 10, 58] to the poses of valid motion near them, see the module.
+
+        Later passes see contacts as the ones before left them, which a noisy sample does not show at once.
+        """
+        poses = self._pass(windows)
+        for _ in range(PASSES - 1):
+            poses = self._pass(poses.windows())
+        return poses
+
+    def _pass(self, windows: Tensor) -> Poses:
+        position, orientation, joints = features.unpack_window(windows)
+        cos, sin = (part.unsqueeze(1) for part in rotation.heading(orientation[:, -1]))
+        from_last = torch.cat((position[..., :2] - position[:, -1:, :2], position[..., 2:]), -1)
+        position = rotation.unyaw(cos, sin, from_last)
+        turn = rotation.conjugate(rotation.yaw_quaternion(cos, sin)).expand_as(orientation)
+        orientation = rotation.multiply(turn, orientation)
+        joints = joints.clamp(self._low, self._high)
+        bodies, rotations = self._kinematics(position, orientation, joints)
+        # a body that is in the ground for most of the window is too low as a whole
+        keys = rotation.unyaw(cos.unsqueeze(2), sin.unsqueeze(2), windows[..., 37:].unflatten(-1, (-1, 3)))
+        sunk = (keys[:, :, 3:, 2] + position[..., 2:]).amin(2).median(1).values + SUNK
+        sunk = sunk.clamp(max=0.0).view(-1, 1, 1)
+        position, bodies = position - sunk * self._up, bodies - sunk.unsqueeze(1) * self._up
+        target, weight = _targets(soles(bodies, rotations), keys[:, :, 3:] + position.unsqueeze(2), bodies, rotations)
+        frames = (position, orientation, joints, target, weight)
+        joints = self._legs.reach(*(part.flatten(0, 1) for part in frames)).view_as(joints)
+        bodies, rotations = self._kinematics(position, orientation, joints)
+        sunk = (-self._clearance(bodies, rotations).flatten(1).amin(1)).clamp_min(0)
+        lift = sunk.view(-1, 1, 1) * self._up
+        return Poses(position + lift, orientation, joints, bodies + lift.unsqueeze(1), rotations)
+
+    def faults(self, windows: Tensor, poses: Poses, fastest_skate: float = FASTEST_SKATE) -> dict[str, Tensor]:
+        """What is wrong with windows [N, 10, 58] whose bodies are `poses`, by name a mask [N]."""
+        points = features.key_points(poses.bodies, poses.rotations) - poses.position.unsqueeze(2)
+        apart = (windows[..., 37:].unflatten(-1, (-1, 3)) - points).norm(dim=-1).mean((1, 2))
+        beyond = torch.maximum(poses.joints - self._high, self._low - poses.joints).flatten(1).amax(1)
+        return {
+            "joint limits": beyond > LIMIT_SLACK,
+            "penetration": self._clearance(poses.bodies, poses.rotations).flatten(1).amin(1) < -DEEPEST,
+            "skate": skate(soles(poses.bodies, poses.rotations)) > fastest_skate,
+            "key points": apart > KEY_POINTS_APART,
+        }
+
+
+def soles(bodies: Tensor, rotations: Tensor) -> Tensor:
+    """World positions [..., 2, 4, 3] m of the soles' corners, right then left, from body poses [..., 15, ...]."""
+    place, turn = bodies[..., _FOOT_INDEX, None, :], rotations[..., _FOOT_INDEX, None, :]
+    return place + rotation.rotate(
+        turn.expand(*turn.shape[:-2], 4, 4), SOLE.to(turn.device).expand(*turn.shape[:-2], 4, 3)
+    )
+
+
+def skate(corners: Tensor) -> Tensor:
+    """Mean speed [N] m/s over a window's steps in contact of corners [N, 10, 2, 4, 3]; 0 without contact.
+
+    As `training.motion.soles.skate`: a foot is in contact over a step when its sole is lower than 2 cm at both ends;
+    the speed is that of the corner that is lowest at the later end.
+    """
+    height = corners[..., 2]
+    lowest = height[:, 1:].argmin(-1, keepdim=True)
+    speed = (corners[:, 1:] - corners[:, :-1])[..., :2].norm(dim=-1).gather(-1, lowest).squeeze(-1)
+    low = height.amin(-1) < 0.02
+    touching = low[:, 1:] & low[:, :-1]
+    return (speed * touching).sum((1, 2)) * character.CONTROL_HZ / touching.sum((1, 2)).clamp_min(1)
+
+
+def _targets(corners: Tensor, points: Tensor, bodies: Tensor, rotations: Tensor) -> tuple[Tensor, Tensor]:
+    """Where the soles' corners should be [N, 10, 2, 4, 3] m, and how much each counts [N, 10, 2, 4].
+
+    `corners` [N, 10, 2, 4, 3] are where the joint angles put them, `points` [N, 10, 4, 3] the sample's own heels and
+    toes, bodies where the joint angles put those.
+    """
+    own = features.key_points(bodies, rotations)[:, :, 3:]
+    shift = (points - own).unflatten(2, (2, 2))  # [N, 10, foot, heel | toe, 3]
+    wanted = corners + shift.repeat_interleave(2, dim=3)
+    speed = _speed(wanted)
+    standing = _contacts(wanted, speed)
+    floor = CLEARANCE * ((speed - CONTACT_SPEED) / CONTACT_SPEED).clamp(0.0, 1.0)
+    wanted = _anchored(wanted, standing, torch.where(standing, 0.0, floor))
+    weight = torch.where(standing, ANCHOR, SWING)
+    return wanted, weight
+
+
+def _speed(corners: Tensor) -> Tensor:
+    """Speeds [N, 10, 2, 4] m/s of corners [N, 10, 2, 4, 3]: the lesser of the steps before and after each frame."""
+    speed = (corners[:, 1:] - corners[:, :-1]).norm(dim=-1) * character.CONTROL_HZ
+    return torch.minimum(torch.cat((speed[:, :1], speed), 1), torch.cat((speed, speed[:, -1:]), 1))
+
+
+def _contacts(corners: Tensor, speed: Tensor) -> Tensor:
+    """Which corners [N, 10, 2, 4, 3] of these speeds stand on the ground, [N, 10, 2, 4] bool."""
+    standing = (corners[..., 2] < CONTACT_HEIGHT) & (speed < CONTACT_SPEED)
+    spot = _mean(corners[..., :2], standing)
+    far = ((corners[..., :2] - spot).norm(dim=-1) * standing).amax(1, keepdim=True) > REACH
+    return standing & ~far
+
+
+def _anchored(corners: Tensor, standing: Tensor, floor: Tensor) -> Tensor:
+    """Corners [N, 10, 2, 4, 3] whose standing frames share one spot on the ground; other frames move over with them.
+
+    None is lower than `floor` [N, 10, 2, 4] m.
+    """
+    spot = _mean(corners[..., :2], standing)
+    ground = torch.cat((spot.expand_as(corners[..., :2]), corners[..., 2:].clamp(0.0, 0.01)), -1)
+    moved = (ground - corners) * standing.unsqueeze(-1)
+    frame = torch.arange(corners.shape[1], device=corners.device)
+    near = torch.exp(-(frame.unsqueeze(0) - frame.unsqueeze(1)).abs() / FADE)  # [10, 10]
+    weight = torch.einsum("ts,nsfc->ntfc", near, standing.float())
+    spread = torch.einsum("ts,nsfcx->ntfcx", near, moved) / weight.unsqueeze(-1).clamp_min(1e-9)
+    fading = (weight / near.sum(1).view(1, -1, 1, 1)).clamp(max=1.0).sqrt().unsqueeze(-1)
+    result = corners + torch.where(standing.unsqueeze(-1), moved, spread * fading)
+    return torch.cat((result[..., :2], torch.maximum(result[..., 2:], floor.unsqueeze(-1))), -1)
+
+
+def _mean(values: Tensor, mask: Tensor) -> Tensor:
+    """Mean over the frames under a mask: [N, 1, 2, 4, C] of [N, 10, 2, 4, C]."""
+    share = mask.unsqueeze(-1).float()
+    return (values * share).sum(1, keepdim=True) / share.sum(1, keepdim=True).clamp_min(1.0)
