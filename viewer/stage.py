@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-from runtime import Controller, Prior, World
+from runtime import Controller, Location, Prior, World
 from runtime.character import BODIES, PHYSICS_HZ
 from runtime.goals import Goal
 from viewer import report, scenery
@@ -125,6 +125,13 @@ class Stage:
                 root = character.state.root_position
                 rest = Wish(0.0, report.yaw_of(character.state), None)
                 character.goal = goal_for(character.controller.task, rest, None, root)
+
+    def send(self, place: np.ndarray) -> None:
+        """Send the steered characters whose task is `location` to a point of the ground, [2] m."""
+        for index in self.steered:
+            character = self.world.characters[index]
+            if character.controller is not None and character.controller.task == Location.task:
+                character.goal = Location(float(place[0]), float(place[1]))
 
     def switch(self, number: int) -> str:
         """Give the steered characters the loaded controller of that number, from 0; returns what to say."""

@@ -59,6 +59,8 @@ class ViewerWindow(pyglet.window.Window):
         """Listen to gamepads, those plugged in later too."""
         try:
             self._pads.watch(pyglet.input.ControllerManager())  # pyright: ignore[reportArgumentType]
+        except FileNotFoundError:
+            pass  # no folder of devices, so no gamepad either
         except (ImportError, AttributeError, OSError) as error:  # no library for it, or no rights to look for devices
             self.app.say(f"no gamepads: {error}")
 
