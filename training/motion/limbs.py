@@ -17,13 +17,21 @@ BENT = 0.17  # sine of 10°
 _BELOW = {"upper_arm": ("lower_arm", "hand"), "thigh": ("shin", "foot")}
 
 
+def bends(points: dict[str, np.ndarray]) -> np.ndarray:
+    """Angles [T, 4] rad by which elbows and knees of `LIMBS` are bent at places {body: [T, 3]}."""
+    found = []
+    for limb in LIMBS:
+        along, beyond = _bones(points, limb)
+        found.append(np.arccos(np.clip(np.sum(along * beyond, axis=1), -1.0, 1.0)))
+    return np.stack(found, axis=1)
+
+
 def axes(points: dict[str, np.ndarray], trunk: np.ndarray) -> np.ndarray:
     """Axes [T, 4, 3, 3] of `LIMBS` from places {body: [T, 3]} and the axes [T, 3, 3, 3] of pelvis, torso and head."""
     found = []
     for limb in LIMBS:
         side, _, part = limb.partition("_")
-        first, middle, last = (points[f"{side}_{body}"] for body in (part, *_BELOW[part]))
-        along, beyond = _unit(middle - first), _unit(last - middle)
+        along, beyond = _bones(points, limb)
         across = beyond - np.sum(along * beyond, axis=1, keepdims=True) * along
         bent = np.linalg.norm(across, axis=1) > BENT
         toward = 1.0 if part == "upper_arm" else -1.0
@@ -34,6 +42,13 @@ def axes(points: dict[str, np.ndarray], trunk: np.ndarray) -> np.ndarray:
             left = along if side == "left" else -along
             found.append(np.stack((ahead, left, np.cross(ahead, left)), axis=-1))
     return np.stack(found, axis=1)
+
+
+def _bones(points: dict[str, np.ndarray], limb: str) -> tuple[np.ndarray, np.ndarray]:
+    """Directions [T, 3] of a limb and of what hangs on it."""
+    side, _, part = limb.partition("_")
+    first, middle, last = (points[f"{side}_{body}"] for body in (part, *_BELOW[part]))
+    return _unit(middle - first), _unit(last - middle)
 
 
 def _facing(along: np.ndarray, across: np.ndarray, bent: np.ndarray, trunk: np.ndarray) -> np.ndarray:

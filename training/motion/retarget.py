@@ -6,7 +6,7 @@ constraints of the step's quadratic program. Soles weigh most while they stand, 
 pelvis gives way; then come wrists, elbows and knees, then the axes of trunk and feet.
 
 Steps alone get stuck: an arm on the wrong side of a limit, or turned so that its elbow would have to bend backwards,
-stays there. So shoulders and hips are also drawn, weakly, to the angles that `branches` finds over the whole clip. A
+stays there. So arms and legs are also drawn, weakly, to the angles that `branches` finds over the whole clip. A
 weaker pull to the zero twist settles what nothing else does (a straight leg can turn at the hip or at the ankle).
 """
 
@@ -19,7 +19,7 @@ import mink
 import mujoco
 import numpy as np
 
-from runtime.character import DEFAULT_POSE, JOINT_NAMES, JOINTS, PREFIX, add_character, scene_spec
+from runtime.character import DEFAULT_POSE, JOINT_NAMES, PREFIX, add_character, scene_spec
 from training.motion import rotation
 from training.motion.footing import HEEL, TOE
 from training.motion.hinges import LIMITS, ball_angles, columns
@@ -65,15 +65,21 @@ def retarget(targets: Targets) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 BALLS = ("left_shoulder", "right_shoulder", "left_hip", "right_hip")
+SINGLES = ("left_elbow", "right_elbow", "left_knee", "right_knee")
+_SINGLES = [JOINT_NAMES.index(joint) for joint in SINGLES]
 _ON = (1, 1, 0, 0)  # torso, torso, pelvis, pelvis among the trunk's axes
 
 
 def branches(targets: Targets) -> np.ndarray:
-    """Hinge angles [T, 12] of shoulders and hips that turn the limbs as they should be, by a shortest path in time."""
+    """Hinge angles [T, 16] of `BALLS` and `SINGLES` that turn and bend the limbs as they should be.
+
+    Of a ball joint's equal triples of angles the shortest path in time is taken that keeps to the limits.
+    """
     found = []
     for index, (ball, parent) in enumerate(zip(BALLS, _ON, strict=True)):
         local = np.swapaxes(targets.trunk[:, parent], -1, -2) @ targets.limbs[:, index]
         found.append(ball_angles(rotation.from_matrix(local), LIMITS[columns(ball)]))
+    found.append(targets.bends * np.sign(LIMITS[_SINGLES].sum(axis=1)))  # a left elbow's angles are negative
     return np.concatenate(found, axis=1)
 
 
@@ -90,7 +96,7 @@ class _Solver:
         }
         self.feet = [_frame(f"{PREFIX}{side}_foot", "body", 0.0, FOOT_COST) for side in ("left", "right")]
         self.soles = [_frame(name, "site", SWING, 0.0) for name in SOLES]
-        self.drawn = np.concatenate([np.arange(28)[columns(ball)] for ball in BALLS])
+        self.drawn = np.concatenate([np.arange(len(JOINT_NAMES))[columns(joint)] for joint in BALLS + SINGLES])
         self.branches = branches(targets)
         costs = np.zeros(_model().nv)
         for index, name in enumerate(JOINT_NAMES):
@@ -107,7 +113,7 @@ class _Solver:
     def start(self, targets: Targets) -> None:
         """Where the first frame's pelvis is, arms and legs as `branches` says, the rest in the default pose."""
         pose = np.concatenate((targets.pelvis[0], rotation.from_matrix(targets.trunk[0, 0]), DEFAULT_POSE))
-        pose[7 + self.drawn] = np.clip(self.branches[0], *np.array([JOINTS[i].range for i in self.drawn]).T)
+        pose[7 + self.drawn] = np.clip(self.branches[0], *LIMITS[self.drawn].T)
         self.configuration.update(pose)
 
     def follow(self, targets: Targets, t: int, steps: int) -> np.ndarray:

@@ -45,7 +45,8 @@ class Targets:
     pelvis: np.ndarray  # [T, 3]
     trunk: np.ndarray  # [T, 3, 3, 3] of pelvis, torso, head
     points: np.ndarray  # [T, 13, 3] in the order of BODIES
-    limbs: np.ndarray  # [T, 4, 3, 3] of limbs.LIMBS
+    limbs: np.ndarray  # [T, 4, 3, 3] axes of limbs.LIMBS
+    bends: np.ndarray  # [T, 4] rad, of their elbows and knees
     unfitted: np.ndarray  # [T, 13, 3] the source's own places, scaled by the legs alone
     feet: np.ndarray  # [T, 2, 3, 3] left, right
     soles: np.ndarray  # [T, 4, 3] heel and toe edge of the left foot, then of the right, as captured
@@ -85,10 +86,11 @@ def aim(capture: Capture, flat: bool, level_head: bool = False, straighten: bool
     hips = np.stack([pelvis + trunk[:, 0] @ _place(f"{side}_thigh") for side in SIDES], axis=1)
     knees = np.stack([_knee(capture, i, hips[:, i], trunk[:, 0], ankles[:, i]) for i in range(2)], axis=1)
     points = np.concatenate((_upper_body(capture, pelvis, trunk, straighten), hips, knees, ankles), axis=1)
-    turned = limbs.axes({body: points[:, index] for index, body in enumerate(BODIES)}, trunk)
+    places = {body: points[:, index] for index, body in enumerate(BODIES)}
     unfitted = np.stack([capture.point(name) for name in JOINTS], axis=1) * scale - lower[:, None]
     return Targets(
-        capture.rate, scale, pelvis, trunk, points, turned, unfitted, feet, soles, held, contact,
+        capture.rate, scale, pelvis, trunk, points, limbs.axes(places, trunk), limbs.bends(places), unfitted,
+        feet, soles, held, contact,
         source=capture.joints * scale - lower[:, None], drift=float(np.ptp(floor)), remarks=remarks,
     )  # fmt: skip
 
