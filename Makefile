@@ -7,6 +7,7 @@ VENV ?= .venv
 TORCH ?= torch==2.13.0
 CONTROLLER ?= exported/steering.onnx
 HEADLESS ?=
+INPUTS ?= 100000
 DURATION ?= 8
 GOALS ?= 0:speed=1,dir=0;3:speed=2,dir=60;6:speed=3,dir=60
 
@@ -17,7 +18,10 @@ WINDOW := $(if $(HEADLESS),,$(DISPLAY)$(filter Darwin,$(shell uname)))
 
 STRIP = $(BIN)/python -m viewer --controller exported/steering.onnx --headless --seconds 8 --goals
 
-.PHONY: help run strips test check format wheel-check graphics
+# 20 s: walk, run round a bend, turn back, stop, be hit
+DEMO = 0:speed=1.3,dir=0;4.5:speed=3,dir=60;9:speed=1.5,dir=180;12.5:speed=3,dir=250;16:speed=0;18:throw
+
+.PHONY: help run strips test check fuzz format wheel-check graphics
 help:
 	@sed -n 's/^\([a-z-]*\):.*## /make \1 -- /p' Makefile
 
@@ -32,14 +36,21 @@ else
 	@echo "No window here: $(DURATION) s of it are in out/run.mp4, a film strip in out/run.png"
 endif
 
-strips: $(VENV)/for-run ## Render the film strips that README shows, into docs/
+strips: $(VENV)/for-run ## Render the pictures, strips and the video that README shows, into docs/
 	$(STRIP) "0:speed=3,dir=0" --strip docs/run.png --strip-from 4.5 --strip-to 5.4
 	$(STRIP) "0:speed=1,dir=0" --strip docs/walk.png --strip-from 4.5 --strip-to 5.9
 	$(STRIP) "0:speed=1.5,dir=0;4:speed=1.5,dir=180" --strip docs/turn.png --strip-from 4 --strip-to 6.4
 	$(STRIP) "0:speed=2,dir=0;4:speed=0,dir=0" --strip docs/stop.png --strip-from 3.8 --strip-to 5.8
+	$(BIN)/python -m viewer --controller exported/steering.onnx --headless --seconds 21 --video-from 1 --fps 15 \
+		--size 640x360 --trail --goals "$(DEMO)" --video docs/demo.webp
+	$(BIN)/python -m viewer --controller exported/steering.onnx --characters 40 --headless --seconds 3 \
+		--size 960x540 --goals "0:speed=2.5,dir=20" --screenshot docs/crowd.png
 
 test: graphics check wheel-check ## The checks, the wheel and every test
 	OMP_NUM_THREADS=2 OMP_WAIT_POLICY=passive $(BIN)/python -m pytest --durations=15 --timeout=600
+
+fuzz: $(VENV)/for-test ## Spoil INPUTS inputs for each reader of files and messages, and count what becomes of them
+	$(BIN)/python -m tests.fuzz --inputs $(INPUTS) --workers 2
 
 check: $(VENV)/for-test ## Lint, formatting and types
 	$(BIN)/ruff check .

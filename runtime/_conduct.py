@@ -42,8 +42,8 @@ class Conductor:
         self._fading = self._hoping = False  # is anybody between two controllers; may any goal yet be reached
         self._asked: deque[tuple[Asked, bool]] = deque()  # whose goal has changed; whether somebody asked for it
         self._ageing: set[Asked] = set()
-        self.smoothed: dict[tuple[str, str], np.ndarray] = {}  # goals on their way by name and task, after a restore
-        self.pending: set[str] = set()  # names of those whose goal may yet be reached, after a restore
+        self._smoothed: dict[tuple[str, str], np.ndarray] = {}  # goals on their way by name and task, after a restore
+        self._pending: set[str] = set()  # names of those whose goal may yet be reached, after a restore
 
     def regroup(self) -> None:
         """Sort the characters by controller again before they act next."""
@@ -87,21 +87,31 @@ class Conductor:
         if self._hoping and steps // (PHYSICS_HZ // CONTROL_HZ) % REACHED_EVERY == 0:
             self._report(time)
 
-    def states(self) -> tuple[list[list], list[str]]:
-        """Return goals on their way as (name, task, numbers), and the names of those with a goal not yet reached."""
+    def record(self) -> dict[str, list]:
+        """Return as plain values: goals on their way, and who has a goal that moves or that is not yet reached."""
         names = {character.name for character in self._simulation.characters}
-        smoothed = {key: vector for key, vector in self.smoothed.items() if self._stale and key[0] in names}
-        pending = set(self.pending) if self._stale else set()
+        smoothed = {key: vector for key, vector in self._smoothed.items() if self._stale and key[0] in names}
+        pending = set(self._pending) if self._stale else set()
         for group in self._groups:
             smoothed |= {(who.name, group.controller.task): group.goal_now(who) for who in group.members}
             pending |= group.pending()
-        return [[*key, vector.tolist()] for key, vector in smoothed.items()], sorted(pending)
+        pending |= {character.name for character, fresh in tuple(self._asked) if fresh and character.name in names}
+        return {
+            "smoothed": [[*key, vector.tolist()] for key, vector in smoothed.items()],
+            "pending": sorted(pending),
+            "ageing": sorted(character.name for character in self._ageing),
+        }
 
-    def forget(self) -> None:
-        """Drop what is on its way: the characters are about to be restored."""
+    def restore(self, record: dict[str, list]) -> None:
+        """Take over what `record` gave; the simulation's characters are those of then already."""
         self._groups, self._stale = [], True
         self._asked.clear()
-        self._ageing.clear()
+        self._smoothed = {(name, task): np.array(vector) for name, task, vector in record["smoothed"]}
+        self._pending = set(record["pending"])
+        self._ageing = {character for character in self._simulation.characters if character.name in record["ageing"]}
+        for character in self._simulation.characters:
+            if character not in self._ageing:
+                self.ask(character, fresh=False)
 
     def _age(self) -> None:
         for character in list(self._ageing):
@@ -115,13 +125,13 @@ class Conductor:
         character.direct(Situation(time, mine, watch.fallen(name), watch.airborne(name), upright))
 
     def _sort(self, data: mujoco.MjData) -> None:
-        waiting = {name for group in self._groups for name in group.pending()} | self.pending
-        self._groups = group_characters(self._simulation.characters, data, self._groups, self.smoothed)
+        waiting = {name for group in self._groups for name in group.pending()} | self._pending
+        self._groups = group_characters(self._simulation.characters, data, self._groups, self._smoothed)
         for group in self._groups:
             for character in group.own:
                 if character.name in waiting:
                     group.watch_goal(character)
-        self.smoothed, self.pending, self._stale = {}, set(), False
+        self._smoothed, self._pending, self._stale = {}, set(), False
         self._fading = any(character.fade is not None for character in self._simulation.characters)
         self._hoping = bool(waiting)
 

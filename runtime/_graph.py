@@ -5,8 +5,9 @@ function, no operator of another domain, no random number and no file beside it,
 name. That leaves ONNX Runtime a graph whose every node runs once; how much memory its tensors take is bounded when it
 runs (_onnx.py). Weights must be as long as their shape says: a hostile shape costs nothing.
 
-    inspect ── _read_model ── _read_graph ─┬─ _read_node ── _read_attribute
-                                           └─ _read_tensor
+    inspect ── _read_model ── _read_graph ─┬─ _read_node ── _read_attribute ── _read_tensor
+                                           ├─ _read_tensor
+                                           └─ Extents (_extents.py): no shape of unbounded length
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 
+from runtime._extents import Extents
 from runtime._protobuf import Budget, WireError, message, read_fields, text, varints
 from runtime.contract import Problem
 
@@ -57,6 +59,7 @@ class Summary:
     graphs: int = 0
     foreign: set[str] = field(default_factory=set)
     """Operators that are not in `OPERATORS`, with their domain."""
+    extents: Extents = field(default_factory=Extents)
     external: bool = False
     """Some weights lie in other files."""
     faults: list[str] = field(default_factory=list)
@@ -101,59 +104,104 @@ def _read_model(model: memoryview, summary: Summary, budget: Budget) -> None:
 
 
 def _read_graph(graph: memoryview, summary: Summary, budget: Budget) -> None:
+    nodes: list[memoryview] = []
     for number, value in read_fields(graph, budget):
         if number == 1:
-            summary.nodes += 1
-            _read_node(message(value), summary, budget)
+            nodes.append(message(value))
         elif number == 5:
-            _read_tensor(message(value), summary, budget)
-        elif number in (11, 12):  # inputs and outputs
-            for key, name in read_fields(message(value), budget):
-                if key == 1:
-                    text(name)
+            summary.extents.add_weight(*_read_tensor(message(value), summary, budget))
+        elif number in (11, 12, 13):  # inputs, outputs, and what is said of tensors between them
+            name, shape = _read_declaration(message(value), budget)
+            if len(shape) > MAX_DIMENSIONS:
+                summary.faults.append(f"a tensor of {len(shape)} dimensions")
+            summary.extents.declare(name, shape, is_input=number == 11)
         elif number == 15:
             summary.faults.append("sparse weights")
+    summary.nodes += len(nodes)
+    for node in nodes[: MAX_NODES + 1]:  # when weights and inputs are known
+        _read_node(node, summary, budget)
+
+
+def _read_declaration(declared: memoryview, budget: Budget) -> tuple[str, list[float]]:
+    """Return the name and the shape that a ValueInfoProto gives; a size without a number is inf."""
+    name, shape = "", []
+    for number, value in read_fields(declared, budget):
+        if number == 1:
+            name = text(value)
+        elif number == 2:
+            for kind, tensor in read_fields(message(value), budget):
+                for key, dimensions in read_fields(message(tensor), budget) if kind == 1 else ():
+                    sizes = read_fields(message(dimensions), budget) if key == 2 else ()
+                    shape += [_read_size(message(size), budget) for part, size in sizes if part == 1]
+    return name, shape
+
+
+def _read_size(dimension: memoryview, budget: Budget) -> float:
+    size = math.inf
+    for number, value in read_fields(dimension, budget):
+        if number == 1:
+            size = float(varints(value)[-1]) if value != b"" else 0.0
+    return size
 
 
 def _read_node(node: memoryview, summary: Summary, budget: Budget) -> None:
-    operator, domain = "", ""
+    operator, domain, equation = "", "", 0
     inputs: list[str] = []
+    outputs: list[str] = []
+    constant = None
     for number, value in read_fields(node, budget):
         if number == 5:
-            _read_attribute(message(value), summary, budget)
+            name, length, shape = _read_attribute(message(value), summary, budget)
+            equation = length if name == "equation" else equation
+            constant = shape if name.startswith("value") else constant
             continue
         word = text(value) if number in (1, 2, 3, 4, 7) else ""  # ONNX Runtime trips over names that are no text
-        if number == 1:
-            inputs.append(word)
+        if number in (1, 2):
+            (inputs if number == 1 else outputs).append(word)
         operator = word if number == 4 else operator
         domain = word if number == 7 else domain
     if domain not in _DOMAINS or operator not in OPERATORS:
         summary.foreign.add(f"{domain}.{operator}"[:100] if domain else operator[:100] or "one without a name")
+        return
+    if operator == "Constant":
+        for name in outputs:
+            summary.extents.add_weight(name, constant or ())
+        return
     if "" in inputs[: _OPTIONAL_FROM.get(operator, len(inputs))]:
-        summary.faults.append(f"an operator {operator[:100]} without one of its inputs")
+        summary.faults.append(f"an operator {operator} without one of its inputs")
     if operator == "Einsum" and len(inputs) > 2:  # of two it is a matrix product; of more its cost has no bound
         summary.faults.append("an Einsum of more than two tensors")
+    if fault := summary.extents.add_node(operator, inputs, outputs, equation):
+        summary.faults.append(fault)
 
 
-def _read_attribute(attribute: memoryview, summary: Summary, budget: Budget) -> None:
-    name, whole = "", 0
+def _read_attribute(attribute: memoryview, summary: Summary, budget: Budget) -> tuple[str, int, list[int]]:
+    """Check one attribute; returns its name, the length of its text, and the shape of its value as a constant."""
+    name, whole, length, listed = "", 0, 0, 0
+    shape: list[int] | None = None
     for number, value in read_fields(attribute, budget):
         if number == 1:
             name = text(value)
         elif number == 3:
             whole = value
+        elif number == 4:
+            length = len(message(value))
         elif number in (5, 10):
-            _read_tensor(message(value), summary, budget)
+            _, shape = _read_tensor(message(value), summary, budget)
         elif number in (6, 11):
             summary.faults.append("a graph within a graph")
+        elif number in (7, 8):  # floats, ints: one or packed
+            listed += len(varints(value)) if number == 8 else 1 if isinstance(value, int) else len(value) // 4
         elif number in (22, 23):
             summary.faults.append("sparse weights")
     if name in ("value_string", "value_strings") or (name == "to" and whole == _STRING):
         summary.faults.append("texts")
+    return name, length, shape if shape is not None else [listed] if listed else []
 
 
-def _read_tensor(tensor: memoryview, summary: Summary, budget: Budget) -> None:
-    """Check one tensor: in this file, of a known type, with as much data as its shape says."""
+def _read_tensor(tensor: memoryview, summary: Summary, budget: Budget) -> tuple[str, list[int]]:
+    """Check one tensor: in this file, of a known type, with as much data as its shape says; returns name and shape."""
+    name = ""
     shape: list[int] = []
     kind, raw, flat = 0, -1, 0
     for number, value in read_fields(tensor, budget):
@@ -161,6 +209,8 @@ def _read_tensor(tensor: memoryview, summary: Summary, budget: Budget) -> None:
             shape += varints(value) if len(shape) <= MAX_DIMENSIONS else []
         elif number == 2:
             kind = varints(value)[-1] if value != b"" else 0
+        elif number == 8:
+            name = text(value)
         elif number == 9:
             raw = len(message(value))
         elif number == 13 or (number == 14 and value != 0):
@@ -171,7 +221,7 @@ def _read_tensor(tensor: memoryview, summary: Summary, budget: Budget) -> None:
         elif number in _FLAT_FIELDS:
             flat += 1
     if summary.external:
-        return
+        return name, shape
     if kind not in _ITEM_BYTES:
         summary.faults.append(f"a tensor of type {kind}")
     elif len(shape) > MAX_DIMENSIONS or min(shape, default=0) < 0:
@@ -179,3 +229,4 @@ def _read_tensor(tensor: memoryview, summary: Summary, budget: Budget) -> None:
     elif (raw if raw >= 0 else flat) != math.prod(shape) * (_ITEM_BYTES[kind] if raw >= 0 else 1):
         found = f"{raw} bytes" if raw >= 0 else f"{flat} numbers"
         summary.faults.append(f"a tensor of shape {shape} with {found} of data")
+    return name, shape

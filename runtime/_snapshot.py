@@ -11,7 +11,7 @@ expected and found. Nothing of the world has changed then, unless a controller's
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgpack
@@ -54,7 +54,6 @@ def _record(simulation: Simulation) -> dict[str, Any]:
     state = np.empty(mujoco.mj_stateSize(model, _STATE))
     mujoco.mj_getState(model, data, state, _STATE)
     layout = simulation.layout()
-    smoothed, pending = simulation.conductor.states()
     return {
         "format": FORMAT, "version": VERSION, **versions(),
         "characters": [_character_record(character) for character in simulation.characters],
@@ -64,8 +63,8 @@ def _record(simulation: Simulation) -> dict[str, Any]:
         "steps": simulation.steps, "alpha": simulation.alpha, "state": state.tobytes(),
         "old": [simulation.old_position.tobytes(), simulation.old_rotation.tobytes()],
         "pushes": [[thing.name, part, impulse.tolist()] for thing, part, impulse in simulation.pushes],
-        "pushed": [[thing.name, part] for thing, part in simulation.pushed], "smoothed": smoothed, "pending": pending,
-        "watch": simulation.watch.record(),
+        "pushed": [[thing.name, part] for thing, part in simulation.pushed],
+        "watch": simulation.watch.record(), "conductor": simulation.conductor.record(),
     }  # fmt: skip
 
 
@@ -136,14 +135,16 @@ def restore(simulation: Simulation, snapshot: bytes, controllers: bool = True) -
     """
     record = unpack(snapshot)
     with simulation.lock:
+        simulation.compile()
+        before = _Parts(simulation, _record(simulation), controllers=True)
         try:
-            parts, before = _Parts(simulation, record, controllers), save(simulation)
+            parts = _Parts(simulation, record, controllers)
         except _BROKEN as error:
             raise _as_snapshot_error(error) from error
         try:
             parts.put_into(simulation)
         except _BROKEN as error:
-            _Parts(simulation, unpack(before), controllers).put_into(simulation)
+            before.put_into(simulation)
             raise _as_snapshot_error(error) from error
 
 
@@ -155,6 +156,13 @@ def _as_snapshot_error(error: Exception) -> SnapshotError:
     if isinstance(error, SnapshotError):
         return error
     return SnapshotError(f"snapshot: expected all of a world, found {type(error).__name__}: {str(error)[:300]}")
+
+
+def _controllers_of(characters: Sequence[Character]) -> dict[tuple[str, str], Controller]:
+    """Return the controllers that are at work, by path and SHA-256: their files may be others by now."""
+    fading = [character.fade.old for character in characters if character.fade is not None]
+    controllers = [*fading, *(character.controller for character in characters)]
+    return {(str(each.path), each.sha256): each for each in controllers if each is not None}
 
 
 class _Parts:
@@ -169,11 +177,14 @@ class _Parts:
             Box(name, tuple(size), tuple(position), heading) for name, size, position, heading in record["obstacles"]
         ]
         self.obstacles = {box.name: Obstacle(box) for box in boxes}
+        self._present = _controllers_of(simulation.characters)
         self.prop_bodies = int(record["prop_bodies"])
         if not 0 <= self.prop_bodies <= MAX_THINGS:
             raise SnapshotError(f"snapshot: expected at most {MAX_THINGS} bodies for props, found {self.prop_bodies}")
         self.props = {prop.name: prop for prop in map(self._prop, record["props"])}
+        old = {character.name: character for character in simulation.characters}
         self.fields = {each["name"]: self._character_fields(each) for each in record["characters"]}
+        self.characters = [old.get(name) or Character(simulation, name, ((0.0, 0.0), 0.0)) for name in self.fields]
         self.state = np.frombuffer(record["state"])
         self.old = [np.frombuffer(part) for part in record["old"]]
 
@@ -191,7 +202,7 @@ class _Parts:
         if record is None or not self._controllers:
             return None
         path, sha256 = record
-        controller = self._simulation.load(path)
+        controller = self._present.get((path, sha256)) or self._simulation.load(path)
         if controller is None or controller.sha256 != sha256:
             raise SnapshotError(f"snapshot: expected {path} with SHA-256 {sha256}, found another file there")
         return controller
@@ -225,23 +236,20 @@ class _Parts:
     def put_into(self, simulation: Simulation) -> None:
         """Make the simulation what was saved."""
         record, before = self.record, simulation.layout()
-        old = {character.name: character for character in simulation.characters}
-        names = list(self.fields)
-        simulation.characters[:] = [old.get(name) or Character(simulation, name, ((0.0, 0.0), 0.0)) for name in names]
+        simulation.characters[:] = self.characters
         simulation.obstacles, simulation.props = self.obstacles, self.props
         simulation.prop_bodies = self.prop_bodies
         simulation.pushes.clear()
         if simulation.layout() != before:
             simulation.changed_layout()
+        for character in simulation.characters:
+            character.placement = self.fields[character.name]["placement"]
         simulation.rebuild_props()
         if self.state.size != mujoco.mj_stateSize(simulation.model, _STATE):
             raise SnapshotError(f"snapshot: expected {mujoco.mj_stateSize(simulation.model, _STATE)} numbers of state")
-        simulation.conductor.forget()
         for character in simulation.characters:
             vars(character).update(self.fields[character.name])
-            simulation.conductor.ask(character, fresh=False)
-        simulation.conductor.smoothed = {(name, task): np.array(v) for name, task, v in record["smoothed"]}
-        simulation.conductor.pending = set(record["pending"])
+        simulation.conductor.restore(record["conductor"])
         simulation.watch.restore(record["watch"])
         simulation.steps, simulation.alpha = record["steps"], record["alpha"]
         things = {**{each.name: each for each in simulation.characters}, **simulation.props}
@@ -249,6 +257,8 @@ class _Parts:
         simulation.pushed[:] = [(things[name], part) for name, part in record["pushed"]]
         mujoco.mj_setState(simulation.model, simulation.data, self.state, _STATE)
         simulation.settle()
-        for array, values in zip((simulation.old_position, simulation.old_rotation), self.old, strict=True):
-            array[...] = values.reshape(array.shape)
+        shapes = simulation.old_position.shape, simulation.old_rotation.shape
+        simulation.old_position, simulation.old_rotation = (
+            values.reshape(shape).copy() for values, shape in zip(self.old, shapes, strict=True)
+        )
         simulation.publish()

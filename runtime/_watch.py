@@ -5,7 +5,7 @@ limits, contacts by their owners. A blow from a ball is over within one or two p
 looked through after every physics step, while its contact forces are still there (between mj_step2 and mj_step1); but
 only where there is something to be hit by: other characters, props, obstacles.
 
-    control_step ── _falls, _flights, _reports          physics_step ── _blow
+    control_step ── _falls, _flights, _reports          physics_step ── _blows
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ MIN_FLIGHT = 0.25  # s; recorded runs leave the ground for up to 0.2 s a step
 MIN_IMPULSE = 1.0  # N·s
 MAX_OVERLAP = 0.05  # m; two characters put 0.1 m from each other break the physics, 0.2 m apart they do not
 APART = 12  # physics steps, 0.1 s, after which a touch has ended
+_EDGES = np.arange(4)  # of the friction pyramid of a contact that can slide (condim 3), as all are here
 GROUND = -1  # owner of what is neither character, prop nor obstacle
 _FEET = [body for body, name in enumerate(BODIES) if name.endswith("foot")]
 
@@ -35,8 +36,8 @@ class Touch:
     impulse: float = 0.0  # N·s so far
     last: int = 0  # physics step
     hardest: float = 0.0  # N
-    body: int = 0
-    position: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    bodies: Sequence[int] = (0, 0)  # the character's, and the other's if that is one, too
+    position: Sequence[float] = (0.0, 0.0, 0.0)
     reported: bool = False
 
 
@@ -57,12 +58,13 @@ class Watch:
         self._touches: dict[tuple[str, str], Touch] = {}
         self._low = self._up = b""
 
-    def forget(self, name: str) -> None:
-        """Forget one character, which stands somewhere else now."""
+    def forget(self, name: str, steps: int = 0) -> None:
+        """Forget one character or prop, which is somewhere else from physics step `steps` on."""
         for memory in (self._fallen, self._flight, self._upright):
             memory.pop(name, None)
         self._touches = {pair: touch for pair, touch in self._touches.items() if name not in pair}
         self._low = self._up = b""
+        self._upright[name] = steps
 
     def look_at(
         self, model: mujoco.MjModel, slots: dict[str, Slots], props: Sequence[tuple[str, int]], obstacles: Sequence[str]
@@ -115,6 +117,8 @@ class Watch:
         if low.tobytes() != self._low:
             self._low = low.tobytes()
             events += self._falls(low.reshape(2, -1).any(axis=0), steps, time)
+        if len(self.owners) == 1 and data.ncon and self._up == b"\0":
+            return events  # alone, it can only touch the ground, and did so before
         touching = np.zeros(len(self.owners) + 1, dtype=bool)  # the last is the ground's
         geoms = data.contact.geom  # [contacts, 2]
         touching[self._owner[geoms]] = True
@@ -145,38 +149,47 @@ class Watch:
         """Say which of the named things have been put deeper than 5 cm into another, and how deep."""
         found: dict[tuple[str, str], float] = {}
         for geoms, distance in zip(data.contact.geom, data.contact.dist, strict=True):
-            one, other = (self.owners[owner] if owner > GROUND else "" for owner in self._owner[geoms])
+            one, other = sorted(self.owners[owner] if owner > GROUND else "" for owner in self._owner[geoms])
             if one != other and one and other and {one, other} & names and distance < -MAX_OVERLAP:
                 found[one, other] = max(found.get((one, other), 0.0), -float(distance))
         return [f"{one} and {other} by {100 * depth:.0f} cm" for (one, other), depth in found.items()]
 
-    def physics_step(self, model: mujoco.MjModel, data: mujoco.MjData, step: int) -> None:
+    def physics_step(self, data: mujoco.MjData, step: int) -> None:
         """Look through the contacts of the physics step whose forces are in `data`."""
         geoms = data.contact.geom
+        rows = np.flatnonzero(geoms[:, 0])  # the ground is geom 0, and comes first in its contacts
+        if not len(rows):
+            return
+        geoms = geoms[rows]
         owner, count = self._owner[geoms], len(self.characters)
-        hit = (owner[:, 0] != owner[:, 1]) & (owner.min(axis=1) > GROUND) & (owner.min(axis=1) < count)
+        first = owner.min(axis=1)
+        hit = (owner[:, 0] != owner[:, 1]) & (first > GROUND) & (first < count)
+        hit &= data.contact.efc_address[rows] >= 0  # those that the solver has seen
         hit &= ~(self._foot[geoms].any(axis=1) & self._obstacle[geoms].any(axis=1))
-        for contact in np.flatnonzero(hit):
-            self._blow(model, data, int(contact), step)
+        if hit.any():
+            self._blows(data, rows[hit], geoms[hit], step)
 
-    def _blow(self, model: mujoco.MjModel, data: mujoco.MjData, contact: int, step: int) -> None:
-        """Add a contact's force to the touches of those who share it."""
-        force = np.zeros(6)
-        mujoco.mj_contactForce(model, data, contact, force)
-        strength = float(np.linalg.norm(force[:3]))
-        geoms = data.contact.geom[contact]
-        for geom, other in (geoms, geoms[::-1]):
-            if self._owner[geom] >= len(self.characters):
-                continue
-            pair = self.owners[self._owner[geom]], self.owners[self._owner[other]]
-            touch = self._touches.get(pair)
+    def _blows(self, data: mujoco.MjData, rows: np.ndarray, geoms: np.ndarray, step: int) -> None:
+        """Add the forces of contacts to the touches of those who share them.
+
+        A contact's four constraint forces along the edges of its friction pyramid sum up to its normal force.
+        """
+        contacts, names, touches = data.contact, self.owners, self._touches  # views: only what is indexed is read
+        forces = data.efc_force[contacts.efc_address[rows][:, None] + _EDGES].sum(axis=1).tolist()
+        places, bodies = contacts.pos[rows].tolist(), self._body[geoms].tolist()
+        for owners, parts, force, place in zip(self._owner[geoms].tolist(), bodies, forces, places, strict=True):
+            one, other = owners
+            if one > other:
+                one, other = other, one
+                parts.reverse()
+            pair = names[one], names[other]
+            touch = touches.get(pair)
             if touch is None or step - touch.last > APART:
-                touch = self._touches[pair] = Touch()
-            touch.impulse += strength / PHYSICS_HZ
+                touch = touches[pair] = Touch()
+            touch.impulse += force / PHYSICS_HZ
             touch.last = step
-            if strength >= touch.hardest:
-                x, y, z = data.contact.pos[contact].tolist()
-                touch.hardest, touch.body, touch.position = strength, int(self._body[geom]), (x, y, z)
+            if force >= touch.hardest:
+                touch.hardest, touch.bodies, touch.position = force, parts, place
 
     def _reports(self, steps: int, time: float) -> Iterator[Event]:
         for (name, other), touch in list(self._touches.items()):
@@ -184,7 +197,11 @@ class Watch:
                 del self._touches[name, other]
             elif not touch.reported and touch.impulse >= MIN_IMPULSE:
                 touch.reported = True
-                yield Hit(time, name, BODIES[touch.body], other, touch.impulse, touch.position)
+                x, y, z = touch.position
+                first, second = touch.bodies
+                yield Hit(time, name, BODIES[first], other, touch.impulse, (x, y, z))
+                if other in self.characters:
+                    yield Hit(time, other, BODIES[second], name, touch.impulse, (x, y, z))
 
     def record(self) -> dict[str, Any]:
         """Return what it remembers as plain values."""
@@ -197,4 +214,4 @@ class Watch:
         self._fallen, self._flight = dict(record["fallen"]), dict(record["flight"])
         self._upright = dict(record["upright"])
         for name, other, touch in record["touches"]:
-            self._touches[name, other] = Touch(**touch | {"position": tuple(touch["position"])})
+            self._touches[name, other] = Touch(**touch)

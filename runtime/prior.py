@@ -37,6 +37,8 @@ from runtime.contract import PriorError, Problem, check_character
 METADATA_KEY = "prior"
 SCHEMA_VERSION = 1
 NOISE, STYLE = "noise", "style"
+MAX_BATCH = 512
+"""Windows given to the network at once: more take more memory (.18 MB each) and no less time."""
 MAX_WINDOW, MAX_LEVELS, MAX_NOISE = 1000, 100, 1_000_000
 
 _REEXPORT = "export the prior again with this version of the program"
@@ -106,7 +108,7 @@ class Prior:
         """Score B windows of motion.
 
         Args:
-            states: leading axes [B, window], oldest first, one state per control step.
+            states: leading axes [B, window], oldest first, one state per control step; B may be anything.
             noise: [B, K, window, C] standard normal, C channels, `noise_shape` for each window; None draws it.
             seed: of the noise drawn. A window's noise depends on the seed and its place in the batch alone.
             style: [B, 2S] weights of `styles` for the upper body, then for the lower: 1 is that style, 0 none, more
@@ -128,8 +130,14 @@ class Prior:
         for name, shape in _input_shapes(self.window, self.noise_shape, len(self.styles)).items():
             if inputs[name].shape != (batch, *shape):
                 raise ValueError(f"{name}: expected shape {(batch, *shape)}, found {inputs[name].shape}")
-        error, reward = self._session.run(["error", "reward"], inputs)
-        return PriorScore(np.asarray(error), np.asarray(reward))
+        parts = []
+        for first in range(0, batch, MAX_BATCH):
+            part = {name: value[first : first + MAX_BATCH] for name, value in inputs.items()}
+            parts.append(self._session.run(["error", "reward"], part))
+        if not parts:
+            return PriorScore(np.zeros((0, len(self.levels)), np.float32), np.zeros(0, np.float32))
+        error, reward = (np.concatenate([np.asarray(part[output]) for part in parts]) for output in (0, 1))
+        return PriorScore(error, reward)
 
     def naturalness(self, states: State, noise: np.ndarray | None = None, seed: int = 0) -> np.ndarray:
         """Return the mean over the levels of error over reference error: [B]; 1 is as natural as held-out real motion.

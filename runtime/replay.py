@@ -185,7 +185,10 @@ class Recording:
         if not poses:
             raise RecordingError(self.path, f"a character among {', '.join(self.characters)}", repr(name))
         q = np.stack(poses)
-        rotation = q[:, 3:7] / np.linalg.norm(q[:, 3:7], axis=1, keepdims=True)
+        length = np.linalg.norm(q[:, 3:7], axis=1, keepdims=True)
+        if length.min() < 1e-3:
+            raise RecordingError(self.path, f"rotations of {name}", f"a quaternion of length {length.min():g}")
+        rotation = q[:, 3:7] / length
         return Motion(float(CONTROL_HZ), q[:, :3], rotation, q[:, 7:], loop=False, name=name or "",
                       source=str(self.path), licence="")  # fmt: skip
 
@@ -224,31 +227,31 @@ class _Replay:
         next(records)  # the header
         for record in records:
             try:
-                if self._started and not record.get("edited", False):
-                    self._play(record["steps"] - self._simulation.steps)
-                elif self._started:
-                    self._play_to_edit(record["steps"])
+                if self._started:
+                    self._play_to(record)
                 if "keyframe" in record:
                     self._meet(record)
                     continue
                 self._drive(record)
             except (KeyError, TypeError, ValueError, IndexError, AttributeError, OverflowError) as error:
-                raise ReplayError(
-                    self._path, "whole frames and keyframes", f"{type(error).__name__}: {error}"
-                ) from error
+                if isinstance(error, RecordingError):
+                    raise
+                found = f"{type(error).__name__}: {error}"
+                raise ReplayError(self._path, "whole frames and keyframes", found) from error
             yield self._world
         yield self._world
 
-    def _play(self, steps: int) -> None:
-        """Simulate to the next record: there is one in every control step, so that a false number costs nothing."""
-        if not 0 <= steps <= PHYSICS_HZ // CONTROL_HZ:
-            raise ReplayError(self._path, "the next record within a control step", f"one {steps} physics steps on")
-        self._simulation.play(steps)
+    def _play_to(self, record: Mapping[str, Any]) -> None:
+        """Simulate up to a record's physics step: at most a control step later.
 
-    def _play_to_edit(self, steps: int) -> None:
-        """Simulate up to where the scene was edited; a reset of the world sets the clock back."""
-        if 0 < steps - self._simulation.steps <= PHYSICS_HZ // CONTROL_HZ:
-            self._simulation.play(steps - self._simulation.steps)
+        Where the scene was edited the clock may have been set elsewhere: then there is nothing to simulate.
+        """
+        ahead, most = record["steps"] - self._simulation.steps, PHYSICS_HZ // CONTROL_HZ
+        if 0 <= ahead <= most:
+            self._simulation.play(ahead)
+        elif not record.get("edited", False):
+            found = f"one {ahead} physics steps after it"
+            raise ReplayError(self._path, f"every record at most {most} physics steps after the one before", found)
 
     def _meet(self, record: Mapping[str, Any]) -> None:
         """Compare with a keyframe, or go on from it where the scene was edited."""

@@ -97,7 +97,7 @@ def load_skeleton(path: str | Path) -> Skeleton:
         if (header["format"], header["version"]) != (FORMAT, VERSION):
             raise RecordingError(path, f"{FORMAT} version {VERSION}", f"{header['format']} version {header['version']}")
         frames, joints = header["frames"], len(header["names"])
-        if not (0 < frames <= MAX_FRAMES and 0 < joints <= MAX_JOINTS):
+        if type(frames) is not int or not (0 < frames <= MAX_FRAMES and 0 < joints <= MAX_JOINTS):
             raise RecordingError(path, f"at most {MAX_FRAMES} frames of {MAX_JOINTS} joints", f"{frames} of {joints}")
         data = _record(path, stream, "positions", 12 * frames * joints + 64).get("positions")
     if not isinstance(data, bytes) or len(data) != 12 * frames * joints:
@@ -110,7 +110,7 @@ def load_skeleton(path: str | Path) -> Skeleton:
             names=tuple(map(str, header["names"])), parents=tuple(map(int, header["parents"])), positions=positions,
             **described,
         )  # fmt: skip
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:  # the last: a parent that is infinite
         raise RecordingError(path, "joints with finite positions and earlier parents", str(error)) from error
 
 

@@ -13,7 +13,7 @@ import runtime
 ROOT = Path(__file__).parents[1]
 HEAVY = {
     "torch", "hydra", "omegaconf", "rsl_rl", "pyglet", "training", "viewer", "scipy", "onnx", "onnxscript",
-    "tensorboard", "rich", "matplotlib", "PIL", "imageio_ffmpeg", "mink", "pybvh",
+    "tensorboard", "rich", "matplotlib", "PIL", "imageio_ffmpeg", "mink", "pybvh", "websockets", "gymnasium",
 }  # fmt: skip
 
 

@@ -68,7 +68,7 @@ class _Run:
         self.character = self.world.add_character(controller, heading=episode.heading)
         self.random = np.random.default_rng((17, number))  # of pushes
         self.late = 0.0  # physics steps of latency that are owed
-        self.goal: Goal | None = None
+        self.goal: Goal
         _burden(self.world, self.character, hardship)
         if hardship.latency > 0.0:
             self.character.controller = None  # it acts through `_late_step`
@@ -88,7 +88,7 @@ class _Run:
             if step in given:
                 self._give(given[step])
                 since, number = 0, number + 1
-            goals[step] = self.character.goal_vector()
+            goals[step] = self.goal.vector()
             self._push(step)
             self._step()
             for name, value in vars(self.character.state).items():
@@ -103,24 +103,25 @@ class _Run:
 
     def _give(self, order: Order) -> None:
         self.goal = order.goal(self.character.state) if callable(order.goal) else order.goal
-        self.character.goal = self.goal
+        if self.character.controller is not None:
+            self.character.goal = self.goal
 
     def _step(self) -> None:
-        """One control step; a goal that moves by itself is moved on, unless the world has done so."""
+        """One control step; a goal that moves by itself is moved on, as a rule by the world."""
         if self.hardship.latency > 0.0:
             self._late_step()
+            after = getattr(self.goal, "after", None)
+            self.goal = self.goal if after is None else after(1 / CONTROL_HZ)
         else:
             self.world.step()
-        after = getattr(self.goal, "after", None)
-        if after is not None and self.character.goal is self.goal:
-            self.character.goal = after(1 / CONTROL_HZ)
-        self.goal = self.character.goal
+            assert self.character.goal is not None
+            self.goal = self.character.goal
 
     def _late_step(self) -> None:
         """One control step in which the old joint targets hold for a while; the world itself has no controller."""
         state = self.character.state
         batch = State(**{name: value[None] for name, value in vars(state).items()})
-        target = self.controller.act(batch, self.character.goal_vector()[None])[0]
+        target = self.controller.act(batch, self.goal.vector()[None])[0]
         self.late += self.hardship.latency * PHYSICS_HZ
         wait, servos = int(self.late + 1e-9), slice(self.character.slots.ctrl, self.character.slots.ctrl + len(JOINTS))
         self.late -= wait

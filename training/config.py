@@ -116,7 +116,7 @@ class EnvironmentConfig:
     policy that still falls would see no slope of the steep one; the steep one tells good from better."""
     composition: str = "additive"
     """`additive`: w_g·r_g + w_smp·r_smp; `product`: r_g·r_smp."""
-    prior_interval: int = 2
+    prior_interval: int = 4
     """Control steps from one judgement of an environment to the next."""
     start_pool: int = 4096
     """Start windows kept; a quarter is replaced every `start_refresh` control steps."""
@@ -153,7 +153,7 @@ class LearnerConfig:
     """Control steps to train for, over all environments."""
     minutes: float = 0.0
     """Wall-clock minutes after which training ends anyway; 0: no limit."""
-    hidden: tuple[int, ...] = (384, 192)
+    hidden: tuple[int, ...] = (256, 128)
     """Widths of actor and critic."""
     activation: str = "elu"
     """Activation of both nets."""

@@ -231,8 +231,9 @@ def _evaluate_and_show(config: EvaluateConfig) -> None:
 def _write_reference(config: EvaluateConfig, console: Console) -> None:
     if not config.data:
         raise EvaluateError("data= is missing: name the folder that `training.prepare` wrote")
-    mocap = _mocap.measure(dataset.load(config.data), Prior.load(config.prior))
-    for path in _mocap.save(mocap, config.prior):
+    prior = config.prior or _own_prior(Controller.load(config.controller))
+    mocap = _mocap.measure(dataset.load(config.data), Prior.load(prior))
+    for path in _mocap.save(mocap, prior):
         console.print(f"wrote {path} ({path.stat().st_size / 1000:.0f} kB)", soft_wrap=True)
 
 

@@ -96,7 +96,9 @@ def _roll_out(environment: Environment, graph: ControllerGraph) -> tuple[dict[st
                 kept[name].append(value[:witnesses].clone().numpy())
             environment.step_targets(target.to(environment.engine.device))
     arrays = {name: np.stack(values, axis=1) for name, values in kept.items()}  # [witness, step, ...]
-    arrays = {name: values.reshape(-1, *values.shape[2:]) for name, values in arrays.items()}
+    arrays = {
+        name: values.reshape(values.shape[0] * values.shape[1], *values.shape[2:]) for name, values in arrays.items()
+    }
     goals, targets = arrays.pop("goal"), arrays.pop(contract.OUTPUT)
     return arrays, goals, targets
 

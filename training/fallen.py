@@ -15,6 +15,7 @@ from runtime import character
 from training import features, physics, rotation
 
 SECONDS = 3.0
+LAID_SECONDS = 0.5
 STILL = 0.5  # m/s
 
 
@@ -22,15 +23,18 @@ def drop(count: int, generator: torch.Generator, tip: tuple[float, float] | None
     """Make at most `count` start windows, fields as `training.learning.starts.Starts` has them; at least half of them.
 
     With `tip`, quarter turns about x and y from standing, they are laid down that way instead, in about the default
-    pose. Raises RuntimeError when fewer have come to rest.
+    pose, and hold it for half a second: limp, who is on a side rolls off it. Raises RuntimeError when fewer come to
+    rest.
     """
     engine = physics.create("mujoco", count)
-    engine.reset(torch.arange(count), *(_thrown(count, generator) if tip is None else _laid(count, generator, tip)))
-    steps = round(SECONDS * character.CONTROL_HZ)
+    start = _thrown(count, generator) if tip is None else _laid(count, generator, tip)
+    engine.reset(torch.arange(count), *start)
+    held, seconds = start[0][:, 7:].float(), SECONDS if tip is None else LAID_SECONDS
+    steps = round(seconds * character.CONTROL_HZ)
     frames: list[tuple[Tensor, Tensor, Tensor]] = []
     blown = torch.zeros(count, dtype=torch.bool)
     for step in range(steps):
-        blown |= engine.step(engine.qpos[:, 7:].float())
+        blown |= engine.step(engine.qpos[:, 7:].float() if tip is None else held)
         if step >= steps - features.WINDOW:
             points = features.key_points(engine.body_position.float(), engine.body_rotation.float())
             frames.append((engine.qpos.float().clone(), engine.qvel.float().clone(), points))
@@ -38,7 +42,7 @@ def drop(count: int, generator: torch.Generator, tip: tuple[float, float] | None
     qvel = frames[-1][1]
     rest = ~blown & (qvel[:, :3].norm(dim=1) < STILL)
     if int(rest.sum()) < count // 2:
-        raise RuntimeError(f"of {count} dropped humanoids only {int(rest.sum())} lie still after {SECONDS} s")
+        raise RuntimeError(f"of {count} dropped humanoids only {int(rest.sum())} lie still after {seconds} s")
     position = qpos[..., :3] - qpos[:, -1:, :3] * torch.tensor([1.0, 1.0, 0.0])
     points = points - (qpos[:, -1:, :3] * torch.tensor([1.0, 1.0, 0.0])).unsqueeze(2)
     now = torch.cat((position[:, -1], qpos[:, -1, 3:]), 1)
@@ -72,5 +76,5 @@ def _laid(count: int, generator: torch.Generator, tip: tuple[float, float]) -> t
     joints = (pose + 0.2 * (2 * torch.rand(count, 28, generator=generator) - 1)).clamp(low, high)
     angle = torch.tensor([*tip, 0.0]) * torch.pi / 2
     turn = rotation.from_axis(torch.nn.functional.normalize(angle, dim=0), angle.norm()).expand(count, 4)
-    qpos = torch.cat((torch.zeros(count, 2), torch.full((count, 1), 0.35), turn, joints), 1)
+    qpos = torch.cat((torch.zeros(count, 2), torch.full((count, 1), 0.2), turn, joints), 1)
     return qpos.double(), torch.zeros(count, 34).double()

@@ -57,9 +57,10 @@ def main(composed: DictConfig) -> None:
     if config.export_only:
         export_only(config)
         return
-    folder = Path(config.folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / checkpoint.CONFIGURATION).write_text(json.dumps(settings.as_plain(config), indent=1))
+    if workers.first():
+        folder = Path(config.folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / checkpoint.CONFIGURATION).write_text(json.dumps(settings.as_plain(config), indent=1))
     workers.launch(config.learner.processes, train, config, gpu=on_gpu(config))
 
 
@@ -88,6 +89,7 @@ def check(config: RunConfig) -> None:
 def train(worker: Worker, config: RunConfig) -> None:
     """Run one worker: train until the samples or the minutes are used up or a signal asks to stop."""
     torch.set_float32_matmul_precision(config.learner.precision)
+    config = replace(config, folder=_agreed(worker, config.folder))
     learner = build(worker, config)
     before = checkpoint.restore(config, learner)
     log = Log(Path(config.folder), config, worker, learner.samples, before)
@@ -107,6 +109,15 @@ def train(worker: Worker, config: RunConfig) -> None:
     checkpoint.save(config, learner, seconds)
     if worker.leads:
         finish(config, learner, seconds)
+
+
+def _agreed(worker: Worker, folder: str) -> str:
+    """Give the leader's run folder: under torchrun Hydra names one a process, by the second in which it started."""
+    agreed = worker.from_leader(folder)
+    own = Path(folder)
+    if own != Path(agreed) and own.is_dir() and not any(own.iterdir()):
+        own.rmdir()
+    return agreed
 
 
 def build(worker: Worker, config: RunConfig) -> Learner:

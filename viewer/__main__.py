@@ -3,7 +3,7 @@ r"""`python -m viewer`: steer controllers in a window, play a recording, or rend
     python -m viewer --controller exported/steering.onnx
     python -m viewer --controller exported/steering.onnx --headless --seconds 8 \
         --goals "0:speed=1.5,dir=0;4:speed=1,dir=90;6:throw" --video out.mp4 --strip strip.png
-    python -m viewer --recording out/recording-001.msgpack
+    python -m viewer --recording out/recording-001.rec
 
 What the user gets wrong is answered with one sentence and exit code 2; a simulation that breaks down with exit code 1.
 """
@@ -20,14 +20,14 @@ import numpy as np
 from runtime import ControllerError, GoalError, Prior, PriorError, RecordingError, SimulationError
 from runtime.interchange import InterchangeError
 from viewer import context, film, options
-from viewer.camera import Camera
+from viewer.camera import Camera, starting_distance
 from viewer.context import GraphicsError
 from viewer.images import OutputError
 from viewer.live import Live
 from viewer.naturalness import find_prior
 from viewer.player import Player, export
 from viewer.script import parse
-from viewer.stage import APART, Stage
+from viewer.stage import Stage
 
 _USER_ERRORS = (
     ControllerError, GoalError, GraphicsError, InterchangeError, OutputError, PriorError, RecordingError,
@@ -54,7 +54,11 @@ def _run(chosen: argparse.Namespace) -> None:
     mode = _recording(chosen) if chosen.recording else _simulation(chosen)
     if chosen.export is not None and isinstance(mode, Player):
         _export(mode, chosen)
-    camera = Camera(math.radians(chosen.yaw), math.radians(chosen.pitch), _distance(mode, chosen))
+    camera = Camera(
+        math.radians(chosen.yaw),
+        math.radians(chosen.pitch),
+        chosen.distance or starting_distance(mode.scene().position),
+    )
     if chosen.headless:
         _render(mode, camera, chosen)
     elif chosen.export is None:
@@ -77,15 +81,6 @@ def _recording(chosen: argparse.Namespace) -> Player:
     player = Player(film.load(chosen.recording))
     player.show_trails = chosen.trail
     return player
-
-
-def _distance(mode: Live | Player, chosen: argparse.Namespace) -> float:
-    """From how far all characters are seen, m, unless it was said."""
-    if chosen.distance is not None:
-        return chosen.distance
-    place = mode.scene().position[:, 0, :2]
-    spread = float(np.linalg.norm(place - place.mean(axis=0), axis=1).max())
-    return min(3.9 + 1.1 * spread + (0.4 * APART if spread else 0.0), 40.0)
 
 
 def _export(player: Player, chosen: argparse.Namespace) -> None:

@@ -84,6 +84,13 @@ class Camera:
         return direction / np.linalg.norm(direction)
 
 
+def starting_distance(position: np.ndarray) -> float:
+    """From how far characters are seen well, m: `position` [N, 15, 3] m, world."""
+    place = position[:, 0, :2]
+    spread = float(np.linalg.norm(place - place.mean(axis=0), axis=1).max())
+    return min(3.9 + 1.1 * spread + (0.6 if spread > 0.0 else 0.0), DISTANCE_LIMITS[1])
+
+
 def look_along(eye: np.ndarray, forward: np.ndarray) -> np.ndarray:
     """World to view space (x right, y up, −z ahead), [4, 4], for a camera at `eye` whose horizon is level."""
     right = np.cross(forward, [0.0, 0.0, 1.0])

@@ -70,7 +70,7 @@ class Status:
 def draw(status: Status, width: int, height: int) -> Page:
     """The display for a picture of `width` × `height` pixels."""
     page = Page(width, height)
-    unit = max(min(height / 720.0, width / 960.0), 0.55)  # everything grows with the picture
+    unit = unit_of(width, height)
     margin = 26.0 * unit
     bottom = height - margin - (34.0 * unit if status.progress else 0.0)
     _names(page, status, margin, unit)
@@ -87,6 +87,12 @@ def draw(status: Status, width: int, height: int) -> Page:
     if status.notice:
         _notice(page, status.notice, unit)
     return page
+
+
+def unit_of(width: int, height: int) -> float:
+    """How many pixels stand for one at 1280×720: text in a small picture shrinks less than the picture."""
+    share = min(height / 720.0, width / 1280.0)
+    return share if share > 1.0 else share**0.6
 
 
 def _names(page: Page, status: Status, margin: float, unit: float) -> None:
@@ -157,7 +163,7 @@ def _curve(page: Page, values: np.ndarray, right: float, bottom: float, unit: fl
 
 def timeline_bar(width: int, height: int) -> tuple[float, float, float]:
     """Where the timeline lies in a picture: left, right and height over the lower edge, pixels."""
-    margin = 26.0 * max(min(height / 720.0, width / 960.0), 0.55)
+    margin = 26.0 * unit_of(width, height)
     return margin, width - margin, margin
 
 
@@ -171,6 +177,7 @@ def _timeline(page: Page, now: float, length: float, left: float, right: float, 
 
 
 def _help(page: Page, lines: tuple[tuple[str, str], ...], unit: float) -> None:
+    unit = min(unit, 0.96 * page.height / (23.0 * len(lines) + 52.0))
     size, step, pad = 15.0 * unit, 23.0 * unit, 26.0 * unit
     keys = max(page.font.width(key, size) for key, _ in lines)
     told = max(page.font.width(text, size) for _, text in lines)

@@ -12,6 +12,12 @@ from typing import Protocol
 import imageio_ffmpeg
 import numpy as np
 
+_FORMATS = {  # suffix → codec, ffmpeg's parameters
+    ".mp4": ("libx264", ["-crf", "18", "-preset", "veryfast", "-movflags", "+faststart"]),
+    ".webp": ("libwebp_anim", ["-quality", "35", "-compression_level", "5", "-loop", "0"]),
+}
+VIDEO_SUFFIXES = tuple(_FORMATS)
+
 
 class OutputError(OSError):
     """A file that cannot be written; the message names it and says why."""
@@ -59,16 +65,18 @@ class FrameSink(Protocol):
 
 @contextmanager
 def video(path: Path, width: int, height: int, fps: int) -> Iterator[FrameSink]:
-    """Write an H.264 video (yuv420p, plays everywhere); width and height are even.
+    """Write a video; width and height are even.
+
+    FILE.mp4 is H.264 and plays everywhere, FILE.webp an animated picture that pages show where it stands.
 
     Raises:
         OutputError: ffmpeg failed.
     """
+    codec, parameters = _FORMATS[path.suffix.lower()]
     writer = imageio_ffmpeg.write_frames(
-        str(path), (width, height), fps=fps, codec="libx264", pix_fmt_in="rgb24", pix_fmt_out="yuv420p",
-        quality=None,  # pyright: ignore[reportArgumentType] -- None leaves the quality to -crf
-        macro_block_size=2, ffmpeg_log_level="error",
-        output_params=["-crf", "18", "-preset", "veryfast", "-movflags", "+faststart"],
+        str(path), (width, height), fps=fps, codec=codec, pix_fmt_in="rgb24", pix_fmt_out="yuv420p",
+        quality=None,  # pyright: ignore[reportArgumentType] -- None leaves the quality to the parameters
+        macro_block_size=2, ffmpeg_log_level="error", output_params=parameters,
     )  # fmt: skip
     writer.send(None)
     try:

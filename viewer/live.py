@@ -199,7 +199,7 @@ class Live:
             saved, self._recorder, self._recording = self._recording, None, None
             return f"saved {saved}"
         try:
-            self._recording = next_free(self.folder, "recording", ".msgpack")
+            self._recording = next_free(self.folder, "recording", ".rec")
             self._recorder = self.stage.world.record(self._recording)
         except OSError as error:
             self._recording = None

@@ -1,11 +1,8 @@
-"""How natural the motion is, live: a prior's error over that of held-out real motion, every tenth of a second.
-
-A prior judges windows of ten control steps. The noise it adds is the same for every window, so that the curve shows
-the motion and not the dice. One judgement costs about as much as a control step, and three are made for ten of those.
-"""
+"""How natural the motion of the character on show is, over the last eleven seconds: the curve of the display."""
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from pathlib import Path
 
@@ -13,31 +10,31 @@ import numpy as np
 
 from runtime import Controller, Prior, State
 from runtime.character import CONTROL_HZ
+from runtime.naturalness import Naturalness
 from viewer.hud import CURVE_POINTS
 
-_EVERY = 3  # control steps between judgements
+_EVERY = 3  # control steps between the curve's points
+_HALF_LIFE = 0.2  # s of smoothing
 
 
 class NaturalnessMeter:
-    """The last eleven seconds of one character's naturalness."""
+    """Follows one character at a time; gives one value for every third control step."""
 
     def __init__(self, prior: Prior) -> None:
-        self.prior = prior
-        self._noise = np.random.default_rng(0).standard_normal((1, *prior.noise_shape), dtype=np.float32)
-        self._states: deque[State] = deque(maxlen=prior.window)
+        self._watch = Naturalness(prior, half_life=_HALF_LIFE, every=_EVERY)
         self._values: deque[float] = deque(maxlen=CURVE_POINTS)
-        self._next, self._steps, self._who = 0, 0, -1
+        self._next, self._who = 0, -1
 
     @property
     def values(self) -> np.ndarray:
-        """The judgements, oldest first; 1 is as natural as motion capture."""
+        """The prior's error over that of held-out real motion, oldest first; 1 is as natural as motion capture."""
         return np.array(self._values)
 
     def clear(self) -> None:
         """Forget everything."""
-        self._states.clear()
+        self._watch.clear()
         self._values.clear()
-        self._next = self._steps = 0
+        self._next = 0
 
     def add(self, time: float, state: State, who: int = 0) -> None:
         """Look at a state, world time `time` s; call it as often as you like, it keeps one a control step.
@@ -45,17 +42,15 @@ class NaturalnessMeter:
         Another character (`who`), or time that goes back or leaps, starts a new window.
         """
         step = int(time * CONTROL_HZ + 1e-6)
-        if who != self._who or step < self._next - 1 or step > self._next + 1:
-            self._states.clear()
+        if who != self._who or not self._next - 1 <= step <= self._next + 1:
+            self._watch.clear()
             self._who, self._next = who, step
         if step < self._next:
             return
         self._next = step + 1
-        self._states.append(state)
-        self._steps += 1
-        if len(self._states) == self.prior.window and self._steps % _EVERY == 0:
-            window = {name: np.stack([vars(s)[name] for s in self._states])[None] for name in vars(state)}
-            self._values.append(float(self.prior.naturalness(State(**window), self._noise)[0]))
+        value = self._watch.push(state)
+        if step % _EVERY == 0 and not math.isnan(value):
+            self._values.append(value)
 
 
 def find_prior(controller: Controller) -> Prior | None:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NoReturn
 
+from viewer.images import VIDEO_SUFFIXES
 from viewer.quality import NAMES
 from viewer.script import GoalScript, ScriptError, parse
 
@@ -83,7 +84,7 @@ def _add_headless(add: Callable[..., object]) -> None:
     add("--headless", action="store_true", help="render without a display, in simulated time; what follows is for it")
     add("--seconds", type=_between(0.1, 3600), metavar="S", help="how long; default 8, or the recording's length")
     add("--goals", type=_goals, metavar="SCRIPT", help='e.g. "0:speed=1.5,dir=0;4:dir=90;6:throw" (s, m/s, degrees)')
-    add("--video", type=Path, metavar="FILE.mp4", help="write a video")
+    add("--video", type=Path, metavar="FILE", help="write a video: .mp4, or .webp, an animated picture")
     add("--video-from", type=_between(0, 3600), metavar="S", help="when the video begins; default 0")
     add("--fps", type=_count(1, 240), metavar="N", help="frames per second of the video; default 30")
     add("--screenshot", type=Path, metavar="FILE.png", help="write the picture at the end")
@@ -105,7 +106,7 @@ def _check_headless(parser: argparse.ArgumentParser, options: argparse.Namespace
     if options.recording is None:
         options.seconds = options.seconds or 8.0
         options.goals = options.goals or parse("0:speed=1.3,dir=0")
-    suffixes = ((options.video, (".mp4",)), (options.strip, (".png",)), (options.screenshot, (".png",)),
+    suffixes = ((options.video, VIDEO_SUFFIXES), (options.strip, (".png",)), (options.screenshot, (".png",)),
                 (options.export, (".glb", ".bvh")))  # fmt: skip
     for path, endings in suffixes:
         if path is not None and path.suffix.lower() not in endings:

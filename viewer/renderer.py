@@ -14,6 +14,8 @@ shadows only where they can fall, halve the cost with Mesa's software renderer.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from pyglet import gl
 
@@ -26,6 +28,7 @@ from viewer.scene import Decal, Marker, Prop, Scene
 from viewer.skin import build
 from viewer.visibility import LEVELS, LIGHT, covered_area, level_of_detail, light_view, shadow_reach
 
+SHADOW_LEVEL = LEVELS[-2]  # coarseness of the skin in the shadow map
 HORIZON = (0.7468, 0.7969, 0.8373)  # what sky and ground fade into, as displayed: finish(HORIZON) in frame.glsl
 CONTACT_RADIUS = np.array([0.1, 0.11, 0.09, *(0.05, 0.045, 0.04) * 2, *(0.075, 0.06, 0.062) * 2])  # [15] m, by body
 
@@ -48,6 +51,9 @@ class Renderer:
             "goal": Program("goal.vert", "goal.frag"),
             "sky": Program("sky.vert", "sky.frag"),
         }
+        self._first = {
+            name: gl.glGetUniformLocation(self._program[name].id, b"first") for name in ("body", "body_shadow")
+        }
         skins = {level: build(character.model(), level) for level in LEVELS}
         self._bodies = {level: shapes.skin_geometry(skin) for level, skin in skins.items()}
         self._corners = skins[LEVELS[0]].corners()
@@ -59,6 +65,13 @@ class Renderer:
         self._frame = Buffer(gl.GL_UNIFORM_BUFFER)
         self._shadow_map = ShadowMap(quality.shadow_size)
         self._make_targets(width, height)
+
+    def use(self, quality: Quality) -> None:
+        """Draw with another number of samples and other facets from now on; shadows stay as they are."""
+        self.quality = replace(
+            self.quality, name=quality.name, samples=quality.samples, facet_error=quality.facet_error
+        )
+        self.resize(self.width, self.height)
 
     def resize(self, width: int, height: int) -> None:
         """Change the size of the picture, pixels."""
@@ -78,8 +91,10 @@ class Renderer:
         bodies = bodies.reshape(len(scene.position), 15 * 8, 3)
         solid = shapes.corners([prop for prop in scene.props if prop.solid])
         casters = np.concatenate([bodies.reshape(-1, 3), solid.reshape(-1, 3)])
+        level = level_of_detail(self.height, camera, scene.position[:, 0], self.quality.facet_error)
+        order = np.argsort(level, kind="stable")
         self._upload_frame(camera, view_projection, *light_view(casters, self.quality.shadow_size))
-        self._upload_bodies(scene)
+        self._upload_bodies(scene, order)
         counts = self._upload_props(scene.props)
         self._upload_ground(scene, np.concatenate([shadow_reach(bodies), shadow_reach(solid)]))
         gl.glEnable(gl.GL_CULL_FACE)
@@ -88,22 +103,25 @@ class Renderer:
         seen = np.concatenate([bodies.reshape(-1, 3), shapes.corners(scene.props).reshape(-1, 3)])
         area = covered_area(seen, view_projection, self.width, self.height)
         if area is not None:
-            self._draw_solids(len(scene.position), self.body(camera), counts, area)
+            self._draw_solids(level, counts, area)
         self.target.bind()
-
-    def body(self, camera: Camera) -> Geometry:
-        """The skin that is fine enough for this camera."""
-        return self._bodies[level_of_detail(self.height, camera, self.quality.facet_error)]
 
     def _draw(self, program: str, geometry: Geometry, instances: int = 1) -> None:
         if instances:
             self._program[program].use()
             geometry.draw(instances)
 
+    def _draw_bodies(self, program: str, geometry: Geometry, first: int, count: int) -> None:
+        """Draw `count` characters from the `first` in the order of `_upload_bodies` on."""
+        if count:
+            self._program[program].use()
+            gl.glUniform1i(self._first[program], first)
+            geometry.draw(count)
+
     def _draw_shadow_map(self, count: int, props: dict[str, int]) -> None:
         gl.glEnable(gl.GL_DEPTH_TEST)
         self._shadow_map.begin()
-        self._draw("body_shadow", self._bodies[LEVELS[-1]], count)
+        self._draw_bodies("body_shadow", self._bodies[SHADOW_LEVEL], 0, count)
         for shape, number in props.items():
             self._draw("prop_shadow", self._props[shape], number)
         self._shadow_map.bind(1)
@@ -126,8 +144,11 @@ class Renderer:
         self._draw("goal", self._goal, len(scene.markers))
         gl.glDisable(gl.GL_BLEND)
 
-    def _draw_solids(self, count: int, body: Geometry, props: dict[str, int], area: tuple[int, int, int, int]) -> None:
-        """Draw characters and props into the pixels x, y, width, height (from the bottom left) that they can cover."""
+    def _draw_solids(self, level: np.ndarray, props: dict[str, int], area: tuple[int, int, int, int]) -> None:
+        """Draw characters, each with its `level` of detail, and props into the pixels that they can cover.
+
+        `area` is x, y, width, height from the bottom left.
+        """
         self.target.copy_to(self._samples.id, area)
         self._samples.bind()
         gl.glEnable(gl.GL_SCISSOR_TEST)
@@ -135,7 +156,11 @@ class Renderer:
         gl.glClear(gl.GL_DEPTH_BUFFER_BIT)
         gl.glEnable(gl.GL_DEPTH_TEST)
         gl.glEnable(gl.GL_CLIP_DISTANCE0)
-        self._draw("body", body, count)
+        first = 0
+        for coarseness, body in self._bodies.items():
+            count = int((level == coarseness).sum())
+            self._draw_bodies("body", body, first, count)
+            first += count
         for shape, number in props.items():
             self._draw("prop", self._props[shape], number)
         gl.glDisable(gl.GL_CLIP_DISTANCE0)
@@ -150,9 +175,10 @@ class Renderer:
         self._frame.write(frame.astype(np.float32))
         gl.glBindBufferBase(gl.GL_UNIFORM_BUFFER, FRAME_BINDING, self._frame.id)
 
-    def _upload_bodies(self, scene: Scene) -> None:
+    def _upload_bodies(self, scene: Scene, order: np.ndarray) -> None:
         texel = np.zeros((len(scene.position), 31, 4), np.float32)
-        texel[:, :15, :3], texel[:, 15:30], texel[:, 30, :3] = scene.position, scene.rotation, scene.color
+        texel[:, :15, :3], texel[:, 15:30] = scene.position[order], scene.rotation[order]
+        texel[:, 30, :3] = scene.color[order]
         self._poses.write(texel)
         self._poses.bind(0)
 

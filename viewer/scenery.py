@@ -99,7 +99,7 @@ def _incoming(balls: Iterable[tuple[np.ndarray, np.ndarray]]) -> list[Decal]:
         speed = float(np.linalg.norm(velocity[:2]))
         fall = velocity[2] + math.sqrt(max(velocity[2] ** 2 + 2.0 * GRAVITY * max(position[2], 0.0), 0.0))
         ahead = min(fall / GRAVITY, _HORIZON)
-        if speed * ahead < 0.5:
+        if position[2] < 0.2 or speed * ahead < 0.5:  # it rolls, or drops
             continue
         end = position[:2] + velocity[:2] * ahead
         marks += [Decal(position[:2], end, _ALERT, 0.5, 0.03), Decal(end, end, _ALERT, 0.8, 0.02, ring=0.16)]

@@ -20,6 +20,7 @@ import numpy as np
 
 from runtime import Controller, Prior, World
 from runtime.character import BODIES, PHYSICS_HZ
+from runtime.goals import Goal
 from viewer import report, scenery
 from viewer.hud import Status
 from viewer.input import Wish
@@ -58,6 +59,8 @@ class Stage:
         self.selected: int | None = 0 if count == 1 else None
         """Index of the character that is steered; None: all of them."""
         self.wish = Wish()
+        self.held_goal: Goal | None = None
+        """What the steered characters of its task do instead of the wish; None: the wish."""
         self.grab: Grab | None = None
         self.trails, self.show_trails, self.show_contacts = Trails(), False, False
         self.stunts = Stunts(self)
@@ -188,6 +191,8 @@ class Stage:
                 continue
             root = character.state.root_position
             goal = goal_for(character.controller.task, self.wish, character.goal, root, flying)
+            if self.held_goal is not None and self.held_goal.task == character.controller.task:
+                goal = self.held_goal
             if goal != character.goal:
                 character.goal = goal
 

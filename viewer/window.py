@@ -17,6 +17,8 @@ from viewer.app import App, Mode
 from viewer.camera import Camera
 from viewer.context import GraphicsError
 from viewer.gamepad import Gamepads
+from viewer.live import Live
+from viewer.panel import Panel
 from viewer.screen import GlScreen
 
 RATE = 1.0 / 60.0  # s between pictures
@@ -25,10 +27,13 @@ RATE = 1.0 / 60.0  # s between pictures
 class ViewerWindow(pyglet.window.Window):
     """Shows a mode and hands on what the user does."""
 
-    def __init__(self, mode: Mode, camera: Camera, width: int, height: int, quality: str = "auto") -> None:
+    def __init__(
+        self, mode: Mode, camera: Camera, width: int, height: int, quality: str = "auto", vsync: bool = True
+    ) -> None:
         self._app: App | None = None  # events may come before there is one
         config = gl.Config(major_version=3, minor_version=3, forward_compatible=True, double_buffer=True)
-        super().__init__(width, height, caption=f"{mode.title} · viewer", resizable=True, config=config)
+        title = f"{mode.title} · viewer"
+        super().__init__(width, height, caption=title, resizable=True, config=config, vsync=vsync)
         self.set_minimum_size(320, 200)
         self.error: SimulationError | None = None
         """What broke the simulation and closed the window."""
@@ -37,8 +42,12 @@ class ViewerWindow(pyglet.window.Window):
         self.hidden = False
         """Whether it is minimised or unmapped."""
         screen = GlScreen(*self.get_framebuffer_size(), quality=quality, window=True)
+        self.gpu = screen.gpu
+        """What OpenGL calls its renderer."""
         self._app = App(mode, camera, screen)
         self._pads = Gamepads(self.app.drive.pad, self.app.command, self.app.say)
+        self._panel: Panel | None = None
+        self._elapsed = 0.0  # s since the last picture
 
     @property
     def app(self) -> App:
@@ -53,8 +62,19 @@ class ViewerWindow(pyglet.window.Window):
         except (ImportError, AttributeError, OSError) as error:  # no library for it, or no rights to look for devices
             self.app.say(f"no gamepads: {error}")
 
+    def open_panel(self) -> None:
+        """Show the panel of sliders.
+
+        Raises:
+            GraphicsError: imgui-bundle is not installed, or this is a recording, which has nothing to change.
+        """
+        if not isinstance(self.app.mode, Live):
+            raise GraphicsError("--panel changes a live simulation: leave it out with --recording")
+        self._panel = Panel(self, self.app.mode)
+
     def update(self, elapsed: float) -> None:
         """Let `elapsed` s of real time pass."""
+        self._elapsed += elapsed
         try:
             self.app.update(elapsed)
         except SimulationError as error:
@@ -65,6 +85,9 @@ class ViewerWindow(pyglet.window.Window):
         """Draw the picture and its display."""
         if self._app is not None and not self.hidden:
             self._app.draw()
+            if self._panel is not None:
+                self._panel.draw(self._elapsed)
+                self._elapsed = 0.0
             self.first_frame = self.first_frame or time.time()
 
     def on_resize(self, width: int, height: int) -> None:
@@ -82,6 +105,8 @@ class ViewerWindow(pyglet.window.Window):
 
     def on_key_press(self, symbol: int, modifiers: int) -> None:
         """Hand it on."""
+        if self._panel is not None and self._panel.wants_keys:
+            return
         self.app.press(key.symbol_string(symbol))
         if self.app.closed:
             self.close()
@@ -97,10 +122,14 @@ class ViewerWindow(pyglet.window.Window):
 
     def on_mouse_press(self, x: int, y: int, button: int, modifiers: int) -> None:
         """Take hold of a body, or begin to turn the view."""
+        if self._panel is not None and self._panel.wants_mouse:
+            return
         self.app.mouse_press(*self._pixel(x, y), orbit=button != mouse.LEFT)
 
     def on_mouse_drag(self, x: int, y: int, dx: int, dy: int, buttons: int, modifiers: int) -> None:
         """Pull, or turn the view."""
+        if self._panel is not None and self._panel.wants_mouse:
+            return
         self.app.mouse_drag(*self._pixel(x, y), dx, dy)
 
     def on_mouse_release(self, x: int, y: int, button: int, modifiers: int) -> None:
@@ -129,6 +158,8 @@ def run(mode: Mode, camera: Camera, size: tuple[int, int], quality: str = "auto"
     except (pyglet.window.NoSuchConfigException, gl.ContextException) as error:
         raise GraphicsError(f"no window with OpenGL 3.3 can be opened here ({error}); update the graphics driver, or "
                             "add --headless --video out.mp4") from error  # fmt: skip
+    if panel:
+        window.open_panel()
     window.watch_gamepads()
     pyglet.clock.tick()  # real time starts now, not when the program did
     pyglet.clock.schedule(window.update)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import gymnasium
 import mujoco
@@ -34,7 +34,7 @@ _STEPS = PHYSICS_HZ // CONTROL_HZ
 _MAX_SPEED_SQUARED = 1e12  # as in World: beyond is no motion but a broken simulation
 
 
-class CharacterEnv(gymnasium.Env[Observation, np.ndarray]):
+class CharacterEnv(gymnasium.Env[Any, np.ndarray]):
     """A humanoid that is rewarded for a task and for moving as the prior knows motion.
 
     One step is one control step, 1/30 s. Observations: the fields of `State` (world frame, SI units, float32) and,
@@ -42,7 +42,7 @@ class CharacterEnv(gymnasium.Env[Observation, np.ndarray]):
     `task_reward` and `style_reward`.
     """
 
-    metadata: ClassVar[dict[str, Any]] = {"render_modes": [], "render_fps": CONTROL_HZ}
+    metadata: dict[str, Any] = {"render_modes": [], "render_fps": CONTROL_HZ}  # noqa: RUF012 (gymnasium's own type)
 
     def __init__(
         self,
@@ -81,11 +81,12 @@ class CharacterEnv(gymnasium.Env[Observation, np.ndarray]):
         self._data = mujoco.MjData(self._model)
         self._slots = find_slots(self._model)
         self._window = None if self.prior is None else Window(self.prior.window)
-        low, high = np.array([joint.target_range for joint in JOINTS], dtype=np.float32).T
-        self.action_space = spaces.Box(low, high, dtype=np.float32)
+        self._low, self._high = np.array([joint.target_range for joint in JOINTS], dtype=np.float32).T
+        self.action_space = spaces.Box(self._low, self._high, dtype=np.float32)
         shapes = STATE_SHAPES | {"goal": (len(SCHEMAS[self.task.name]),)}
+        self._observed = [name for name, shape in shapes.items() if shape != (0,)]
         self.observation_space = spaces.Dict(
-            {name: spaces.Box(-np.inf, np.inf, shape, np.float32) for name, shape in shapes.items() if shape != (0,)}
+            {name: spaces.Box(-np.inf, np.inf, shapes[name], np.float32) for name in self._observed}
         )
         self._age = self._left = 0
         self._goal = np.zeros(0)
@@ -139,7 +140,7 @@ class CharacterEnv(gymnasium.Env[Observation, np.ndarray]):
 
         A simulation that has blown up ends the episode with reward 0 and the last good observation.
         """
-        targets = np.clip(np.asarray(action, dtype=np.float64), self.action_space.low, self.action_space.high)
+        targets = np.clip(np.asarray(action, dtype=np.float64), self._low, self._high)
         before = self.state
         self._data.ctrl[:] = targets
         mujoco.mj_step2(self._model, self._data)
@@ -183,4 +184,4 @@ class CharacterEnv(gymnasium.Env[Observation, np.ndarray]):
 
     def _observation(self, state: State) -> Observation:
         named = vars(state) | {"goal": self._goal}
-        return {name: np.asarray(named[name], dtype=np.float32) for name in self.observation_space.spaces}
+        return {name: np.asarray(named[name], dtype=np.float32) for name in self._observed}

@@ -7,6 +7,7 @@ drawn from the same ranges, by the simple rules written here. A task of your own
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import ClassVar, Protocol
 
 import numpy as np
@@ -24,7 +25,7 @@ _OFF_GROUND = 0.012  # m
 class Task(Protocol):
     """What `CharacterEnv` asks of a task."""
 
-    name: str
+    name: ClassVar[str]
     """Key into `runtime.goals.SCHEMAS`."""
 
     def draw(self, state: State, generator: np.random.Generator) -> tuple[np.ndarray, int]:
@@ -190,7 +191,7 @@ class Skill:
         return bool(state.root_position[2] < self.lowest_root)
 
 
-TASKS: dict[str, type[Task]] = {kind.name: kind for kind in (Steering, Speed, Location, Jump, Getup, Skill)}
+TASKS: dict[str, Callable[[], Task]] = {kind.name: kind for kind in (Steering, Speed, Location, Jump, Getup, Skill)}
 """The tasks that are here, by name."""
 
 

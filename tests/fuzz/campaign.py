@@ -14,6 +14,7 @@ any of the last three are kept in `out/fuzz/READER/`, named by their number.
 from __future__ import annotations
 
 import ctypes
+import faulthandler
 import multiprocessing as mp
 import resource
 import tempfile
@@ -127,6 +128,7 @@ def _work(
 ) -> None:
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    faulthandler.disable()  # the parent reports crashes
     warnings.simplefilter("error")  # a host program may run with -W error
     warnings.simplefilter("ignore", UserWarning)  # a goal clamped to its range: meant to be seen, not a fault
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

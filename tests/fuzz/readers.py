@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import random
 import struct
 import tempfile
@@ -27,6 +28,8 @@ from runtime import (
     SimulationError,
     Steering,
     World,
+    _graph,
+    _onnx,
     load_motion,
     save_motion,
 )
@@ -179,9 +182,9 @@ def _read_bvh(path: Path) -> object:
 
 
 def _bvh_refusal() -> tuple[type[Exception], ...]:
-    from training.motion.bvh import DamagedFile
+    from training.motion.bvh import DamagedFileError
 
-    return (DamagedFile,)
+    return (DamagedFileError,)
 
 
 def spoil_records(content: bytes, rng: random.Random, others: list[bytes]) -> bytes:
@@ -210,6 +213,70 @@ def _shipped_seeds(folder: Path) -> list[bytes]:
     return [path.read_bytes() for path in sorted(Path("exported").glob("*.onnx"))]
 
 
+class GraphRefusedError(Exception):
+    """A graph was refused, by us or by ONNX Runtime."""
+
+
+_NUMPY = {
+    "float": np.float32, "double": np.float64, "float16": np.float16, "bool": np.bool_, "int8": np.int8,
+    "int16": np.int16, "int32": np.int32, "int64": np.int64, "uint8": np.uint8, "uint32": np.uint32,
+}  # fmt: skip
+
+
+def _run_graph(path: Path) -> object:
+    """Do with any graph what loading a controller does with one: look through it, open it, run it once."""
+    _, problems = _graph.inspect(path.read_bytes())
+    if problems:
+        raise GraphRefusedError(problems[0])
+    session, problems = _onnx._open_session(path.read_bytes(), _onnx.CPU)
+    if session is None:
+        raise GraphRefusedError(problems[0])
+    inputs = {}
+    try:
+        for tensor in session.get_inputs():
+            shape = [size if isinstance(size, int) else 2 for size in tensor.shape]
+            kind = tensor.type.removeprefix("tensor(").removesuffix(")")
+            if kind not in _NUMPY or not 0 <= math.prod(shape) <= 1_000_000 or min(shape, default=0) < 0:
+                raise GraphRefusedError(f"an input {tensor.type} of shape {shape}")
+            inputs[tensor.name] = np.ones(shape, _NUMPY[kind])
+    except UnicodeDecodeError as error:
+        raise GraphRefusedError(str(error)) from error
+    outputs, problems = _onnx.run(session, inputs)
+    if problems:
+        raise GraphRefusedError(problems[0])
+    return outputs
+
+
+def _spoil_graph(content: bytes, rng: random.Random, others: list[bytes]) -> bytes:
+    """A quarter bytes, else fields of the graph."""
+    if rng.random() < 0.25:
+        return spoil_bytes(content, rng, others)
+    model = onnx.ModelProto.FromString(content)
+    spoil_message(model.graph, rng)
+    return model.SerializeToString()
+
+
+def _operator_seeds(folder: Path) -> list[bytes]:
+    """The ONNX project's own test cases of every operator that a graph may use, as far as ONNX Runtime takes them."""
+    from onnx.backend.test.case.node import collect_testcases
+
+    with warnings.catch_warnings(action="ignore"):
+        cases = collect_testcases(None)  # pyright: ignore[reportArgumentType]
+    found = []
+    for case in cases:
+        model, path = case.model, folder / "case"
+        for opset in model.opset_import:
+            opset.version = min(opset.version, 23)
+        model.ir_version = 10
+        path.write_bytes(model.SerializeToString())
+        try:
+            _run_graph(path)
+        except GraphRefusedError:
+            continue
+        found.append(path.read_bytes())
+    return found
+
+
 READERS: dict[str, Reader] = {
     "controller": Reader(
         Controller.load,
@@ -219,6 +286,7 @@ READERS: dict[str, Reader] = {
     ),
     "prior": Reader(Prior.load, (PriorError,), _onnx_seeds(write_prior), _spoil_onnx),
     "shipped": Reader(Controller.load, (ControllerError,), _shipped_seeds, _spoil_onnx),
+    "operators": Reader(_run_graph, (GraphRefusedError,), _operator_seeds, _spoil_graph),
     "motion": Reader(load_motion, (RecordingError,), _motion_seeds, spoil_records),
     "skeleton": Reader(load_skeleton, (RecordingError,), _skeleton_seeds, spoil_records),
     "recording": Reader(_read_recording, (RecordingError,), _recording_seeds, spoil_records),
@@ -242,6 +310,7 @@ def seeds(name: str) -> list[bytes]:
         for content in made:
             (Path(folder) / "good").write_bytes(content)
             READERS[name].read(Path(folder) / "good")
+    assert made, f"{name} has no good input"
     return made
 
 

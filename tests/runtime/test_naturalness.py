@@ -88,7 +88,7 @@ def test_bad_settings_are_refused(prior_path: Path) -> None:
 
 
 def test_walking_is_natural_and_falling_is_not() -> None:
-    """The shipped prior and controller: walking at 1.5 m/s is as natural as real motion within a half; a limp fall not."""
+    """The shipped files: walking at 1.5 m/s is as natural as real motion within a half, falling over is not."""
     prior = Prior.load(ROOT / "exported/priors/locomotion.onnx")
     walker, faller = World(), World()
     hero = walker.add_character(Controller.load(ROOT / "exported/steering.onnx"))

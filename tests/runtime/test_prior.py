@@ -113,3 +113,16 @@ def test_missing_file_and_wrong_kind_of_file(tmp_path: Path, controller_path: Pa
         Prior.load(tmp_path / "nowhere.onnx")
     with pytest.raises(PriorError, match=r"metadata 'prior'.*no such entry"):
         Prior.load(controller_path)
+
+
+def test_many_windows_are_scored_like_few(prior_path: Path, monkeypatch) -> None:
+    """Seven windows in parts of three give what they give at once; no window gives no score."""
+    prior = Prior.load(prior_path)
+    states = windows(7)
+    states.root_linear_velocity[:] = np.arange(7.0)[:, None, None]
+    whole = prior.score(states, seed=3)
+    monkeypatch.setattr("runtime.prior.MAX_BATCH", 3)
+    parts = prior.score(states, seed=3)
+    np.testing.assert_allclose(parts.error, whole.error, rtol=1e-6)  # sums of another batch size differ in last bits
+    np.testing.assert_allclose(parts.reward, whole.reward, rtol=1e-6)
+    assert prior.score(windows(0)).error.shape == (0, 3) and prior.score(windows(0)).reward.shape == (0,)

@@ -73,6 +73,28 @@ def test_cap_drops_time_and_says_so() -> None:
     assert World(max_advance=2.0).advance(1.0) == 120
 
 
+def test_time_scale_and_pause() -> None:
+    """At half speed a second of real time is 60 physics steps, at 3 times 360 in portions; a pause drops nothing."""
+    world = World(max_advance=1.0)
+    world.time_scale = 0.5
+    assert world.advance(1.0) == 60
+    world.time_scale = 3.0
+    assert sum(world.advance(0.1) for _ in range(10)) == 360
+    world.time_scale = 0.0
+    assert world.advance(1.0) == 0
+    world.time_scale = 1.0
+    world.paused = True
+    assert world.advance(5.0) == 0
+    world.step()  # a single step while paused
+    assert world.time == pytest.approx(3.5 + 1 / 30)
+    world.paused = False
+    assert world.advance(1 / 60) == 2
+    assert world.dropped_time == 0.0
+    for nonsense in (-1.0, math.nan, math.inf):
+        with pytest.raises(ValueError, match="time_scale"):
+            world.time_scale = nonsense
+
+
 @pytest.mark.parametrize("seconds", [-0.1, math.nan, math.inf])
 def test_advance_refuses_what_is_no_time(seconds: float) -> None:
     """Negative, NaN and infinite times are errors."""

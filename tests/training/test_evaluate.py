@@ -15,13 +15,15 @@ import pytest
 from runtime import Controller, Motion, Prior, Steering, World
 from runtime.character import DEFAULT_HEIGHT, DEFAULT_POSE, JOINT_NAMES
 from tests.tiny import linear, write_controller, write_prior
-from training import _episodes, _mocap, evaluate
+from training import _episodes, _mocap, evaluate, trials
 from training._naturalness import Measure, coverage, naturalness
+from training._robustness import HARDSHIPS
 from training.evaluate import EvaluateConfig
 from training.metrics import Rollout
 from training.motion import dataset
 from training.motion.clips import motion_states
 from training.motion.dataset import Clip
+from training.trials import Episode, Order, Request, steering
 
 
 @pytest.fixture
@@ -88,7 +90,7 @@ def test_end_to_end(config: EvaluateConfig, clips: list[Clip], tmp_path: Path) -
     standing = report["steady"]["0 m/s"]
     assert standing["falls"]["falls"] == falls > 0 and standing["falls"]["survival"] == 0.0
     assert standing["falls"]["per_minute"] == pytest.approx(6 * falls)
-    assert report["protocol"]["control_steps"] == 2 * 120 + 7 * 300 + 6 * 300 + 3 * 270
+    assert report["protocol"]["control_steps"] == 2 * 120 + 7 * 300 + 6 * 300 + 3 * 270 + 5 * 300
     assert report["random"]["success"]["share"] == 0.0 and report["headline"]["success"] == 0.0
     assert 0.0 <= report["random"]["coverage"]["mean"] < 0.5
     assert report["random"]["jerk_rad_s3"]["mocap"] > 0.0
@@ -193,13 +195,14 @@ def test_prior_error_is_divided_by_that_of_its_speed(tmp_path: Path) -> None:
 
 def test_plan_depends_on_seed_and_number_alone() -> None:
     """More episodes leave the first ones as they are; goals are as the protocol says."""
-    few, many = _episodes.plan(3, 20.0, 1, 5), _episodes.plan(40, 20.0, 1, 5)
+    few, many = steering.plan(Request(3, 20.0, 1, 5)), steering.plan(Request(40, 20.0, 1, 5))
     assert many[:3] == few[:3] and few[3:] == many[40:]
-    assert _episodes.plan(3, 20.0, 1, 6)[0] != few[0]
-    assert len(few) == 3 + 7 + 6 + 3
-    orders = [order for episode in many[:40] for order in episode.orders]
-    assert all(0.0 <= order.speed <= 3.0 for order in orders)
-    assert 0.02 < np.mean([order.speed == 0.0 for order in orders]) < 0.25
+    assert steering.plan(Request(3, 20.0, 1, 6))[0] != few[0]
+    assert len(few) == 3 + 7 + 6 + 3 + 5
+    goals = [order.goal for episode in many[:40] for order in episode.orders]
+    speeds = [goal.speed for goal in goals if isinstance(goal, Steering)]
+    assert len(speeds) == len(goals) and all(0.0 <= speed <= 3.0 for speed in speeds)
+    assert 0.02 < np.mean([speed == 0.0 for speed in speeds]) < 0.25
     holds = [b.second - a.second for e in many[:40] for a, b in zip(e.orders[:-1], e.orders[1:], strict=True)]
     assert 4.0 <= min(holds) and max(holds) <= 7.0
 
@@ -207,8 +210,8 @@ def test_plan_depends_on_seed_and_number_alone() -> None:
 def test_goals_are_given_when_the_plan_says(tmp_path: Path) -> None:
     """A controller whose knee follows velocity_x: it starts to bend in the step after the second order."""
     controller = Controller.load(write_controller(tmp_path / "c.onnx", linear(right_knee=0.5)))
-    orders = (_episodes.Order(0.0, 0.0, 0.0), _episodes.Order(0.5, 1.0, 0.0))
-    (only,) = _episodes.roll_out(controller, [_episodes.Episode("turn", "made up", 1.0, 0.0, orders)])
+    orders = (Order(0.0, Steering()), Order(0.5, Steering(1.0)))
+    (only,) = _episodes.roll_out(controller, [Episode("turn", "made up", 1.0, 0.0, orders)])
     knee = only.joint_target[:, JOINT_NAMES.index("right_knee")]
     assert not knee[:15].any() and (knee[15:] > 0.4).all()
     assert only.goal_index.tolist() == [0] * 15 + [1] * 15
@@ -253,6 +256,38 @@ def test_command_line_says_what_is_wrong(config: EvaluateConfig, call: Call) -> 
 
 
 def test_help_defines_every_figure(call: Call) -> None:
-    """What the table of definitions holds is printed."""
+    """What the table of definitions holds is printed, and what counts as each task's success."""
     status, shown = call("help=true")
-    assert status == 0 and "share of goals with no fall" in " ".join(shown.split())
+    words = " ".join(shown.split())
+    assert status == 0 and "share of goals that are a success" in words
+    assert all(f"success: {task}" in words for task in trials.TRIALS) and "latency" in words
+
+
+def test_the_prior_is_found_by_its_hash(config: EvaluateConfig, tmp_path: Path, call: Call) -> None:
+    """Without prior= the controller's own is looked for in `priors` beside it; where it is not, the error names it."""
+    sha256 = _mocap.sha256(Path(config.prior))
+
+    def trained(metadata: dict) -> None:
+        metadata["prior"] = {"name": "tiny", "sha256": sha256}
+
+    path = write_controller(tmp_path / "trained.onnx", edit_metadata=trained)
+    status, shown = call(f"controller={path}", "episodes=1", "seconds=1", "grid_episodes=0")
+    assert status == 2 and "'tiny'" in shown and sha256[:16] in shown
+    (tmp_path / "priors").mkdir()
+    Path(config.prior).rename(tmp_path / "priors" / "any.onnx")
+    report = evaluate.evaluate(
+        replace(config, controller=str(path), prior="", grid_episodes=0, episodes=1, seconds=1.0)
+    )
+    assert report["prior"]["path"].endswith("any.onnx") and report["prior"]["note"] is None
+
+
+def test_robustness_is_asked_for(config: EvaluateConfig) -> None:
+    """One entry a hardship, of the first random episodes; without hardship they are the ones of the report."""
+    config = replace(config, grid_episodes=0, robustness=True, robustness_episodes=2)
+    report = evaluate.evaluate(config)
+    assert list(report["robustness"]) == list(HARDSHIPS)
+    for entry in report["robustness"].values():
+        assert entry["episodes"] == 2 and 0.0 <= entry["survival"] <= 1.0
+    falls = report["random"]["falls"]
+    assert report["robustness"]["none"]["falls_per_minute"] == pytest.approx(falls["per_minute"])
+    assert report["robustness"]["none"]["survival"] == falls["survival"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -12,17 +13,23 @@ import pytest
 
 from runtime.character import DEFAULT_HEIGHT, DEFAULT_POSE, JOINT_NAMES
 from runtime.recording import Motion
+from runtime.skeleton import load_skeleton
 from tests.training.motions import standing, stepping
+from tests.training.skeletons import walking, write_bvh
 from training.motion import (
     cleaning,
     dataset,
     figures,
     ground,
+    reading,
     similarity,
+    skeleton,
     soles,
 )
 from training.motion.clips import motion_states
 from training.motion.edit import cut, lift, mirror
+from training.motion.steady import steady
+from training.prepare import DataError, Recipe, read_sources
 
 ROOT = Path(__file__).parents[2]
 SHARED = ROOT.parent / "shared" / "data"
@@ -187,3 +194,88 @@ def test_prepare_names_what_is_missing(tmp_path):
     empty = prepare(f"data={tmp_path}")
     assert empty.returncode == 2 and "needs the folders" in empty.stderr and "walk.npz" in empty.stderr
     assert "Traceback" not in without.stderr + empty.stderr
+
+
+def write_captures(folder: Path) -> None:
+    """Two labelled captures of Bandai-Namco's skeleton, one cut off in its middle, and a skeleton nobody knows."""
+    (chosen,) = (known for known in skeleton.known_maps() if known.family == "bandai_namco")
+    folder.mkdir(parents=True)
+    for name in ("walk_proud_1", "walk_sad_1"):
+        write_bvh(folder / f"{name}.bvh", chosen, walking(60))
+    text = (folder / "walk_sad_1.bvh").read_text()
+    (folder / "walk_old_1.bvh").write_text("\n".join(text.splitlines()[:-20]))
+    (folder / "walk_tail_1.bvh").write_text(text.replace("JOINT Toes_L", "JOINT Tail"))
+    (folder / "walk.bvh").write_text(text)
+
+
+def test_damaged_files_do_not_stop_the_others(tmp_path):
+    """Of five captures two are read; the report and the terminal name the others: line, joints, label."""
+    write_captures(tmp_path / "data" / "set")
+    source = (
+        "[{format: bvh, folder: set, files: ['*.bvh'], licence: CC BY-NC 4.0,"
+        " label: '(?P<action>[a-z]+)_(?P<style>[a-z]+)_1'}]"
+    )
+    done = prepare(f"data={tmp_path / 'data'}", f"output={tmp_path / 'out'}", f"dataset.sources={source}", "workers=1")
+    assert done.returncode == 0, done.stderr
+    report = json.loads((tmp_path / "out" / "report.json").read_text())
+    damaged = "\n".join(report["damaged"])
+    assert len(report["damaged"]) == 3 and all(line in done.stderr for line in report["damaged"])
+    assert re.search(r"walk_old_1\.bvh:\d+: the file ends after 40 of 60 frames", damaged)
+    assert re.search(r"walk_tail_1\.bvh: the skeleton is of no known family .*Tail", damaged)
+    assert re.search(r"walk\.bvh: its name does not match the label", damaged)
+    clips = {clip.style: clip for clip in dataset.load(tmp_path / "out")}
+    assert set(clips) <= {"proud", "sad"} and clips  # of two equal captures one is a copy
+    (clip,) = clips.values()
+    assert clip.action == "walk" and clip.motion.licence == "CC BY-NC 4.0"
+    shown = load_skeleton(next((tmp_path / "out").glob("*.skeleton")))
+    assert len(shown) == len(clip.motion) and "LowerLeg_L" in shown.names
+    family = report["retargeting"]["bandai_namco"]
+    assert family["files"] == 2 and family["mean_error_cm"] < 1.0
+    assert report["minutes_by_style"] == {clip.style: pytest.approx(60 / 30 / 60, abs=0.001)}
+
+
+def test_nothing_readable_is_an_error(tmp_path):
+    """A dataset of damaged files only, or a source without a licence: an error that says so."""
+    (tmp_path / "set").mkdir()
+    (tmp_path / "set" / "a.bvh").write_text("HIERARCHY\nROOT hip\n")
+    source = reading.Source("bvh", "set", ["*.bvh"], licence="none")
+    recipe = Recipe("made", [source])
+    with pytest.raises(DataError, match=r"nothing is left of 1 files:\n.*a\.bvh:2: the file ends"):
+        read_sources(recipe, tmp_path)
+    source.licence = ""
+    with pytest.raises(DataError, match="licence of set/"):
+        read_sources(recipe, tmp_path)
+
+
+def test_index_gives_units_and_pieces_keep_their_skeleton(tmp_path):
+    """A walk of 20 s in units of 4 cm, as the index says; pieces of 5 s have the skeleton of their own frames."""
+    (chosen,) = (known for known in skeleton.known_maps() if known.family == "cmu_daz")
+    (tmp_path / "set").mkdir()
+    write_bvh(tmp_path / "set" / "a.bvh", chosen, walking(600), unit=0.04)
+    (tmp_path / "set" / "index.csv").write_text("file,unit_to_m,up,category\na.bvh,0.04,y,walk\n")
+    source = reading.Source("bvh", "set", ["*.bvh"], licence="none", index="index.csv")
+    found = reading.read_file(source, tmp_path, tmp_path / "set" / "a.bvh", 5.0)
+    assert [piece.action for piece in found.pieces] == ["walk"] * 4
+    (figures_of,) = found.imported.values()
+    assert figures_of["found"]["unit"] == "given" and figures_of["found"]["up_from"] == "given"
+    for piece in found.pieces:
+        shown = piece.skeleton
+        assert shown is not None and len(shown) == len(piece.motion)
+        hips = 0.5 * sum(shown.positions[:, shown.names.index(name)] for name in ("lThigh", "rThigh"))
+        np.testing.assert_allclose(hips, piece.motion.root_position, atol=0.03)
+
+
+def test_flipping_hinges_are_led_along():
+    """An arm swung through the pose where its hinges coincide flips by half a turn; led along, it does so in time."""
+    motion = standing(60)
+    joints = motion.joint_position.copy()
+    first = JOINT_NAMES.index("right_shoulder_x")
+    joints[30:, first] -= np.pi  # the same rotation at y = 90°: x and z turn about one axis
+    joints[30:, first + 2] += np.pi / 2
+    joints[:, first + 1] = 1.5
+    flipping = Motion(30.0, motion.root_position, motion.root_rotation, joints, name="s")
+    assert len(cleaning.clean(flipping, flat=True).pieces) != 1
+    led, moved = steady(flipping, cleaning.MAX_JOINT_SPEED)
+    assert np.abs(np.diff(led.joint_position, axis=0)).max() * 30.0 < cleaning.MAX_JOINT_SPEED
+    assert 0.0 < moved < 0.35 and len(cleaning.clean(led, flat=True).pieces) == 1
+    assert steady(motion, cleaning.MAX_JOINT_SPEED) == (motion, 0.0)

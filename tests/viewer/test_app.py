@@ -279,7 +279,7 @@ def test_v_records_and_the_recording_plays(tmp_path, tiny):
     go(app, 1.0)
     assert any(text.startswith("recording to") for text in app.screen.page.texts)
     app.press("V")
-    shown = film.load(tmp_path / "recording-001.msgpack")
+    shown = film.load(tmp_path / "recording-001.rec")
     assert list(shown.motions) == ["humanoid"]
     assert shown.duration == pytest.approx(1.0, abs=0.1)
     player = App(Player(shown, tmp_path), Camera(), NullScreen(), tmp_path)
@@ -293,7 +293,7 @@ def test_a_closed_app_finishes_its_recording(tmp_path):
     app.press("V")
     go(app, 0.5)
     app.close()
-    assert film.load(tmp_path / "recording-001.msgpack").duration > 0.3
+    assert film.load(tmp_path / "recording-001.rec").duration > 0.3
 
 
 def test_a_recording_plays_and_is_scrubbed(tmp_path):

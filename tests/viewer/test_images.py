@@ -42,3 +42,17 @@ def test_checking_leaves_no_file_and_spoils_none(tmp_path):
     check_writable(tmp_path / "new.png")
     assert (tmp_path / "old.png").read_bytes() == b"old"
     assert not (tmp_path / "new.png").exists()
+
+
+def test_an_animated_picture_has_all_frames_and_comes_again(tmp_path):
+    """Twelve frames at 10 a second: WebP, 100 ms each, without end."""
+    path = tmp_path / "a.webp"
+    with video(path, 64, 32, 10) as append:
+        for k in range(12):
+            append(np.full((32, 64, 3), [20 * k, 0, 255 - 20 * k], np.uint8))
+    with Image.open(path) as image:
+        assert (image.format, image.n_frames, image.info["loop"], image.size) == ("WEBP", 12, 0, (64, 32))
+        image.seek(11)
+        image.load()
+        assert image.info["duration"] == 100
+        np.testing.assert_allclose(np.asarray(image.convert("RGB")).mean(axis=(0, 1)), [220, 0, 35], atol=12)

@@ -32,7 +32,7 @@ def complaint(capsys, *arguments: str) -> str:
         (["--headless"], "nothing to write: add --video FILE.mp4, --strip FILE.png or --screenshot FILE.png"),
         (["--video", "a.mp4"], "--video is for rendering without a display: add --headless"),
         (["--goals", "0:speed=1"], "--goals is for rendering without a display: add --headless"),
-        (["--headless", "--video", "a.avi"], "a.avi: expected a name that ends in .mp4"),
+        (["--headless", "--video", "a.avi"], "a.avi: expected a name that ends in .mp4 or .webp"),
         (["--headless", "--strip", "a.jpg"], "a.jpg: expected a name that ends in .png"),
         (["--headless", "--strip", "no/such/folder/a.png"], "no/such/folder/a.png: cannot be written"),
         (["--headless", "--video", "a.mp4", "--goals", "0:pace=1"], "getup, found 'pace'"),

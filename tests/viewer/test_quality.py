@@ -1,6 +1,6 @@
 import pytest
 
-from viewer.quality import HIGH, LOW, choose
+from viewer.quality import HIGH, LOW, SLOWEST, Governor, choose
 
 
 @pytest.mark.parametrize(
@@ -21,3 +21,12 @@ def test_auto_spares_the_processor_and_a_name_is_obeyed(name, gpu, expected):
 def test_the_look_keeps_its_samples():
     """Four a pixel in both."""
     assert (HIGH.samples, LOW.samples) == (4, 4)
+
+
+def test_the_governor_speaks_when_pictures_stay_slow():
+    """Not for a single hitch, not while warming up; but once fifteen take too long on average."""
+    governor = Governor(15)
+    assert not any(governor.look(1.0) for _ in range(3))  # shaders compile, caches fill
+    assert not any(governor.look(0.3 if k == 7 else 0.02) for k in range(15))
+    said = [governor.look(1.2 * SLOWEST) for _ in range(15)]
+    assert said == [False] * 14 + [True]

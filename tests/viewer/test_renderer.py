@@ -220,3 +220,17 @@ def test_both_qualities_show_the_same_picture(gl_window, renderer):
     low = picture(Renderer(WIDTH, HEIGHT, LOW), posed(right_hip_y=-0.5)).astype(int)
     differs = np.abs(high - low).max(axis=2) > 24
     assert 0.0 < differs.mean() < 0.01
+
+
+def test_fewer_samples_show_the_same_scene(gl_window, renderer):
+    """Without samples only edges differ; with them again nothing does."""
+    from viewer.quality import CROWDED, HIGH
+
+    scene = posed(right_hip_y=-0.5)
+    fine = picture(renderer, scene).astype(int)
+    renderer.use(CROWDED)
+    rough = picture(renderer, scene).astype(int)
+    renderer.use(HIGH)
+    differs = np.abs(fine - rough).max(axis=2) > 24
+    assert 0.001 < differs.mean() < 0.02
+    np.testing.assert_array_equal(fine, picture(renderer, scene))

@@ -68,12 +68,27 @@ def test_nothing_is_covered_by_nobody_or_what_is_out_of_sight(points):
     assert covered_area(points, camera.view_projection(2.0), 1000, 500) is None
 
 
+def level(distance: float, allowed: float = 0.5, count: int = 1) -> float:
+    """The level of the first of some characters that a camera at the origin sees from a distance, at 720 rows."""
+    camera = Camera(yaw=0.0, pitch=0.0, distance=1.0, focus=np.array([1.0, 0.0, 0.0]))
+    return float(level_of_detail(720, camera, np.tile([distance, 0.0, 0.0], (count, 1)), allowed)[0])
+
+
 def test_the_skin_is_finer_the_nearer_the_camera():
     """A close-up gets the finest level, the whole figure one between, a far one the coarsest."""
-    levels = [level_of_detail(720, Camera(distance=distance), 0.5) for distance in (1.2, 3.9, 20.0)]
-    assert levels == [LEVELS[0], LEVELS[1], LEVELS[-1]]
+    levels = [level(distance) for distance in (0.2, 1.2, 4.5, 60.0)]
+    assert levels == [LEVELS[0], LEVELS[0], LEVELS[1], LEVELS[-1]]
 
 
 def test_the_skin_is_coarser_where_more_error_is_allowed():
-    """At 720 rows, 3.9 m and 38 degrees a metre is 268 pixels: a pixel allows sqrt(1 / (.0007 * 268)) = 2.3."""
-    assert level_of_detail(720, Camera(distance=3.9), 1.0) == max(level for level in LEVELS if level < 2.3)
+    """At 720 rows, 4 m off and 38 degrees a metre is 261 pixels: one pixel allows sqrt(1 / (.0007 * 261)) = 2.3."""
+    assert level(4.5, 1.0) == max(level for level in LEVELS if level < 2.3)
+
+
+def test_each_character_of_a_crowd_has_its_own_level():
+    """Those near are finer than those far; the many are coarser than one alone; nobody is a crowd of none."""
+    camera = Camera(yaw=0.0, pitch=0.0, distance=1.0, focus=np.array([1.0, 0.0, 0.0]))
+    near, far = level_of_detail(720, camera, np.array([[2.0, 0.0, 0.0], [40.0, 0.0, 0.0]]), 0.5)
+    assert near < far
+    assert level(4.5, count=100) > level(4.5)
+    assert level_of_detail(720, camera, np.zeros((0, 3)), 0.5).shape == (0,)

@@ -237,3 +237,33 @@ sys.exit(main(["--size", "320x200"]))
     assert bad.returncode == 2
     assert "no window can be opened here" in bad.stderr
     assert len(bad.stderr.strip().splitlines()) == 1
+
+
+def test_the_panel_is_drawn_over_the_picture_and_takes_the_mouse(display, tmp_path):
+    """Where imgui-bundle is installed: a dark panel on the left, whose dragging does not turn the view."""
+    pytest.importorskip("imgui_bundle", reason="imgui-bundle is not installed (the extra `panel`)")
+    pytest.importorskip("OpenGL", reason="PyOpenGL is not installed (the extra `panel`)")
+    seen = play(display, tmp_path, """
+from pyglet import gl
+def look(window):
+    image = np.empty((360, 640, 4), np.uint8)
+    gl.glReadPixels(0, 0, 640, 360, gl.GL_RGBA, gl.GL_UNSIGNED_BYTE, image.ctypes.data)
+    picture = window.app.screen.read().astype(int)
+    seen["differs"] = float((np.abs(image[::-1, :, :3].astype(int) - picture).max(axis=2) > 20)[110:340, 20:340].mean())
+    seen["elsewhere"] = float((np.abs(image[::-1, :, :3].astype(int) - picture).max(axis=2) > 20)[:, 400:].mean())
+draw = Window.on_draw
+def noticed(self):
+    draw(self)
+    if self.app.frames == 8:
+        look(self)
+Window.on_draw = noticed
+at(0.3, lambda window: window.open_panel())
+when(lambda window: "differs" in seen, lambda window: window.dispatch_event("on_mouse_motion", 100, 150, 0, 0))
+when(lambda window: window._panel.wants_mouse,
+     lambda window: window.dispatch_event("on_mouse_drag", 120, 150, 20, 0, 1, 0))
+when(lambda window: True, lambda window: (seen.update(yaw=camera.yaw), window.close()))
+run()
+""")  # fmt: skip
+    assert seen["differs"] > 0.5
+    assert seen["elsewhere"] == 0.0
+    assert seen["yaw"] == 0.5

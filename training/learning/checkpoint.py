@@ -18,6 +18,7 @@ from typing import Any
 
 import torch
 from omegaconf import DictConfig, OmegaConf
+from torch import Tensor, nn
 
 from runtime import ControllerError
 from training import config as settings
@@ -117,10 +118,10 @@ def _restore_shared(path: Path, learner: Learner) -> float:
 
 def _start_from(path: Path, learner: Learner) -> None:
     """Begin a new run with the nets of `path`; all of them and the optimiser where task and prior are the same."""
-    transform = learner.environment.action
-    own, critic = (transform.centre, transform.scale), None
+    transform, new_task = learner.environment.action, learner.environment.task.name
+    own, critic = (transform.centre.cpu(), transform.scale.cpu()), None
     if path.suffix == ".onnx":
-        actor, action, entry = _controller(path)
+        actor, action, entry, old_task = _controller(path)
         learner.lineage = [entry]
     else:
         state = _load(path)
@@ -128,7 +129,8 @@ def _start_from(path: Path, learner: Learner) -> None:
         entry = {"checkpoint": path.name, "samples": stored["samples"], "hours": state["seconds"] / 3600}
         learner.lineage = [*state.get("lineage", []), entry]
         actor, critic = stored["actor_state_dict"], stored["critic_state_dict"]
-        fits = transplant.fits(actor, learner.actor.state_dict())
+        old_task = stored.get("task", new_task)
+        fits = old_task == new_task and transplant.fits(actor, _on_host(learner.actor))
         if "action" not in stored and not fits:
             raise CheckpointError(f"{path}: an older version's, of another task: start from its controller (.onnx)")
         action = (stored["action"]["centre"], stored["action"]["scale"]) if "action" in stored else own
@@ -137,15 +139,21 @@ def _start_from(path: Path, learner: Learner) -> None:
             return
     try:
         actor = transplant.rescaled(actor, action, own)
-        actor = transplant.adapted(actor, learner.actor.state_dict())
+        shared = transplant.shared(old_task, new_task)
+        actor = transplant.adapted(actor, _on_host(learner.actor), shared)
         if critic is not None:
-            critic = transplant.adapted(critic, learner.algorithm.critic.state_dict())
+            critic = transplant.adapted(critic, _on_host(learner.algorithm.critic), shared)
     except ValueError as error:
         raise CheckpointError(f"{path}: made for other networks ({error})") from None
     learner.start_from(actor, critic)
 
 
-def _controller(path: Path) -> tuple[transplant.Weights, transplant.Action, dict[str, Any]]:
+def _on_host(net: nn.Module) -> dict[str, Tensor]:
+    """Return the weights on the CPU, where what is loaded is."""
+    return {name: value.cpu() for name, value in net.state_dict().items()}
+
+
+def _controller(path: Path) -> tuple[transplant.Weights, transplant.Action, dict[str, Any], str]:
     try:
         return transplant.from_controller(path)
     except ControllerError as error:

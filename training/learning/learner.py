@@ -80,6 +80,7 @@ class Learner:
             "iteration": self.iteration,
             "samples": self.samples,
             "critic_only": self.critic_only,
+            "task": self.environment.task.name,
             "action": {"centre": self.environment.action.centre, "scale": self.environment.action.scale},
         }
 

@@ -73,7 +73,12 @@ class Starts:
         picks = torch.randint(self.size, (count,), **draw)
         standing = torch.rand(count, **draw) < standing_share
         windows = {key: value[picks] for key, value in self._pool.items()}
-        if self._own is not None:
+        if self._states.preferred is not None:
+            chosen = torch.rand(count, **draw) < self._states.own_share
+            weights = self._states.preferred(self._pool) + 1e-6  # where there is none, any will do
+            picks = torch.multinomial(weights, count, replacement=True, generator=self._generator)
+            windows = {key: _where(chosen, self._pool[key][picks], value) for key, value in windows.items()}
+        elif self._own is not None:
             chosen = torch.rand(count, **draw) < self._states.own_share
             picks = torch.randint(len(self._own["qpos"]), (count,), **draw)
             windows = {key: _where(chosen, self._own[key][picks], value) for key, value in windows.items()}

@@ -1,7 +1,8 @@
 """A new task from another task's policy: what it knows of its own body is taken over, what it knew of its goal is not.
 
-An observation is the body's 84 numbers, then the task's. Of the first layer the columns of the body stay, those of the
-goal become zero; deeper layers stay. So the new policy first moves as the old one does about its mean goal, whatever
+An observation is the body's 84 numbers, then the task's. Of the first layer the columns of the body and those of
+what both tasks show under one name (`observation_names`: jumpers have velocities, too) stay; the goal's other
+columns become zero; deeper layers stay. So the new policy first moves as the old one does about its mean goal, whatever
 is asked for, and learns from there what to make of the new goal. The normaliser keeps what it has measured of the body,
 with the weight of `TRUST` samples only, because another task shows the body in other states; of the goal it begins with
 mean 0 and deviation 1, which is about the size of what tasks show.
@@ -16,7 +17,7 @@ actor that learns from a critic that knows nothing forgets in ten iterations (me
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ from onnx import numpy_helper
 from torch import Tensor
 
 from runtime import Controller
-from training import features
+from training import features, tasks
 
 TRUST = 200_000
 """Samples that a normaliser taken over counts for."""
@@ -37,19 +38,20 @@ Action = tuple[Tensor, Tensor]
 """Centre and scale [28] rad of the targets."""
 
 
-def from_controller(path: Path) -> tuple[Weights, Action, dict[str, Any]]:
-    """Return the actor's weights, named as in a checkpoint, its action transform and the controller's lineage entry.
+def from_controller(path: Path) -> tuple[Weights, Action, dict[str, Any], str]:
+    """Return the actor's weights, named as in a checkpoint, its action transform, its lineage entry and its task.
 
     Raises ControllerError when the runtime refuses the file.
     """
-    training = Controller.load(path).metadata["training"]
+    metadata = Controller.load(path).metadata
+    training = metadata["training"]
     stored = {t.name: torch.from_numpy(numpy_helper.to_array(t).copy()) for t in onnx.load(path).graph.initializer}
     weights = {f"mlp.{name.removeprefix('network.')}": v for name, v in stored.items() if name.startswith("network.")}
     mean, std = stored["normaliser._mean"], stored["normaliser._std"]
     weights |= {"obs_normalizer._mean": mean, "obs_normalizer._std": std, "obs_normalizer._var": std.square()}
     weights["obs_normalizer.count"] = torch.tensor(TRUST)
     entry = {"checkpoint": path.name, "samples": training["samples"], "hours": training["hours"]}
-    return weights, (stored["action.centre"], stored["action.scale"]), entry
+    return weights, (stored["action.centre"], stored["action.scale"]), entry, metadata["task"]
 
 
 def widths(weights: Weights) -> tuple[int, ...]:
@@ -62,12 +64,19 @@ def fits(weights: Weights, into: Weights) -> bool:
     return all(name in weights and weights[name].shape == value.shape for name, value in into.items())
 
 
-def adapted(weights: Weights, into: Weights) -> Weights:
-    """Give the weights of `into` (a state_dict) with all that is not the goal's from `weights`.
+def shared(old_task: str, new_task: str) -> list[tuple[int, int]]:
+    """Columns of the goal's observation, old and new, that show the same."""
+    old, new = tasks.kind(old_task).observation_names, tasks.kind(new_task).observation_names
+    return [(old.index(name), column) for column, name in enumerate(new) if name in old]
+
+
+def adapted(weights: Weights, into: Weights, shared: Sequence[tuple[int, int]] = ()) -> Weights:
+    """Give the weights of `into` (a state_dict) with the body's and the `shared` columns' from `weights`.
 
     Raises ValueError when the networks differ in more than the goal's columns.
     """
-    return {name: _adapt(name, weights.get(name), value) for name, value in into.items()}
+    columns = [*zip(range(OWN), range(OWN), strict=True), *((OWN + old, OWN + new) for old, new in shared)]
+    return {name: _adapt(name, weights.get(name), value, columns) for name, value in into.items()}
 
 
 def rescaled(weights: Weights, old: Action, new: Action) -> Weights:
@@ -78,7 +87,7 @@ def rescaled(weights: Weights, old: Action, new: Action) -> Weights:
     return weights | {f"mlp.{last}.weight": gain.unsqueeze(1) * weight, f"mlp.{last}.bias": gain * bias + shift}
 
 
-def _adapt(name: str, old: Tensor | None, new: Tensor) -> Tensor:
+def _adapt(name: str, old: Tensor | None, new: Tensor, columns: Sequence[tuple[int, int]]) -> Tensor:
     if name == "obs_normalizer.count":
         return torch.tensor(TRUST)
     if old is None:  # the deviation of the actions is set by the learner
@@ -90,7 +99,8 @@ def _adapt(name: str, old: Tensor | None, new: Tensor) -> Tensor:
         if old.shape[0] != new.shape[0]:
             raise ValueError(f"{name} has {old.shape[0]} rows, expected {new.shape[0]}")
         value = blank(new)
-        value[:, :OWN] = old[:, :OWN]
+        source, target = (list(side) for side in zip(*columns, strict=True))
+        value[:, target] = old[:, source]
         return value
     if old.shape != new.shape:
         raise ValueError(f"{name} has shape {tuple(old.shape)}, expected {tuple(new.shape)}")

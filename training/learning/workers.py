@@ -78,6 +78,14 @@ class Worker:
         if self.world > 1:
             dist.barrier()
 
+    def from_leader(self, text: str) -> str:
+        """Return what the leading worker gives; every worker must call."""
+        if self.world == 1:
+            return text
+        message = [text]
+        dist.broadcast_object_list(message, src=0, device=self.device)
+        return message[0]
+
     def any(self, *flags: bool) -> tuple[bool, ...]:
         """Whether each flag is set in any worker; every worker must call."""
         return tuple(value > 0 for value in self.mean(torch.tensor(flags, dtype=torch.float32)).tolist())
@@ -86,6 +94,11 @@ class Worker:
 def under_torchrun() -> bool:
     """Whether torchrun (or another launcher that sets its variables) started this process."""
     return "RANK" in os.environ and "WORLD_SIZE" in os.environ
+
+
+def first() -> bool:
+    """Whether this process is the only one or the first that torchrun started: the one to prepare the run for all."""
+    return not under_torchrun() or os.environ["RANK"] == "0"
 
 
 def available_cores() -> int:

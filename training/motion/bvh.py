@@ -22,7 +22,7 @@ MAX_FRAMES = 2_000_000
 _AXES = {"x": 0, "y": 1, "z": 2}
 
 
-class DamagedFile(ValueError):
+class DamagedFileError(ValueError):
     """A motion capture file that cannot be read; the message is `file:line: cause`."""
 
     def __init__(self, path: Path | str, line: int | None, cause: str) -> None:
@@ -80,11 +80,11 @@ class Bvh:
 
 
 def read(path: Path) -> Bvh:
-    """Parse a BVH file; raises DamagedFile with file, line and cause."""
+    """Parse a BVH file; raises DamagedFileError with file, line and cause."""
     try:
         lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError as error:
-        raise DamagedFile(path, None, f"cannot be read: {error.strerror}") from error
+        raise DamagedFileError(path, None, f"cannot be read: {error.strerror}") from error
     return _Parser(path, lines).parse()
 
 
@@ -99,8 +99,8 @@ class _Parser:
     offsets: list[np.ndarray | None] = field(default_factory=list)
     channels: list[tuple[tuple[str, int], ...]] = field(default_factory=list)
 
-    def fail(self, cause: str) -> DamagedFile:
-        return DamagedFile(self.path, self.at, cause)
+    def fail(self, cause: str) -> DamagedFileError:
+        return DamagedFileError(self.path, self.at, cause)
 
     def words(self, wanted: str) -> list[str]:
         """The next line that is not blank."""
@@ -202,7 +202,7 @@ class _Parser:
         for index in range(count):
             try:
                 words = self.words(f"frame {index + 1} of {count}")
-            except DamagedFile as error:
+            except DamagedFileError as error:
                 raise self.fail(f"the file ends after {index} of {count} frames") from error
             values[index] = self.numbers(words, width, f"frame {index + 1}")
         for line in self.lines[self.at :]:

@@ -71,8 +71,28 @@ class Capture:
         return leg_length(self.points)
 
 
-def import_posed(posed: Posed, chosen: SkeletonMap, unit_to_m: float | None, up: str | None) -> Capture:
-    """Landmarks and body axes of a posed source; raises CaptureError where units or axes cannot be told."""
+def import_posed(posed: Posed, maps: list[SkeletonMap], unit_to_m: float | None, up: str | None) -> Capture:
+    """Landmarks and body axes of a posed source under the one map of `maps` whose axes agree with the joints' places.
+
+    Raises CaptureError where units or axes cannot be told, and when no map or several agree.
+    """
+    captures = [_under(posed, chosen, unit_to_m, up) for chosen in maps]
+    wrong = [_disagreements(capture) for capture in captures]
+    right = [capture for capture, lines in zip(captures, wrong, strict=True) if not lines]
+    if len(right) == 1:
+        return right[0]
+    if right:
+        families = ", ".join(str(capture.found["family"]) for capture in right)
+        raise CaptureError(f"the skeleton may be of {families}: give skeleton=MAP.yaml")
+    lines = [f"as {c.found['family']}: {', '.join(w)}" for c, w in zip(captures, wrong, strict=True)]
+    raise CaptureError(
+        f"the map's axes and the joints' places disagree ({'; '.join(lines)}): "
+        "are left and right swapped, or the frames?"
+    )
+
+
+def _under(posed: Posed, chosen: SkeletonMap, unit_to_m: float | None, up: str | None) -> Capture:
+    """The capture as `chosen` says."""
     index = [posed.names.index(chosen.joints[name]) for name in LANDMARKS]
     raw = posed.positions[:, index]
     unit, how_unit = find_unit(leg_length(raw), unit_to_m)
@@ -83,7 +103,7 @@ def import_posed(posed: Posed, chosen: SkeletonMap, unit_to_m: float | None, up:
     trunk = np.stack([axes[:, of[name]] @ chosen.frames[name] for name in of], axis=1)
     ankles = np.stack([axes[:, posed.names.index(chosen.joints[f"{s}_ankle"])] for s in ("left", "right")], axis=1)
     shown = _shown(posed, chosen)
-    capture = Capture(
+    return Capture(
         rate=posed.rate,
         points=raw @ turn.T * unit,
         trunk=trunk,
@@ -94,8 +114,6 @@ def import_posed(posed: Posed, chosen: SkeletonMap, unit_to_m: float | None, up:
         parents=_new_parents(posed.parents, shown),
         found={"family": chosen.family, "unit_to_m": round(unit, 6), "unit": how_unit, "up": axis, "up_from": how_up},
     )
-    _check_facing(capture)
-    return capture
 
 
 def leg_length(points: np.ndarray) -> float:
@@ -135,8 +153,8 @@ def find_up(points: np.ndarray, given: str | None) -> tuple[str, str]:
     axis = int(np.abs(mean).argmax())
     if abs(mean[axis]) < UPRIGHT:
         raise CaptureError(
-            f"the body lies on average along ({mean[0]:.2f}, {mean[1]:.2f}, {mean[2]:.2f}), which is no axis: give up=y "
-            "or up=z"
+            f"the body lies on average along ({mean[0]:.2f}, {mean[1]:.2f}, {mean[2]:.2f}), which is no axis: "
+            "give up=y or up=z"
         )
     return (
         f"{'-' if mean[axis] < 0 else '+'}{'xyz'[axis]}",
@@ -184,19 +202,28 @@ def _new_parents(parents: np.ndarray, shown: list[int]) -> tuple[int, ...]:
     return tuple(found)
 
 
-def _check_facing(capture: Capture) -> None:
-    """Raise CaptureError when hips, toes and map disagree about where forward is (sides swapped, wrong frames).
+def _disagreements(capture: Capture) -> list[str]:
+    """What the map says of the body's axes and the joints' places deny, in the median over time.
 
     Toes count while their ankle is low: behind a runner they point backwards.
     """
-    forward = np.cross(capture.point("left_hip") - capture.point("right_hip"), [0.0, 0.0, 1.0])
-    against = {"map's pelvis axes": np.sum(forward * capture.trunk[:, 0, :, 0], axis=1)}
+    left = capture.point("left_hip") - capture.point("right_hip")
+    forward = np.cross(left, [0.0, 0.0, 1.0])
+    pelvis, torso, head = np.moveaxis(capture.trunk, 1, 0)
+    spine = capture.point("neck") - capture.point("waist")
+    checks = {
+        "the pelvis does not face forward": np.sum(forward * pelvis[..., 0], axis=1),
+        "the torso's left is not the hips'": np.sum(left * torso[..., 1], axis=1),
+        "the torso's up is not from waist to neck": _cosine(spine, torso[..., 2]) - 0.5,
+        "the head's up is far from the torso's": _cosine(head[..., 2], torso[..., 2]) - 0.2,
+        "the head does not face forward": _cosine(head[..., 0], torso[..., 0]) - 0.2,
+    }
     for side in ("left", "right"):
         ankle = capture.point(f"{side}_ankle")
         low = ankle[:, 2] <= np.percentile(ankle[:, 2], 30)
-        against[f"{side} toes"] = np.sum(forward * (capture.point(f"{side}_toe") - ankle), axis=1)[low]
-    wrong = [what for what, agreement in against.items() if np.median(agreement) <= 0.0]
-    if wrong:
-        raise CaptureError(
-            f"the hips face away from {' and '.join(wrong)}: are left and right swapped, or the map's frames?"
-        )
+        checks[f"{side} toes point backwards"] = np.sum(forward * (capture.point(f"{side}_toe") - ankle), axis=1)[low]
+    return [what for what, agreement in checks.items() if np.median(agreement) <= 0.0]
+
+
+def _cosine(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    return np.sum(a * b, axis=-1) / (np.linalg.norm(a, axis=-1) * np.linalg.norm(b, axis=-1))

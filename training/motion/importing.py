@@ -1,7 +1,7 @@
 """Files of any skeleton to motions of the humanoid: everything between a file and `cleaning`.
 
-import_file ── bvh.read | smpl.read ── skeleton.find_map ── capture.import_posed
-            └─ per stretch without jumps: smoothing ── targets.aim ── retarget ── Take
+import_file ── bvh.read | smpl.read ── skeleton.find_maps ── capture.import_posed
+└─ per stretch without jumps: smoothing ── targets.aim ── retarget ── Take
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ import numpy as np
 from runtime.character import BODIES, FEET
 from runtime.recording import Motion
 from runtime.skeleton import Skeleton
-from training.motion import bvh, rotation, smoothing, smpl, targets
+from training.motion import bvh, footing, rotation, smoothing, smpl, targets
 from training.motion.capture import Capture, Posed, import_posed
 from training.motion.clips import kinematics
 from training.motion.retarget import retarget
-from training.motion.skeleton import find_map
+from training.motion.skeleton import find_maps
 
 LOW_PASS = 8.0  # Hz
 FORMATS = ("bvh", "amass")
@@ -37,6 +37,7 @@ class Given:
     skeleton: Path | None = None
     low_pass_hz: float = LOW_PASS
     level_head: bool = False
+    straighten: bool = False
     min_seconds: float = 1.0
 
 
@@ -62,11 +63,11 @@ class Take:
 def import_file(path: Path, kind: str, given: Given) -> list[Take]:
     """Every stretch of at least `given.min_seconds` between jumps of the root.
 
-    Raises bvh.DamagedFile, SkeletonError or CaptureError: what is wrong with the file, or what must be given.
+    Raises bvh.DamagedFileError, SkeletonError or CaptureError: what is wrong with the file, or what must be given.
     """
     posed = smpl.read(path) if kind == "amass" else _posed(bvh.read(path))
-    chosen = smpl.MAP if kind == "amass" else find_map(posed.names, given.skeleton)
-    capture = import_posed(posed, chosen, given.unit_to_m, given.up)
+    maps = [smpl.MAP] if kind == "amass" else find_maps(posed.names, given.skeleton)
+    capture = import_posed(posed, maps, given.unit_to_m, given.up)
     spans = list(smoothing.pieces(capture, given.min_seconds))
     takes = []
     for number, (first, last) in enumerate(spans):
@@ -76,7 +77,7 @@ def import_file(path: Path, kind: str, given: Given) -> list[Take]:
         kept = [f"{first / capture.rate:.2f}..{last / capture.rate:.2f} s" for first, last in spans]
         remark = f"cut at jumps of the root, kept {', '.join(kept) or 'nothing'}"
         if not takes:
-            raise bvh.DamagedFile(path, None, f"no stretch of {given.min_seconds} s: {remark}")
+            raise bvh.DamagedFileError(path, None, f"no stretch of {given.min_seconds} s: {remark}")
         takes[0].remarks.append(remark)
     return takes
 
@@ -89,7 +90,8 @@ def _posed(source: bvh.Bvh) -> Posed:
 def _take(capture: Capture, given: Given, name: str) -> Take:
     """Retarget one stretch."""
     raw = targets.aim(smoothing.thin(capture), given.flat)
-    aimed = targets.aim(smoothing.thin(smoothing.low_pass(capture, given.low_pass_hz)), given.flat, given.level_head)
+    smooth = smoothing.thin(smoothing.low_pass(capture, given.low_pass_hz))
+    aimed = targets.aim(smooth, given.flat, given.level_head, given.straighten)
     root, turn, angles = retarget(aimed)
     motion = Motion(aimed.rate, root, turn, angles, False, name.rpartition("/")[2], name, given.licence)
     places, _ = kinematics(root, turn, angles)
@@ -114,8 +116,7 @@ def soles(motion: Motion) -> np.ndarray:
     places, turns = kinematics(motion.root_position, motion.root_rotation, motion.joint_position)
     feet = [BODIES.index(name) for name in reversed(FEET)]
     axes = rotation.to_matrix(turns[:, feet])
-    edges = np.stack((axes @ targets.HEEL, axes @ targets.TOE), axis=2) + places[:, feet, None]
-    return edges.reshape(len(edges), 4, 3)
+    return footing.edges(places[:, feet], axes)
 
 
 def slip(points: np.ndarray, contact: np.ndarray, rate: float) -> np.ndarray:

@@ -22,7 +22,7 @@ import numpy as np
 from runtime.recording import Motion
 from runtime.skeleton import Skeleton
 from training.motion import cleaning, deepmimic, importing, mimickit
-from training.motion.bvh import DamagedFile
+from training.motion.bvh import DamagedFileError
 from training.motion.capture import CaptureError
 from training.motion.edit import cut
 from training.motion.hinges import JOINTED
@@ -73,6 +73,8 @@ class Source:
     """Faster motion of joints is taken out; 0 takes out nothing."""
     level_head: bool = False
     """The head looks ahead in the median of a clip."""
+    straighten: bool = False
+    """The straightest leg and arm of a clip are as straight as a walker's."""
 
 
 @dataclass(eq=False)
@@ -124,7 +126,7 @@ def read_file(source: Source, data: Path, path: Path, piece_seconds: float) -> R
             _read_ours(source, path, piece_seconds, reading)
         else:
             _read_any(source, data, path, piece_seconds, reading)
-    except (DamagedFile, SkeletonError, CaptureError) as error:
+    except (DamagedFileError, SkeletonError, CaptureError) as error:
         text = str(error)
         reading.damaged.append(text if str(path) in text else f"{path}: {text}")
     return reading
@@ -135,7 +137,7 @@ def _read_ours(source: Source, path: Path, piece_seconds: float, reading: Readin
     try:
         conversion = READERS[source.format](path)
     except (ValueError, KeyError, OSError) as error:
-        raise DamagedFile(path, None, str(error).removeprefix(f"{path}: ")) from error
+        raise DamagedFileError(path, None, str(error).removeprefix(f"{path}: ")) from error
     name = conversion.motion.source
     worst = {JOINTED[i]: round(float(conversion.changed[i]), 3) for i in np.argsort(-conversion.changed)[:3]}
     reading.changed[name] = {"share": round(conversion.changed_share, 3), "worst_rad": worst}
@@ -149,7 +151,7 @@ def _read_ours(source: Source, path: Path, piece_seconds: float, reading: Readin
     labels = _labels(source, path, {})
     for number, part in enumerate(parts):
         label = name if len(parts) == 1 else f"{name}_{number}"
-        reading.pieces.append(Piece(_named(part, label), source.flat, **labels))
+        reading.pieces.append(replace(Piece(_named(part, label), source.flat), **labels))
 
 
 def _read_any(source: Source, data: Path, path: Path, piece_seconds: float, reading: Reading) -> None:
@@ -166,6 +168,7 @@ def _read_any(source: Source, data: Path, path: Path, piece_seconds: float, read
         skeleton=Path(source.skeleton) if source.skeleton else None,
         low_pass_hz=source.low_pass_hz or np.inf,
         level_head=source.level_head,
+        straighten=source.straighten,
         min_seconds=source.min_seconds,
     )
     labels = _labels(source, path, row)
@@ -188,7 +191,7 @@ def _clean_take(take: importing.Take, source: Source, piece_seconds: float, labe
         for part, begin in into_pieces_at(motion, piece_seconds):
             rows = slice(first + begin, first + begin + len(part))
             shown = replace(take.skeleton, positions=take.skeleton.positions[rows] + np.array([0.0, 0.0, lifted]))
-            parts.append(Piece(part, source.flat, **labels, skeleton=shown))
+            parts.append(replace(Piece(part, source.flat, skeleton=shown), **labels))
     for number, piece in enumerate(parts):
         label = name if len(parts) == 1 else f"{name}_{number}"
         reading.pieces.append(replace(piece, motion=_named(piece.motion, label)))
@@ -210,12 +213,12 @@ def _mean(values: list[np.ndarray]) -> float | None:
 
 
 def _labels(source: Source, path: Path, row: dict[str, str]) -> dict[str, str]:
-    """category, action and style of a file's clips; raises DamagedFile when its name is not as `label` says."""
+    """category, action and style of a file's clips; raises DamagedFileError when its name is not as `label` says."""
     named: dict[str, str] = {}
     if source.label:
         match = re.fullmatch(source.label, path.stem)
         if match is None:
-            raise DamagedFile(path, None, f"its name does not match the label {source.label!r}")
+            raise DamagedFileError(path, None, f"its name does not match the label {source.label!r}")
         named = match.groupdict()
     return {
         "category": source.category,

@@ -35,10 +35,6 @@ def report(clips: list[Clip], measured: list[Figures], read: Reading) -> dict:
         side: [figure for clip, figure in zip(clips, measured, strict=True) if clip.split == side]
         for side in ("train", "held_out")
     }
-    gaits = {
-        gait: np.concatenate([f.skate for c, f in zip(clips, measured, strict=True) if c.category == gait])
-        for gait in sorted({clip.category for clip in clips})
-    }
     return {
         "clips": len(clips),
         "groups": len({clip.group for clip in clips}),
@@ -53,11 +49,7 @@ def report(clips: list[Clip], measured: list[Figures], read: Reading) -> dict:
         "minutes_by_speed": {side: _speeds(group) for side, group in [("all", measured), *sides.items()]},
         "minutes_by_turning": minutes_by_bin(np.abs(_joined(measured, "turn")), TURN_EDGES, TURN_BINS),
         "flight_by_speed": flight_by_speed(measured),
-        "skate_m_s": {
-            gait: {"mean": round(float(v.mean()), 3), "median": round(float(np.median(v)), 3), "samples": len(v)}
-            for gait, v in gaits.items()
-            if len(v)
-        },
+        "skate_m_s": _skate(clips, measured),
         "sink_m": {
             clip.motion.source: round(f.sink, 3) for clip, f in zip(clips, measured, strict=True) if f.sink > 0.02
         },
@@ -68,6 +60,19 @@ def report(clips: list[Clip], measured: list[Figures], read: Reading) -> dict:
         "damaged": read.damaged,
         "changed_by_limits": read.changed,
         "remarks": read.remarks,
+    }
+
+
+def _skate(clips: list[Clip], measured: list[Figures]) -> dict[str, dict]:
+    """Speed of lowest sole corners under 2 cm, by category."""
+    gaits = {
+        gait: np.concatenate([f.skate for c, f in zip(clips, measured, strict=True) if c.category == gait])
+        for gait in sorted({clip.category for clip in clips})
+    }
+    return {
+        gait: {"mean": round(float(v.mean()), 3), "median": round(float(np.median(v)), 3), "samples": len(v)}
+        for gait, v in gaits.items()
+        if len(v)
     }
 
 
@@ -87,8 +92,7 @@ def by_family(imported: dict[str, dict]) -> dict[str, dict]:
                 body: _weighted([member["error_cm"][body] for member in members], seconds)
                 for body in members[0]["error_cm"]
             },
-            "units": sorted({f"{m['found']['unit_to_m']} m, {m['found']['unit'].partition(':')[0]}, up {m['found']['up']}"
-                             for m in members}),
+            "units": sorted({_units(member["found"]) for member in members}),
         } | {
             key: _weighted([member[key] for member in members], weights)
             for key, weights in (
@@ -99,6 +103,11 @@ def by_family(imported: dict[str, dict]) -> dict[str, dict]:
             )
         }  # fmt: skip
     return found
+
+
+def _units(found: dict[str, str | float]) -> str:
+    unit = str(found["unit"]).partition(":")[0]
+    return f"{found['unit_to_m']} m ({unit}), up {found['up']}"
 
 
 def _weighted(values: list[float | None], weights: list[float]) -> float | None:

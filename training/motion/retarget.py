@@ -1,7 +1,8 @@
 """Targets to hinge angles: inverse kinematics on the humanoid, frame by frame, by mink.
 
-Each frame starts where the last one ended and takes two Gauss-Newton steps (the first frame forty), inside the joint
-limits, which are constraints of the step's quadratic program. Soles weigh most while they stand, so feet stay where
+Each frame starts where the last one ended and takes two Gauss-Newton steps (the first frame eighty), inside the joint
+limits and with no hinge faster than 25 rad/s (past the pose in which two hinges coincide they would flip): both are
+constraints of the step's quadratic program. Soles weigh most while they stand, so feet stay where
 they are put and the pelvis gives way; then come wrists, elbows and knees, then the axes of trunk and feet. A weak pull
 to the zero twist settles what positions leave open (a straight leg can turn at the hip or at the ankle).
 """
@@ -17,9 +18,11 @@ import numpy as np
 
 from runtime.character import DEFAULT_POSE, JOINT_NAMES, PREFIX, add_character, scene_spec
 from training.motion import rotation
-from training.motion.targets import BODIES, HEEL, TOE, Targets
+from training.motion.footing import HEEL, TOE
+from training.motion.targets import BODIES, Targets
 
-FIRST_STEPS, STEPS = 40, 2
+FIRST_STEPS, STEPS = 80, 2
+MAX_SPEED = 25.0  # rad/s
 DAMPING = 1e-4
 TRUNK = ("pelvis", "torso", "head")
 TRUNK_COSTS = ((1.0, 0.5), (0.0, 0.5), (0.0, 0.2))  # 1/m and 1/rad
@@ -78,7 +81,8 @@ class _Solver:
         pose[7:] = DEFAULT_POSE
         self.posture.set_target(pose)
         self.tasks = [*self.trunk, *self.points.values(), *self.feet, *self.soles, self.posture]
-        self.limits = [mink.ConfigurationLimit(_model(), gain=0.99)]
+        speeds = {f"{PREFIX}{name}": MAX_SPEED for name in JOINT_NAMES}
+        self.limits = [mink.ConfigurationLimit(_model(), gain=0.99), mink.VelocityLimit(_model(), speeds)]
 
     def start(self, targets: Targets) -> None:
         """The default pose where the first frame's pelvis is."""
@@ -97,9 +101,10 @@ class _Solver:
         for task, place, stands in zip(self.soles, targets.held[t], targets.contact[t], strict=True):
             task.set_target(_pose(_NO_TURN, place))
             task.set_position_cost(STANCE if stands else SWING)
+        share = 1.0 / (targets.rate * STEPS)  # s, what a step may use of the hinges' speed
         for _ in range(steps):
-            step = mink.solve_ik(self.configuration, self.tasks, 1.0, "daqp", damping=DAMPING, limits=self.limits)
-            self.configuration.integrate_inplace(step, 1.0)
+            velocity = mink.solve_ik(self.configuration, self.tasks, share, "daqp", damping=DAMPING, limits=self.limits)
+            self.configuration.integrate_inplace(velocity, share)
         return self.configuration.q.copy()
 
 

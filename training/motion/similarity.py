@@ -38,8 +38,9 @@ def windows(motion: Motion, stride: int = 1) -> np.ndarray:
 def matches(motions: list[Motion], distance: float, mirrored: bool) -> np.ndarray:
     """Share of the windows of clip i that lie within `distance` (rad rms) of a window of clip j, [N, N]."""
     every = [windows(mirror(motion) if mirrored else motion) for motion in motions]
-    owner = np.repeat(np.arange(len(motions)), [len(w) for w in every])
-    library = np.concatenate(every)
+    counts = np.array([len(w) for w in every])
+    library, owners = np.concatenate(every), np.nonzero(counts)[0]
+    starts = (np.cumsum(counts) - counts)[owners]  # where each clip's windows begin
     squares = np.sum(library**2, axis=1)
     shares = np.zeros((len(motions), len(motions)))
     for i, motion in enumerate(motions):
@@ -48,8 +49,7 @@ def matches(motions: list[Motion], distance: float, mirrored: bool) -> np.ndarra
             continue
         gap = np.sum(mine**2, axis=1)[:, None] + squares - 2.0 * mine @ library.T
         near = gap < distance**2 * mine.shape[1]
-        for j in range(len(motions)):
-            shares[i, j] = near[:, owner == j].any(axis=1).mean()
+        shares[i, owners] = np.logical_or.reduceat(near, starts, axis=1).mean(axis=0)
     return shares
 
 

@@ -11,7 +11,7 @@ A file belongs to the one family whose joints are its own, every one, but for en
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
@@ -50,11 +50,26 @@ class SkeletonMap:
     """Joint of every landmark."""
     frames: dict[str, np.ndarray]
     """Per body of `FRAMES` a matrix [3, 3]: its columns are forward, left and up in the joint's local axes."""
+    prefix: str = ""
+    """Pattern of what may stand before every name (mixamorig:)."""
 
     def fits(self, joints: tuple[str, ...]) -> bool:
         """Whether `joints`, all joints of a file, are those of this family."""
         own = {name for name in joints if not name.endswith(".end") and not self.ignores(name)}
         return own == self.names and set(self.joints.values()) <= set(joints)
+
+    def worded(self, joints: tuple[str, ...]) -> SkeletonMap:
+        """The map with the prefix that `joints` carry written before its names."""
+        found = re.match(self.prefix, joints[0])
+        before = found.group() if found else ""
+        if not before or not all(name.startswith(before) for name in joints):
+            return self
+        return replace(
+            self,
+            names=frozenset(before + name for name in self.names),
+            ignore=tuple(re.escape(before) + pattern for pattern in self.ignore),
+            joints={landmark: before + name for landmark, name in self.joints.items()},
+        )
 
     def ignores(self, name: str) -> bool:
         """Whether `name` is a joint that does not matter (a finger)."""
@@ -75,16 +90,16 @@ def load_map(path: Path) -> SkeletonMap:
     problems = [f"joints: {name} is missing" for name, joint in joints.items() if not isinstance(joint, str)]
     frames = {}
     for body in FRAMES:
-        axes = _parse_axes(str((content.get("frames") or {}).get(body, "")))
-        if axes is None:
-            problems.append(f"frames: {body} needs three different axes forward, left, up, right-handed, as in 'z x y'")
-        else:
-            frames[body] = axes
+        try:
+            frames[body] = parse_axes(str((content.get("frames") or {}).get(body, "")))
+        except ValueError as error:
+            problems.append(f"frames: {body} {error}")
     if problems:
         raise SkeletonError(f"{path}: " + "; ".join(problems))
     names = frozenset(str(name) for name in content.get("names", []))
     ignore = tuple(str(pattern) for pattern in content.get("ignore", []))
-    return SkeletonMap(str(content.get("family", path.stem)), names, ignore, joints, frames)
+    prefix = str(content.get("prefix", ""))
+    return SkeletonMap(str(content.get("family", path.stem)), names, ignore, joints, frames, prefix)
 
 
 @cache
@@ -93,28 +108,32 @@ def known_maps() -> tuple[SkeletonMap, ...]:
     return tuple(load_map(path) for path in sorted(FOLDER.glob("*.yaml")))
 
 
-def find_map(joints: tuple[str, ...], given: Path | None = None) -> SkeletonMap:
-    """The map of a file with `joints`: the one given, else the one family they are; raises SkeletonError."""
+def find_maps(joints: tuple[str, ...], given: Path | None = None) -> list[SkeletonMap]:
+    """Maps of a file with `joints`: the one given, else every family they are; raises SkeletonError when there is none.
+
+    Two families may share all names (Rokoko's, and Mixamo's without its prefix): their axes tell them apart, see
+    `capture.import_posed`.
+    """
     if given is not None:
-        chosen = load_map(given)
+        chosen = load_map(given).worded(joints)
         missing = sorted(set(chosen.joints.values()) - set(joints))
         if missing:
             raise SkeletonError(f"map {given} names {', '.join(missing)}; the joints here are {', '.join(joints)}")
-        return chosen
-    fitting = [known for known in known_maps() if known.fits(joints)]
-    if len(fitting) != 1:
-        what = "no known family" if not fitting else " and ".join(known.family for known in fitting)
+        return [chosen]
+    fitting = [worded for known in known_maps() if (worded := known.worded(joints)).fits(joints)]
+    if not fitting:
         raise SkeletonError(
-            f"the skeleton is of {what} (known: {', '.join(known.family for known in known_maps())}); "
+            f"the skeleton is of no known family ({', '.join(known.family for known in known_maps())}); "
             f"its joints: {', '.join(joints)}. {HELP}"
         )
-    return fitting[0]
+    return fitting
 
 
-def _parse_axes(text: str) -> np.ndarray | None:
-    """'z -y x' as a matrix with these columns; None when it is not a right-handed frame."""
+def parse_axes(text: str) -> np.ndarray:
+    """'z -y x' as a matrix [3, 3] with these columns; raises ValueError when it is not a right-handed frame."""
     words = text.split()
-    if len(words) != 3 or any(word.lstrip("-") not in _AXES or word.count("-") > 1 for word in words):
-        return None
-    matrix = np.array([np.array(_AXES[word[-1]]) * (-1 if word[0] == "-" else 1) for word in words], dtype=float).T
-    return matrix if np.isclose(np.linalg.det(matrix), 1.0) else None
+    if len(words) == 3 and all(re.fullmatch("-?[xyz]", word) for word in words):
+        matrix = np.array([np.array(_AXES[word[-1]]) * (-1.0 if word[0] == "-" else 1.0) for word in words]).T
+        if np.isclose(np.linalg.det(matrix), 1.0):
+            return matrix
+    raise ValueError(f"needs three different axes forward, left, up, right-handed, as in 'z x y', not {text!r}")

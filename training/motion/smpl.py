@@ -12,11 +12,11 @@ from pathlib import Path
 
 import numpy as np
 
-from training.motion import rotation
-from training.motion.bvh import DamagedFile
-from training.motion.capture import Posed
-from training.motion.skeleton import SkeletonMap, _parse_axes
 from runtime.character import rotate
+from training.motion import rotation
+from training.motion.bvh import DamagedFileError
+from training.motion.capture import Posed
+from training.motion.skeleton import FRAMES, SkeletonMap, parse_axes
 
 # Joint, parent, offset from the parent in m: x left, y up, z forward. The mean shape (betas zero), to a millimetre.
 _JOINTS = (
@@ -50,44 +50,36 @@ MIN_WIDTH = 3 * len(NAMES)
 def _landmarks() -> dict[str, str]:
     joints = {"pelvis": "pelvis", "waist": "spine1", "torso": "spine3", "neck": "neck", "head": "head"}
     for side in ("left", "right"):
-        joints |= {
-            f"{side}_{joint}": f"{side}_{joint}" for joint in ("hip", "knee", "ankle", "shoulder", "elbow", "wrist")
-        }
+        names = [f"{side}_{joint}" for joint in ("hip", "knee", "ankle", "shoulder", "elbow", "wrist")]
+        joints |= dict(zip(names, names, strict=True))
         joints[f"{side}_toe"] = f"{side}_foot"
     return joints
 
 
-_UPRIGHT = _parse_axes("z x y")
-assert _UPRIGHT is not None
-MAP = SkeletonMap("smpl", frozenset(NAMES), (), _landmarks(), dict.fromkeys(("pelvis", "torso", "head"), _UPRIGHT))
+MAP = SkeletonMap("smpl", frozenset(NAMES), (), _landmarks(), dict.fromkeys(FRAMES, parse_axes("z x y")))
 
 
 def read(path: Path) -> Posed:
-    """Pose an AMASS npz; raises DamagedFile naming file and cause."""
+    """Pose an AMASS npz; raises DamagedFileError naming file and cause."""
     try:
         with np.load(path, allow_pickle=False) as data:
             rate_name = "mocap_framerate" if "mocap_framerate" in data.files else "mocap_frame_rate"
             missing = {"poses", "trans", rate_name} - set(data.files)
             if missing:
-                raise DamagedFile(
-                    path, None, f"expected arrays poses, trans, mocap_framerate; missing {sorted(missing)}"
-                )
+                raise DamagedFileError(path, None, f"expected poses, trans, mocap_framerate; missing {sorted(missing)}")
             poses, place, rate = (np.asarray(data[name], dtype=np.float64) for name in ("poses", "trans", rate_name))
-    except DamagedFile:
+    except DamagedFileError:
         raise
     except Exception as error:  # numpy and zipfile raise many types on bad bytes
-        raise DamagedFile(path, None, f"cannot be read as npz: {error}") from error
+        raise DamagedFileError(path, None, f"cannot be read as npz: {error}") from error
     if poses.ndim != 2 or poses.shape[1] < MIN_WIDTH or place.shape != (len(poses), 3) or len(poses) < 2:
-        raise DamagedFile(
-            path,
-            None,
-            f"expected poses [T > 1, {MIN_WIDTH} or more] and trans [T, 3], found {poses.shape}, {place.shape}",
-        )
+        expected = f"poses [T > 1, {MIN_WIDTH} or more] and trans [T, 3]"
+        raise DamagedFileError(path, None, f"expected {expected}, found {poses.shape} and {place.shape}")
     if rate.size != 1 or not 1.0 <= float(rate) <= 1000.0:
-        raise DamagedFile(path, None, f"a frame rate of {rate} Hz")
+        raise DamagedFileError(path, None, f"a frame rate of {rate} Hz")
     if not (np.isfinite(poses).all() and np.isfinite(place).all()):
         frame = int(np.nonzero(~(np.isfinite(poses).all(axis=1) & np.isfinite(place).all(axis=1)))[0][0])
-        raise DamagedFile(path, None, f"frame {frame + 1} holds a value that is not finite")
+        raise DamagedFileError(path, None, f"frame {frame + 1} holds a value that is not finite")
     return pose(poses[:, :MIN_WIDTH].reshape(len(poses), -1, 3), place, float(rate))
 
 

@@ -47,7 +47,8 @@ def steady(motion: Motion, limit: float) -> tuple[Motion, float]:
     if motion.loop:
         first = len(path) // CYCLES
         led, places = cut(led, first, first + len(motion)), places[first : first + len(motion)]
-        led = replace(led, loop=bool(np.abs(led.joint_position[-1] - led.joint_position[0]).max() * motion.rate < limit))
+        gap = np.abs(led.joint_position[-1] - led.joint_position[0]).max()
+        led = replace(led, loop=bool(gap * motion.rate < limit))
     moved, _ = kinematics(led.root_position, led.root_rotation, led.joint_position)
     return led, float(np.linalg.norm(moved - places, axis=-1).max())
 

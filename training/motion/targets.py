@@ -1,12 +1,8 @@
 """What the humanoid should reach: a capture brought to its size, its feet on the ground.
 
 Root and feet are scaled by the ratio of the legs, so that steps stay steps; trunk and arms keep the source's
-directions at our lengths. Three things of the feet cannot be read off a file and are found in the motion itself:
-
-- which way an ankle joint's axes point when the sole is flat: the mean over frames in which foot and toes rest;
-- where the floor is, and whether it drifts (CMU subjects 7 and 8: 4 to 10 cm within a walk): the heights of resting
-  soles, joined by straight lines over time;
-- which foot stands when (contacts.py): heel and toe edge are held on one spot each.
+directions at our lengths. What the feet do is found in the motion itself: how they lie flat, where the floor is
+(footing.py), and which stands when (contacts.py).
 """
 
 from __future__ import annotations
@@ -16,10 +12,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from runtime.character import PREFIX, model
-from training.motion import contacts
+from training.motion import contacts, footing
 from training.motion.capture import Capture
-from training.motion.smoothing import orthonormal
-from training.motion.spans import lasting, runs
 
 SIDES = ("left", "right")
 BODIES = (
@@ -29,12 +23,7 @@ BODIES = (
 """Bodies whose origins (neck, shoulders, elbows, wrists, hips, knees, ankles) have places to reach."""
 JOINTS = ("neck", *(f"{side}_{j}" for j in ("shoulder", "elbow", "wrist", "hip", "knee", "ankle") for side in SIDES))
 """The source's landmarks that stand for `BODIES`."""
-REST_SPEED = 0.4  # m/s
-REST_BAND = 0.06  # m above the foot's lowest 10 %
-MIN_REST = 5  # frames
-MAX_DRIFT = 0.15  # m, more is terrain
-HEEL, TOE = np.array([-0.0435, 0.0, -0.05]), np.array([0.1335, 0.0, -0.05])
-"""Edges of the sole in the foot's frame, m."""
+ELBOW, MAX_STRAIGHTENED = np.radians(10.0), np.radians(25.0)
 
 
 def _place(body: str) -> np.ndarray:
@@ -67,45 +56,39 @@ class Targets:
     remarks: list[str] = field(default_factory=list)
 
 
-def aim(capture: Capture, flat: bool, level_head: bool = False) -> Targets:
+def aim(capture: Capture, flat: bool, level_head: bool = False, straighten: bool = False) -> Targets:
     """Targets of a (smoothed) capture.
 
     `flat` says that it was captured on one floor, which may be levelled; `level_head` that the head looks ahead on
-    average (some CMU subjects look 15 to 25° up by their markers, walking).
+    average (some CMU subjects look 15 to 25° up by their markers, walking); `straighten` that the straightest leg and
+    arm of the clip are as straight as a walker's (CMU's knees and elbows lie off the limb's line: 12 to 35° bent at
+    their straightest).
     """
-    scale = (_length("left_shin") + _length("left_foot")) / capture.leg
     remarks: list[str] = []
+    reach = _reach(capture, remarks) if straighten else capture.leg
+    scale = (_length("left_shin") + _length("left_foot")) / reach
     pelvis = 0.5 * scale * (capture.point("left_hip") + capture.point("right_hip"))
     trunk = capture.trunk.copy()
     trunk[:, 1] = _torso(capture)
     if level_head:
         trunk[:, 2] = _levelled(trunk[:, 2], remarks)
-    feet = np.stack([_foot(capture, i, scale, remarks) for i in range(2)], axis=1)
+    feet = np.stack([footing.axes(capture, i, scale, remarks) for i in range(2)], axis=1)
     ankles = np.stack([_ankle(capture, side, scale, trunk[:, 0]) for side in SIDES], axis=1)
-    soles = _soles(ankles, feet)
-    floor = _floor(soles, capture.rate, flat, remarks)
+    soles = footing.edges(ankles, feet)
+    floor = footing.floor(soles, capture.rate, flat, remarks)
     lower = floor[:, None] * np.array([0.0, 0.0, 1.0])  # [T, 3]
     pelvis, soles = pelvis - lower, soles - lower[:, None]
     contact = contacts.find(soles, capture.rate)
     held = contacts.hold(soles, contact, capture.rate)
-    ankles = held[:, (0, 2)] - np.einsum("tfij,j->tfi", feet, HEEL)
+    ankles = held[:, (0, 2)] - np.einsum("tfij,j->tfi", feet, footing.HEEL)
     hips = np.stack([pelvis + trunk[:, 0] @ _place(f"{side}_thigh") for side in SIDES], axis=1)
     knees = np.stack([_knee(capture, i, hips[:, i], trunk[:, 0], ankles[:, i]) for i in range(2)], axis=1)
+    points = np.concatenate((_upper_body(capture, pelvis, trunk, straighten), hips, knees, ankles), axis=1)
+    unfitted = np.stack([capture.point(name) for name in JOINTS], axis=1) * scale - lower[:, None]
     return Targets(
-        rate=capture.rate,
-        scale=scale,
-        pelvis=pelvis,
-        trunk=trunk,
-        points=np.concatenate((_upper_body(capture, pelvis, trunk), hips, knees, ankles), axis=1),
-        unfitted=np.stack([capture.point(name) for name in JOINTS], axis=1) * scale - lower[:, None],
-        feet=feet,
-        soles=soles,
-        held=held,
-        contact=contact,
-        source=capture.joints * scale - lower[:, None],
-        drift=float(np.ptp(floor)),
-        remarks=remarks,
-    )
+        capture.rate, scale, pelvis, trunk, points, unfitted, feet, soles, held, contact,
+        source=capture.joints * scale - lower[:, None], drift=float(np.ptp(floor)), remarks=remarks,
+    )  # fmt: skip
 
 
 def _torso(capture: Capture) -> np.ndarray:
@@ -120,10 +103,10 @@ def _torso(capture: Capture) -> np.ndarray:
 
 def _levelled(head: np.ndarray, remarks: list[str]) -> np.ndarray:
     """Axes [T, 3, 3] of the head turned about its left axis until it looks neither up nor down in the median."""
-    pitch = -float(np.median(np.arcsin(np.clip(head[:, 2, 0], -1.0, 1.0))))
-    remarks.append(f"head levelled by {np.degrees(pitch):+.0f}° of pitch")
-    c, s = np.cos(pitch), np.sin(pitch)
-    return head @ np.array([[c, 0.0, -s], [0.0, 1.0, 0.0], [s, 0.0, c]])
+    up = float(np.median(np.arcsin(np.clip(head[:, 2, 0], -1.0, 1.0))))
+    remarks.append(f"the head looked {np.degrees(up):.0f}° up in the median: levelled")
+    c, s = np.cos(up), np.sin(up)
+    return head @ np.array([[c, 0.0, s], [0.0, 1.0, 0.0], [-s, 0.0, c]])
 
 
 def _shortest(start: np.ndarray, end: np.ndarray) -> np.ndarray:
@@ -134,29 +117,6 @@ def _shortest(start: np.ndarray, end: np.ndarray) -> np.ndarray:
     zero = np.zeros_like(x)
     skew = np.stack((zero, -z, y, z, zero, -x, -y, x, zero), axis=-1).reshape(-1, 3, 3)
     return np.eye(3) + skew + skew @ skew / np.maximum(1.0 + cosine, 1e-3)[:, None, None]
-
-
-def _foot(capture: Capture, index: int, scale: float, remarks: list[str]) -> np.ndarray:
-    """Axes [T, 3, 3] of a foot whose sole is flat when the source's rests flat."""
-    side = SIDES[index]
-    ankle, toe, axes = capture.point(f"{side}_ankle"), capture.point(f"{side}_toe"), capture.ankles[:, index]
-    rest = np.ones(len(ankle), dtype=bool)
-    for point in (ankle, toe):
-        low = point[:, 2] < np.percentile(point[:, 2], 10) + REST_BAND
-        rest &= low & (contacts.speeds(point, capture.rate) * scale < REST_SPEED)
-    slope = ankle[:, 2] - toe[:, 2]
-    if rest.sum() < MIN_REST:
-        remarks.append(f"the {side} foot never rests flat: its pitch is that of its slowest frames")
-        moving = contacts.speeds(ankle, capture.rate) + contacts.speeds(toe, capture.rate)
-        rest = moving <= np.partition(moving, min(MIN_REST, len(moving) - 1))[min(MIN_REST, len(moving) - 1)]
-    else:  # the heel is up in some of these: keep those whose ankle is low over the toes
-        rest &= slope <= np.percentile(slope[rest], 50) + 0.01
-    forward = (toe - ankle)[rest] * [1.0, 1.0, 0.0]
-    forward /= np.linalg.norm(forward, axis=1, keepdims=True)
-    up = np.broadcast_to([0.0, 0.0, 1.0], forward.shape)
-    flat = np.stack((forward, np.cross(up, forward), up), axis=-1)
-    meaning = orthonormal((np.swapaxes(axes[rest], -1, -2) @ flat).mean(axis=0))
-    return axes @ meaning
 
 
 def _side_step(capture: Capture, side: str, scale: float) -> float:
@@ -188,13 +148,7 @@ def _ankle(capture: Capture, side: str, scale: float, pelvis: np.ndarray) -> np.
     return capture.point(f"{side}_ankle") * scale + pelvis[:, :, 1] * _side_step(capture, side, scale)
 
 
-def _soles(ankles: np.ndarray, feet: np.ndarray) -> np.ndarray:
-    """Heel and toe edges [T, 4, 3] of feet at `ankles` [T, 2, 3] with axes [T, 2, 3, 3]."""
-    edges = np.stack((feet @ HEEL, feet @ TOE), axis=2) + ankles[:, :, None]
-    return edges.reshape(len(ankles), 4, 3)
-
-
-def _upper_body(capture: Capture, pelvis: np.ndarray, trunk: np.ndarray) -> np.ndarray:
+def _upper_body(capture: Capture, pelvis: np.ndarray, trunk: np.ndarray, straighten: bool) -> np.ndarray:
     """Neck, shoulders, elbows and wrists [T, 7, 3]: the source's directions at our lengths, from our pelvis up."""
     waist = pelvis + trunk[:, 0] @ _place("torso")
     shoulders = [waist + trunk[:, 1] @ _place(f"{side}_upper_arm") for side in SIDES]
@@ -203,35 +157,33 @@ def _upper_body(capture: Capture, pelvis: np.ndarray, trunk: np.ndarray) -> np.n
         for side, shoulder in zip(SIDES, shoulders, strict=True)
     ]
     wrists = [
-        elbow + _length(f"{side}_hand") * _direction(capture, f"{side}_elbow", f"{side}_wrist")
+        elbow + _length(f"{side}_hand") * _forearm(capture, side, straighten)
         for side, elbow in zip(SIDES, elbows, strict=True)
     ]
     return np.stack([waist + trunk[:, 1] @ _place("head"), *shoulders, *elbows, *wrists], axis=1)
 
 
+def _reach(capture: Capture, remarks: list[str]) -> float:
+    """From hip to ankle when the leg is straightest (98 % of the time it is less), m: our leg stands for that."""
+    ways = [np.linalg.norm(capture.point(f"{s}_hip") - capture.point(f"{s}_ankle"), axis=1) for s in SIDES]
+    straightest = float(np.percentile(np.concatenate(ways), 98))
+    remarks.append(f"the straightest leg is {straightest / capture.leg:.3f} of thigh and shin: taken as straight")
+    return min(straightest * 1.002, capture.leg)
+
+
+def _forearm(capture: Capture, side: str, straighten: bool) -> np.ndarray:
+    """Direction [T, 3] of the forearm, with `straighten` turned so that the straightest elbow is bent by 10°."""
+    upper = _direction(capture, f"{side}_shoulder", f"{side}_elbow")
+    lower = _direction(capture, f"{side}_elbow", f"{side}_wrist")
+    if not straighten:
+        return lower
+    bend = np.arccos(np.clip(np.sum(upper * lower, axis=1), -1.0, 1.0))
+    less = np.clip(np.percentile(bend, 5) - ELBOW, 0.0, MAX_STRAIGHTENED)
+    side_step = lower - np.cos(bend)[:, None] * upper
+    side_step /= np.maximum(np.linalg.norm(side_step, axis=1, keepdims=True), 1e-6)
+    return np.cos(bend - less)[:, None] * upper + np.sin(bend - less)[:, None] * side_step
+
+
 def _direction(capture: Capture, start: str, end: str) -> np.ndarray:
     way = capture.point(end) - capture.point(start)
     return way / np.linalg.norm(way, axis=1, keepdims=True)
-
-
-def _floor(soles: np.ndarray, rate: float, flat: bool, remarks: list[str]) -> np.ndarray:
-    """Height [T] m of the floor: constant, or led from one resting sole to the next where that one floor drifts."""
-    height = soles[..., 2]
-    low = height < np.percentile(height, 10, axis=0) + REST_BAND
-    rest = lasting((contacts.speeds(soles, rate) < REST_SPEED) & low, max(2, round(0.1 * rate)))
-    if not rest.any():
-        remarks.append("no sole rests: the floor is where soles come lowest")
-        return np.full(len(soles), np.percentile(height.min(axis=1), 2))
-    level = float(np.median(height[rest]))
-    rests = rest & (np.abs(height - level) < REST_BAND)
-    knots = [
-        (0.5 * (first + last - 1), float(np.median(height[first:last, p])))
-        for p in range(4)
-        for first, last in runs(rests[:, p])
-    ]
-    if not flat or not knots or np.ptp([z for _, z in knots]) > MAX_DRIFT:
-        return np.full(len(soles), level)
-    times, levels = np.array(sorted(knots)).T
-    reach = 0.4 * rate  # frames: neighbouring rests agree on one floor
-    weights = np.exp(-0.5 * ((times[:, None] - np.arange(len(soles))) / reach) ** 2) + 1e-12
-    return (weights * levels[:, None]).sum(axis=0) / weights.sum(axis=0)

@@ -77,7 +77,7 @@ def statistics(windows: Tensor, channel_std: Tensor) -> Tensor:
     - feet apart: mean horizontal distance of the heels (m, plus .05).
     """
     scaled = windows / channel_std
-    variance = scaled.var(dim=1, unbiased=False)
+    variance = (scaled - scaled.mean(1, keepdim=True)).square().mean(1)
     square_net = (scaled[:, -3:].mean(1) - scaled[:, :3].mean(1)).square()
     spread = {name: 0.5 * (variance[:, c].mean(1) + 1e-4).log() for name, c in _CHANNELS.items()}
     net = {name: 0.5 * (square_net[:, _CHANNELS[name]].mean(1) + 1e-3).log() for name in LIMBS}

@@ -19,6 +19,7 @@ Python numbers. tests/training/test_device.py holds every task to it.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, Protocol
@@ -54,7 +55,9 @@ class StartStates:
     own: dict[str, Tensor] | None = None
     """Start windows of the task's own, fields as `training.learning.starts.Starts` has them."""
     own_share: float = 0.0
-    """Share of episodes that start in one of those."""
+    """Share of episodes that start in one of those, or in a sample of the prior that is preferred."""
+    preferred: Callable[[dict[str, Tensor]], Tensor] | None = None
+    """Mask [P] of start windows of the prior that the task has a special use for."""
 
 
 class Task(Protocol):
@@ -64,6 +67,8 @@ class Task(Protocol):
     """Key into `runtime.goals.SCHEMAS`."""
     observation_mirror: tuple[Tensor, Tensor]
     """Index and sign that mirror the goal's part of the observation, on the CPU."""
+    observation_names: tuple[str, ...]
+    """What the goal's part of the observation shows; equal names of two tasks are equal things. May be empty."""
     starts: StartStates
     """Where episodes begin."""
 
@@ -120,4 +125,9 @@ def create(name: str, options: dict[str, Any], envs: int, generator: torch.Gener
         raise settings.ConfigError(f"task.name={name}: expected a task of training/tasks, one of {expected}")
     module = import_module(f"training.tasks.{name}")
     config = settings.resolve(getattr(module, f"{TASKS[name]}Config"), OmegaConf.create(options))
-    return getattr(module, TASKS[name])(config, envs, generator)
+    return kind(name)(config, envs, generator)
+
+
+def kind(name: str) -> type[Any]:
+    """Return the class of a task."""
+    return getattr(import_module(f"training.tasks.{name}"), TASKS[name])

@@ -21,6 +21,7 @@ class Goals:
     name: ClassVar[str]
     kept: ClassVar[tuple[str, ...]] = ("goal", "left")
     """Tensors that make up the state."""
+    observation_names: ClassVar[tuple[str, ...]] = ()
     starts = StartStates()
 
     def __init__(self, envs: int, generator: torch.Generator) -> None:

@@ -52,6 +52,7 @@ class Steering(Goals):
     """`training.tasks.Task`; goal [N, 4] = velocity x, y (m/s), facing x, y (unit), world frame."""
 
     name = "steering"
+    observation_names = ("velocity_ahead", "velocity_left", "facing_ahead", "facing_left", "speed")
     observation_mirror = (torch.arange(5), torch.tensor([1.0, -1.0, 1.0, -1.0, 1.0]))
 
     def __init__(self, config: SteeringConfig, envs: int, generator: torch.Generator) -> None:

@@ -19,8 +19,8 @@ POSES = {"prone": (0.0, 1.0), "supine": (0.0, -1.0), "right side": (1.0, 0.0), "
 
 RESTARTS = False
 DEFINITION = (
-    "a fifth of the episodes each from prone, supine, the right and the left side and random drops, all left limp for "
-    "3 s first; a success has its head above 1.2 m within 5 s and stands (root above "
+    "a fifth of the episodes each from prone, supine, the right and the left side, and from random drops left limp for "
+    "3 s; a success has its head above 1.2 m within 5 s and stands (root above "
     f"{FALLEN_ROOT} m, head above {FALLEN_HEAD} m) 1 s later. time_s: until the head is above 1.2 m, nan: never"
 )
 

@@ -2,6 +2,7 @@
 // (15 positions, 15 quaternions wxyz, a colour).
 #include "frame.glsl"
 uniform samplerBuffer poses;
+uniform int first;  // character of the first instance
 
 layout(location = 0) in vec3 position;
 layout(location = 1) in vec3 normal;
@@ -17,7 +18,7 @@ vec3 rotate(vec4 wxyz, vec3 v) {
 }
 
 void main() {
-    int start = gl_InstanceID * 31;
+    int start = (first + gl_InstanceID) * 31;
     int body = int(detail.x);
     vec3 origin = texelFetch(poses, start + body).xyz;
     vec4 rotation = texelFetch(poses, start + 15 + body);

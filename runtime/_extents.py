@@ -1,0 +1,98 @@
+"""Upper bounds on the shapes in a graph, so that nobody has to work out hostile ones.
+
+ONNX Runtime infers every tensor's shape while it loads. Where a shape is itself a tensor (the second input of a
+Reshape, say) of n numbers, it makes room for n dimensions, 210 bytes and 1.3 µs each, with no bound: a graph of 200
+bytes says "expand 1 to 10¹⁰ numbers, use them as a shape" and loading it takes all memory (found by fuzzing; ONNX
+Runtime 1.31). So each node is followed with two numbers for each of its outputs: how many elements it can have, where
+that is known to be few, and how many dimensions. A graph that passes has no tensor of more than `MAX_RANK` dimensions.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+MAX_RANK = 256
+"""Our own files have 4; what is followed here is more than is there, where squeezing is not followed."""
+_AS_FIRST = frozenset(
+    "Abs Cast CastLike Ceil Clip Flatten Floor Identity Neg Reshape Slice Squeeze Transpose Unsqueeze".split()
+)
+"""Operators whose output has no more elements than their first input."""
+_PRODUCT = frozenset("Add And Div Equal Gather Greater Less Max Min Mod Mul Not Or Sub Where".split())
+"""Operators whose output has no more elements than the product of their inputs'."""
+_RANK_SUM = frozenset(("Gather", "GatherND", "OneHot"))
+"""Operators whose output can have more dimensions than each of their inputs."""
+
+
+class Extents:
+    """What is known of the tensors of a graph, node by node in the graph's order."""
+
+    def __init__(self) -> None:
+        """Know nothing."""
+        self._count: dict[str, int] = {}
+        self._rank: dict[str, int] = {}
+        self._declared: dict[str, float] = {}
+
+    def add_weight(self, name: str, shape: Sequence[int]) -> None:
+        """Note a tensor whose data is in the file."""
+        self._rank[name], self._count[name] = len(shape), math.prod(shape)
+
+    def declare(self, name: str, shape: Sequence[float], *, is_input: bool) -> None:
+        """Note what a file says of a tensor, inf for sizes it leaves open; an input comes from outside and has it."""
+        self._declared[name] = max(self._declared.get(name, 0.0), math.prod(shape))
+        if is_input:
+            self._rank[name] = len(shape)
+
+    def add_node(self, operator: str, inputs: Sequence[str], outputs: Sequence[str], equation: int = 0) -> str | None:
+        """Note the outputs of a node; returns what is wrong with it, or None.
+
+        Args:
+            operator: its operator.
+            inputs: names of its inputs, "" where one is left out.
+            outputs: names of its outputs.
+            equation: letters in an Einsum's equation.
+        """
+        unknown = [name for name in inputs if name and name not in self._rank]
+        if unknown:
+            return f"an operator {operator} that reads {unknown[0][:100]!r} before it is made"
+        counts = [self._bound(name) for name in inputs]
+        rank = self._output_rank(operator, inputs, counts, equation)
+        if rank > MAX_RANK:
+            return f"an operator {operator} with a shape of more than {MAX_RANK} dimensions, or of unknown many"
+        count = self._output_count(operator, inputs, counts)
+        for name in outputs:
+            self._rank[name] = int(rank)
+            if count <= MAX_RANK**2:
+                self._count[name] = int(count)
+        return None
+
+    def _bound(self, name: str) -> float:
+        """Return the most elements that a tensor can have, or that the file says it has."""
+        known = self._count.get(name, math.inf)
+        return max(known, self._declared[name]) if name in self._declared else known
+
+    def _output_rank(self, operator: str, inputs: Sequence[str], counts: list[float], equation: int) -> float:
+        ranks = [self._rank.get(name, 0) for name in inputs] or [0]
+        second = counts[1] if len(counts) > 1 else math.inf
+        if operator == "Einsum":
+            return equation + max(ranks)
+        if operator == "Unsqueeze":
+            return ranks[0] + second
+        if operator == "Squeeze" and second <= ranks[0]:
+            return ranks[0] - second
+        if operator == "ConstantOfShape":
+            return counts[0] if counts else math.inf
+        if operator == "Reshape":
+            return second
+        if operator == "Expand":
+            return max(second, ranks[0])
+        return sum(ranks) if operator in _RANK_SUM else max(*ranks, 2)  # two: NonZero, EyeLike, Flatten; one: Range
+
+    def _output_count(self, operator: str, inputs: Sequence[str], counts: list[float]) -> float:
+        if operator == "Shape":
+            return self._rank.get(inputs[0], 0) if inputs else 0
+        if operator == "Concat":
+            return sum(counts)
+        if operator in _AS_FIRST:
+            return counts[0] if counts else 0
+        return math.prod(counts) if operator in _PRODUCT else math.inf

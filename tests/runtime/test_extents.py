@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+import math
+
+from runtime._extents import MAX_RANK, Extents
+
+
+def follow(*nodes: tuple[str, list[str], list[str]]) -> str | None:
+    """Nodes after an input [?, 3] `x`, a weight `w` [2, 5], a shape `s` of three numbers and an axis `a`."""
+    extents = Extents()
+    extents.declare("x", [math.inf, 3], is_input=True)
+    for name, shape in (("w", [2, 5]), ("s", [3]), ("a", [1])):
+        extents.add_weight(name, shape)
+    return next((fault for fault in (extents.add_node(*node) for node in nodes) if fault), None)
+
+
+def test_shapes_of_known_length_pass() -> None:
+    """Weights, a tensor's shape, parts of it joined, cast and multiplied: their length is known to be small."""
+    shape = [
+        ("Shape", ["x"], ["n"]), ("Slice", ["n", "a", "a"], ["b"]), ("Concat", ["b", "s"], ["c"]),
+        ("Cast", ["c"], ["d"]), ("Mul", ["d", "a"], ["e"]),
+    ]  # fmt: skip
+    for operator, inputs in (("Reshape", ["x", "e"]), ("Expand", ["x", "e"]), ("ConstantOfShape", ["e"])):
+        assert follow(*shape, (operator, inputs, ["y"])) is None
+
+
+def test_shapes_of_unknown_length_are_refused() -> None:
+    """What was expanded, tiled, counted or comes from outside can have any length."""
+    for makers in (
+        [("Expand", ["a", "s"], ["n"])], [("Tile", ["s", "a"], ["n"])], [("Range", ["a", "a", "a"], ["n"])],
+        [("Identity", ["x"], ["n"])], [("MatMul", ["x", "x"], ["n"])],
+    ):  # fmt: skip
+        fault = follow(*makers, ("Reshape", ["x", "n"], ["y"]))
+        assert fault and fault.startswith("an operator Reshape with a shape of more than")
+
+
+def test_dimensions_are_counted() -> None:
+    """Two of x, one more by Unsqueeze, one fewer by Squeeze, three after a Reshape to three numbers."""
+    extents = Extents()
+    extents.declare("x", [math.inf, 3], is_input=True)
+    extents.add_weight("s", [3])
+    extents.add_weight("a", [1])
+    for number in range(1000):  # up and down: no growth
+        assert extents.add_node("Unsqueeze", ["x" if number == 0 else f"d{number}", "a"], [f"u{number}"]) is None
+        assert extents.add_node("Squeeze", [f"u{number}", "a"], [f"d{number + 1}"]) is None
+    assert extents.add_node("Reshape", ["d1000", "s"], ["r"]) is None
+    for number in range(MAX_RANK - 3):  # from three dimensions to as many as there may be
+        assert extents.add_node("Unsqueeze", ["r" if number == 0 else f"v{number}", "a"], [f"v{number + 1}"]) is None
+    fault = extents.add_node("Unsqueeze", [f"v{MAX_RANK - 3}", "a"], ["y"])
+    assert fault and "more than 256 dimensions" in fault
+
+
+def test_order_matters() -> None:
+    """A node that reads what a later one makes is refused: its extent is not known."""
+    assert follow(("Abs", ["later"], ["y"])) == "an operator Abs that reads 'later' before it is made"

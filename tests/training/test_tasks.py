@@ -1,0 +1,317 @@
+"""Speed, location, jump, getup, dodgeball and skill: rewards, goals and failures by hand."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+import torch
+
+from runtime.character import BODIES, DEFAULT_HEIGHT, DEFAULT_POSE
+from runtime.goals import SCHEMAS
+from tests.training.test_steering import body
+from training import bodies, features, tasks
+from training.config import ConfigError
+from training.kinematics import Kinematics
+from training.rows import Rows
+from training.tasks import Body, dodgeball
+from training.tasks.dodgeball import Dodgeball
+from training.tasks.getup import Getup
+from training.tasks.jump import Jump
+
+HEAD = BODIES.index("head")
+EVERYONE = Rows.of(torch.ones(4, dtype=torch.bool))
+OPTIONS: dict[str, dict[str, Any]] = {
+    "steering": {"free_facing_share": 0.5}, "speed": {}, "location": {}, "jump": {}, "getup": {"fallen_pool": 8},
+    "dodgeball": {}, "skill": {},
+}  # fmt: skip
+
+
+def make(name: str, envs: int = 4, seed: int = 0, **options: Any) -> Any:
+    """A task with the options of the table above or others; getup without a pool of its own."""
+    if name == "getup":
+        options = {"fallen_share": 0.0} | options
+    return tasks.create(name, OPTIONS[name] | options, envs, torch.Generator().manual_seed(seed))
+
+
+def moved(state: Body, metres: float) -> Body:
+    """The same humanoids so far along x."""
+    return Body(**{**vars(state), "root_position": state.root_position + torch.tensor([metres, 0.0, 0.0])})
+
+
+def run(task: Any, steps: int, generator: torch.Generator) -> list[torch.Tensor]:
+    """Let time pass for wandering humanoids, restarting one now and then; the goals and rewards of every step."""
+    seen = []
+    for step in range(steps):
+        state = body(yaw=0.1 * step, velocity=(1.0, 0.2))
+        state = moved(state, float(torch.rand((), generator=generator)))
+        seen += [task.goal.clone(), task.reward(state).clone(), task.failed(state).clone()]
+        task.advance(state)
+        if step % 17 == 3:
+            task.reset(Rows.of(torch.arange(4) == step % 4), state)
+    return seen
+
+
+@pytest.mark.parametrize("name", sorted(OPTIONS))
+def test_goals_are_the_schemas_rewards_within_one_and_the_state_is_whole(name):
+    """Eight seconds: goals within the schema's ranges, rewards in [0, 1]; a restored task goes on bit for bit."""
+    task = make(name)
+    task.reset(EVERYONE, body())
+    seen = run(task, 120, torch.Generator().manual_seed(1))
+    low, high = (torch.tensor([getattr(entry, end) for entry in SCHEMAS[name]]) for end in ("low", "high"))
+    for goal, reward in zip(seen[::3], seen[1::3], strict=True):
+        assert goal.shape == (4, len(SCHEMAS[name]))
+        assert (goal >= low - 1e-5).all() and (goal <= high + 1e-5).all()
+        assert (reward >= 0).all() and (reward <= 1 + 1e-6).all()
+    state, random = task.state(), task._generator.get_state()
+    onward = run(task, 90, torch.Generator().manual_seed(2))
+    other = make(name, seed=5)
+    other.reset(EVERYONE, body())
+    other.restore(state)
+    if hasattr(other, "steering"):
+        other.steering._generator.set_state(random)  # the same generator as the task's
+    other._generator.set_state(random)
+    again = run(other, 90, torch.Generator().manual_seed(2))
+    assert all(torch.equal(one, two) for one, two in zip(onward, again, strict=True))
+
+
+@pytest.mark.parametrize("name", sorted(OPTIONS))
+def test_what_is_seen_of_a_goal_turns_with_the_character_and_mirrors(name):
+    """A world turned about z and moved looks the same; a world mirrored in x-z gives the mirrored observation."""
+    task = make(name)
+    task.reset(EVERYONE, body())
+    run(task, 45, torch.Generator().manual_seed(1))
+    goal = task.goal.clone()
+    if name == "jump":
+        goal[:2, 4], goal[:2, 5] = 0.3, 0.2
+    if name == "dodgeball":
+        goal[:2] = torch.tensor([[8.0, 1.0, 1.0, -15.0, -1.0, 1.0], [-4.0, 7.0, 2.0, 7.0, -12.0, 0.0]])
+    here = body(yaw=0.4)
+    seen = task.observe(here.root_rotation, here.root_position, goal)
+    turned = body(yaw=0.4 + 1.1)
+    turned.root_position[:] += torch.tensor([3.0, -2.0, 0.0])
+    other = task.observe(turned.root_rotation, turned.root_position, carried(name, goal, 1.1, (3.0, -2.0)))
+    torch.testing.assert_close(seen, other, atol=1e-4, rtol=1e-4)
+    mirror = body(yaw=-0.4)
+    index, sign = task.observation_mirror
+    image = task.observe(mirror.root_rotation, mirror.root_position, reflected(name, goal))
+    torch.testing.assert_close(seen[:, index] * sign, image, atol=1e-5, rtol=1e-5)
+    assert seen.shape[1] == len(index)
+
+
+POINTS = {"location": (0,), "dodgeball": (0,)}
+VECTORS = {"steering": (0, 2), "speed": (1,), "jump": (0, 2), "dodgeball": (3,)}
+
+
+def carried(name: str, goal: torch.Tensor, angle: float, offset: tuple[float, float]) -> torch.Tensor:
+    """The goals in a world turned by `angle` about z, then moved."""
+    cos, sin, result = math.cos(angle), math.sin(angle), goal.clone()
+    for kind, shift in ((POINTS, offset), (VECTORS, (0.0, 0.0))):
+        for first in kind.get(name, ()):
+            x, y = goal[:, first].clone(), goal[:, first + 1].clone()
+            result[:, first] = cos * x - sin * y + shift[0]
+            result[:, first + 1] = sin * x + cos * y + shift[1]
+    return result
+
+
+def reflected(name: str, goal: torch.Tensor) -> torch.Tensor:
+    """The goals with y for -y."""
+    result = goal.clone()
+    for first in (*POINTS.get(name, ()), *VECTORS.get(name, ())):
+        result[:, first + 1] *= -1
+    return result
+
+
+@pytest.mark.parametrize(
+    ("wanted", "velocity", "expected"),
+    [
+        (2.0, 2.0, 1.0),
+        (2.0, 1.0, 0.7 * 0.5 * (math.exp(-0.5) + math.exp(-4.0)) + 0.3),  # 1 m/s off
+        (5.0, 4.0, 0.7 * 0.5 * (math.exp(-0.5) + math.exp(-1.0)) + 0.3),  # twice as lenient at 5 m/s
+    ],
+)
+def test_speed_by_hand(wanted, velocity, expected):
+    """Asked to run along x and facing x."""
+    task = make("speed")
+    task.goal[:] = torch.tensor([wanted, 1.0, 0.0])
+    assert task.reward(body(velocity=(velocity, 0.0))).tolist() == pytest.approx([expected] * 4, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("distance", "speed", "expected"),
+    [
+        (0.0, 0.0, 0.4 + 0.2 + 0.3 + 0.1),
+        (10.0, 3.0, 0.4 + 0.2 * math.exp(-2.5) + 0.1),
+        (1.15, 1.2, 0.4 + 0.2 * math.exp(-0.2875) + 0.3 * math.exp(-4 * 1.3225) + 0.1),
+        (10.0, 0.0, 0.4 * 0.5 * math.exp(-4.5) + 0.2 * math.exp(-2.5) + 0.1),
+    ],
+)
+def test_location_by_hand(distance, speed, expected):
+    """The point lies ahead along x: 3 m/s is right from 2.65 m on, 1.2 m/s at 1.15 m, rest at 0."""
+    task = make("location")
+    task.goal[:] = torch.tensor([distance, 0.0])
+    assert task.reward(body(velocity=(speed, 0.0))).tolist() == pytest.approx([expected] * 4, abs=1e-6)
+
+
+def test_every_step_towards_a_far_point_pays_as_much_as_towards_a_near_one():
+    """From rest, 0.5 m/s of progress is worth the same at 9 m and at 4 m; the reference's reward gave nothing there."""
+    task, gains = make("location"), []
+    for distance in (9.0, 4.0):
+        task.goal[:] = torch.tensor([distance, 0.0])
+        gains.append(task.reward(body(velocity=(1.5, 0.0)))[0] - task.reward(body(velocity=(1.0, 0.0)))[0])
+    assert gains[0] == pytest.approx(gains[1]) and gains[0] > 0.03
+
+
+def leap(height: float, sole: float, rate: float = 0.0) -> Body:
+    """Humanoids whose root is `height` over standing and rises at `rate`, upright, soles `sole` above the ground."""
+    state = body(height=DEFAULT_HEIGHT + height)
+    state.root_linear_velocity[:, 2] = rate
+    for foot in features._FOOT_INDEX:
+        state.body_position[:, foot, 2] = 0.05 + sole
+    return state
+
+
+def test_jump_by_hand():
+    """At the apex of a jump of .3 m, a step after a countdown of 1/30 s: the right height in the air is worth all."""
+    task: Jump = make("jump")
+    still = torch.tensor([0.0, 0.0, 1.0, 0.0])
+    task.steering.goal[:] = still
+    task.goal[:] = torch.tensor([*still.tolist(), 0.3, 1 / 30])
+    assert task.reward(leap(0.3, 0.3)).tolist() == pytest.approx([1.0] * 4, abs=1e-5)
+    below = 0.3 + 0.25 * (math.exp(-0.5) + math.exp(-12.5))
+    assert task.reward(leap(0.0, 0.0)).tolist() == pytest.approx([below] * 4, abs=1e-5)  # stayed on the ground
+    task.goal[:, 5] = 0.7  # the arc begins .247 s before the apex: until then the way is free
+    assert task.reward(leap(-0.3, 0.0)).tolist() == pytest.approx([1.0] * 4, abs=1e-5)
+
+
+def test_a_command_lasts_a_second_and_a_half_and_remembers_the_apex():
+    """Commanded .2 m, a root that got to .25 m with its soles up leaves an error of .05 m; what it did on foot none."""
+    task: Jump = make("jump", wait=[0.1, 0.1])
+    task.reset(EVERYONE, leap(0.0, 0.0))
+    assert (task.goal[:, 4] == 0).all()
+    for _ in range(3):
+        task.advance(leap(0.5, 0.0))
+    assert (task.goal[:, 4] > 0).all() and task.goal[:, 5].tolist() == pytest.approx([0.8] * 4)
+    task.goal[:, 4] = 0.2
+    for step in range(45):
+        assert (task.goal[:, 4] > 0).all()
+        task.advance(leap(0.25, 0.3) if step == 24 else leap(0.4, 0.0))
+    task.advance(leap(0.0, 0.0))
+    assert (task.goal[:, 4] == 0).all()
+    assert task.figures(leap(0.0, 0.0))["apex_error_m"].tolist() == pytest.approx([0.05] * 4, abs=1e-6)
+
+
+def test_who_starts_in_the_air_or_crouched_is_on_a_jump():
+    """.1 m over standing and rising at 1.4 m/s: v²/2g = .1 m more, in v/g = .143 s."""
+    task: Jump = make("jump")
+    task.reset(EVERYONE, leap(0.1, 0.3, rate=1.4))
+    assert task.goal[:, 4].tolist() == pytest.approx([0.1 + 1.96 / 19.62] * 4, abs=1e-5)
+    assert task.goal[:, 5].tolist() == pytest.approx([1.4 / 9.81] * 4, abs=1e-5)
+    task.reset(EVERYONE, leap(0.1, 0.3, rate=-1.4))  # as high a jump, but past its apex
+    assert task.goal[:, 4].tolist() == pytest.approx([0.1 + 1.96 / 19.62] * 4, abs=1e-5)
+    assert task.goal[:, 5].tolist() == pytest.approx([-1.4 / 9.81] * 4, abs=1e-5)
+    task.reset(EVERYONE, leap(-0.25, 0.0))  # in a crouch, at rest
+    assert (task.goal[:, 4] >= 0.1).all() and task.goal[:, 5].tolist() == pytest.approx([0.2 + 0.13 * 1.9] * 4)
+
+
+def lying(head: float) -> Body:
+    """Humanoids at rest with their heads so high."""
+    state = body(height=0.2)
+    state.body_position[:, :, 2] = 0.2
+    state.body_position[:, HEAD, 2] = head
+    return state
+
+
+def test_getup_by_hand():
+    """Standing still is 1, lying still 0; half way up and rising at .25 m/s is worth h = .5, v = .5."""
+    task: Getup = make("getup")
+    assert task.reward(lying(1.3)).tolist() == pytest.approx([1.0] * 4)
+    assert task.reward(lying(0.1)).tolist() == pytest.approx([0.0] * 4)
+    half = lying(0.675)
+    half.root_linear_velocity[:, 2] = 0.25
+    assert task.reward(half).tolist() == pytest.approx([0.6 * 0.5 + 0.2 * 0.5 + 0.2 * 0.5] * 4, abs=1e-6)
+
+
+def test_only_who_stood_can_fall():
+    """Lying is no failure, falling from standing is."""
+    task: Getup = make("getup")
+    task.reset(EVERYONE, lying(0.3))
+    assert not task.failed(lying(0.3)).any()
+    task.advance(lying(1.25))
+    assert task.failed(lying(0.3)).all() and not task.failed(lying(0.6)).any()
+
+
+def test_dropped_humanoids_lie():
+    """A pool of fallen poses is windows of ten frames on the ground that end in their start state."""
+    task: Getup = make("getup", fallen_share=0.5)
+    pool = task.starts.own
+    assert pool is not None and not task.starts.upright and 4 <= len(pool["qpos"]) <= 8
+    assert pool["root_position"].shape[1:] == (10, 3) and pool["key_points"].shape[1:] == (10, 7, 3)
+    torch.testing.assert_close(pool["root_position"][:, -1], pool["qpos"][:, :3])
+    assert (pool["qpos"][:, 2] < 0.6).all() and (pool["qpos"][:, :2] == 0).all()
+    again: Getup = make("getup", fallen_share=0.5)
+    assert torch.equal(again.starts.own["qpos"], pool["qpos"])  # type: ignore[index] - the same seed
+
+
+def test_segments_by_hand():
+    """Crossing at a distance, side by side, end to end, and two points."""
+    x, y, z, o = torch.eye(3)[0], torch.eye(3)[1], torch.eye(3)[2], torch.zeros(3)
+    assert bodies.segment_distance(-x, x, 2 * z - y, 2 * z + y).item() == pytest.approx(2.0)
+    assert bodies.segment_distance(o, x, y, x + y).item() == pytest.approx(1.0)
+    assert bodies.segment_distance(o, x, 3 * x, 4 * x).item() == pytest.approx(2.0)
+    assert bodies.segment_distance(o, o, 3 * x, 3 * x).item() == pytest.approx(3.0)
+
+
+def standing() -> torch.Tensor:
+    """Capsule ends [1, G, 2, 3] of the default pose."""
+    pose = torch.tensor(DEFAULT_POSE, dtype=torch.float32)
+    root = torch.tensor([[0.0, 0.0, DEFAULT_HEIGHT]]), torch.tensor([[1.0, 0.0, 0.0, 0.0]])
+    return bodies.ends(*Kinematics()(*root, pose[None]))
+
+
+def test_the_shape_stands_on_its_soles():
+    """The lowest point in the default pose is the ground, the highest the head's crown at 1.342 + .175 + .095 m."""
+    ends = standing()
+    assert (ends[..., 2].amin(-1) - bodies.capsules()[2]).amin().item() == pytest.approx(0.0, abs=2e-3)
+    crown = DEFAULT_HEIGHT + 0.236151 + 0.223894 + 0.175 + 0.095
+    assert (ends[..., 2].amax(-1) + bodies.capsules()[2]).amax().item() == pytest.approx(crown, abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("height", "aside", "hits"), [(1.2, 0.0, True), (1.2, 0.6, False), (0.5, 0.3, False), (0.5, 0.2, True)]
+)
+def test_a_ball_at_15_m_s_hits_what_is_in_its_way(height, aside, hits):
+    """Along x, 1 m before the body: the torso is in the way, .6 m aside nothing; a shin, .085 m aside, is .05 m."""
+    ball = torch.tensor([[1.0, aside, height, -15.0, 0.0, 0.0]])
+    ends, touched = standing(), False
+    for _ in range(4):
+        touched |= bool(dodgeball.gap(ball, ends, ends) < 0)
+        ball = torch.cat(dodgeball.fly(ball, dodgeball._STEP), 1)
+    assert touched == hits
+    start = torch.tensor([[1.0, aside, height, -15.0, 0.0, 0.0]])
+    assert (dodgeball.clearance(start, ends).item() < 0) == hits
+
+
+def test_balls_come_one_after_the_other_and_are_counted():
+    """A standing humanoid is hit by every ball that is aimed at its torso; one that is far away by none."""
+    task: Dodgeball = make("dodgeball", wait=[0.1, 0.2])
+    state = body()
+    task.reset(EVERYONE, state)
+    for _ in range(300):
+        task.advance(state)
+    assert task.thrown.min() >= 5
+    assert (task.thrown - task.hits).max() <= 1  # the last may be on its way
+    away = body()
+    away.body_position[..., 1] += 5.0
+    task.reset(EVERYONE, away)
+    task.goal[:] = torch.tensor([8.0, 0.0, 1.5, -15.0, 0.0, 1.0])
+    assert not any(task.failed(away).any() or task.advance(away) for _ in range(20))
+
+
+def test_unknown_tasks_and_options_are_errors():
+    """By name, with what there is."""
+    with pytest.raises(ConfigError, match=r"task.name=hop: expected a task of training/tasks, one of 'steering'"):
+        tasks.create("hop", {}, 1, torch.Generator())
+    with pytest.raises(ConfigError, match="hight"):
+        tasks.create("jump", {"hight": 1}, 1, torch.Generator())
