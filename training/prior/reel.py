@@ -1,4 +1,4 @@
-"""Samples of a prior as a motion file to look at: `python -m training.prior.reel PRIOR.onnx OUT.motion [STYLE [STYLE]]`.
+"""Samples of a prior as a motion to look at: `python -m training.prior.reel PRIOR.onnx OUT.motion [STYLE [STYLE]]`.
 
 Four windows, projected to valid states and laid one after the other along x, a third of a second each; with a style all
 of them are in it, with two the upper body is in the first and the lower in the second. To see them:
