@@ -26,10 +26,18 @@ import numpy as np
 
 from runtime import _recovery
 from runtime._conduct import Conductor
-from runtime._control import NB, NQ, NU, NV
+from runtime._control import NB, NV
 from runtime._frame import Frame
 from runtime._recovery import SimulationError
-from runtime._scene import Layout, PropSlots, find_characters, find_props, set_touching
+from runtime._scene import (
+    Layout,
+    PropSlots,
+    copy_character,
+    copy_prop,
+    find_characters,
+    find_props,
+    set_touching,
+)
 from runtime._watch import Watch
 from runtime.character import CONTROL_HZ, PHYSICS_HZ, Slots
 
@@ -73,6 +81,7 @@ class Simulation:
         self._slots: dict[str, Slots] = {}
         self._prop_slots: tuple[PropSlots, ...] = ()
         self._stale = False
+        self._frozen: list[Character] = []
         self._adopt(Layout().compile())
         self.reset()
 
@@ -139,13 +148,13 @@ class Simulation:
             self._data.time = old.time
             for name, slots in self._slots.items():
                 if name in old_slots:
-                    _copy(old, old_slots[name], self._data, slots)
+                    copy_character(old, old_slots[name], self._data, slots)
                     self._keep_pose(poses, old_slots[name].body, slots.body, NB)
             for prop in self.props.values():
                 prop.description.write(self._model, self._prop_slots[prop.number])
                 if prop.number < len(old_props):
                     was, now = old_props[prop.number], self._prop_slots[prop.number]
-                    _copy_prop(old, was, self._data, now)
+                    copy_prop(old, was, self._data, now)
                     self._keep_pose(poses, was.body, now.body, 1)
             self._refresh_watch()
             self.place([character for character in self.characters if character.name not in old_slots])
@@ -212,6 +221,8 @@ class Simulation:
             bodies: which have no motion to interpolate from where they were; None: all.
         """
         mujoco.mj_step1(self._model, self._data)
+        self._frozen = [character for character in self.characters if character.frozen]
+        self.old_position, self.old_rotation = self.old_position.copy(), self.old_rotation.copy()  # frames hold them
         moved = list(range(self._model.nbody) if bodies is None else bodies)
         self.old_position[moved], self.old_rotation[moved] = self._data.xpos[moved], self._data.xquat[moved]
         self.edited()
@@ -310,7 +321,7 @@ class Simulation:
         data = self._data
         self._frame = Frame(
             self.steps, self.alpha, self._slots, self._prop_slots, data.qpos.copy(), data.qvel.copy(), data.ctrl.copy(),
-            data.xpos.copy(), data.xquat.copy(), self.old_position.copy(), self.old_rotation.copy(),
+            data.xpos.copy(), data.xquat.copy(), self.old_position, self.old_rotation,
         )  # fmt: skip
 
     def _control(self) -> None:
@@ -356,40 +367,29 @@ class Simulation:
     def _integrate(self, steps: int) -> None:
         """Make physics steps from a state that mj_step1 has been run on to another such state."""
         model, data = self._model, self._data
-        frozen = [character for character in self.characters if character.frozen]
-        one_by_one = steps if self.watch.looks_for_hits or frozen else 1
-        for step in range(one_by_one):
-            if step > 0:
+        mujoco.mj_step2(model, data)
+        if not (self.watch.looks_for_hits or self._frozen):
+            if steps > 1:
+                mujoco.mj_step(model, data, steps - 1)
+        else:
+            for step in range(1, steps):
+                self._look_at(step, steps)
                 mujoco.mj_step1(model, data)
-            mujoco.mj_step2(model, data)
-            if self.watch.looks_for_hits:
-                self.watch.physics_step(model, data, self.steps + step)
-            for character in frozen:
-                character.hold(data)
-        if steps > one_by_one:
-            mujoco.mj_step(model, data, steps - one_by_one)
-        np.copyto(self.old_position, data.xpos)  # body poses are one step behind here
-        np.copyto(self.old_rotation, data.xquat)
+                mujoco.mj_step2(model, data)
+            self._look_at(steps, steps)
+        self.old_position, self.old_rotation = data.xpos.copy(), data.xquat.copy()  # one step behind here
         mujoco.mj_step1(model, data)
+
+    def _look_at(self, step: int, steps: int) -> None:
+        """See to hits, speeds and the frozen between mj_step2 of the `step`-th of `steps` and the next mj_step1."""
+        if self.watch.looks_always:
+            self.watch.physics_step(self._data, self.steps + step)
+        elif self.watch.looks_for_hits and step == steps:
+            self.watch.physics_step(self._data, self.steps + step, weight=steps)
+        _recovery.cap_speeds(self._velocity[: NV * len(self.characters)])
+        for character in self._frozen:
+            character.hold(self._data)
 
     def fail(self, characters: Sequence[Character], props: Sequence[Prop], reason: str) -> None:
         """Deal with a breakdown by the policy `on_error`, see _recovery.py."""
         _recovery.fail(self, characters, props, reason)
-
-
-def _copy(old: mujoco.MjData, was: Slots, new: mujoco.MjData, now: Slots) -> None:
-    """Copy a character from one scene's state to another's."""
-    for field, start, to, count in (
-        ("qpos", was.qpos, now.qpos, NQ), ("qvel", was.dof, now.dof, NV), ("qacc_warmstart", was.dof, now.dof, NV),
-        ("ctrl", was.ctrl, now.ctrl, NU), ("xfrc_applied", was.body, now.body, NB),
-    ):  # fmt: skip
-        getattr(new, field)[to : to + count] = getattr(old, field)[start : start + count]
-
-
-def _copy_prop(old: mujoco.MjData, was: PropSlots, new: mujoco.MjData, now: PropSlots) -> None:
-    """Copy a prop from one scene's state to another's."""
-    for field, start, to, count in (
-        ("qpos", was.qpos, now.qpos, 7), ("qvel", was.dof, now.dof, 6), ("qacc_warmstart", was.dof, now.dof, 6),
-        ("xfrc_applied", was.body, now.body, 1),
-    ):  # fmt: skip
-        getattr(new, field)[to : to + count] = getattr(old, field)[start : start + count]

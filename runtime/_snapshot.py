@@ -228,6 +228,7 @@ class _Parts:
             "_controller": self._controller(record["controller"]),
             "fade": self._fade(record["fade"]),
             "_goals": {goal.task: goal for goal in goals}, "_half_life": record["half_life"],
+            "scripted": record["script"] is not None,
             "_script": record["script"] and GoalScript.from_record(record["script"]), "entry": record["entry"],
             "directing": directing,
             "frozen_pose": None if record["frozen"] is None else np.array(record["frozen"]),
@@ -257,6 +258,8 @@ class _Parts:
         simulation.pushed[:] = [(things[name], part) for name, part in record["pushed"]]
         mujoco.mj_setState(simulation.model, simulation.data, self.state, _STATE)
         simulation.settle()
-        for array, values in zip((simulation.old_position, simulation.old_rotation), self.old, strict=True):
-            array[...] = values.reshape(array.shape)
+        shapes = simulation.old_position.shape, simulation.old_rotation.shape
+        simulation.old_position, simulation.old_rotation = (
+            values.reshape(shape).copy() for values, shape in zip(self.old, shapes, strict=True)
+        )
         simulation.publish()

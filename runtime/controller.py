@@ -107,6 +107,11 @@ class Controller:
         """Return inputs and output of its own for `size` characters, to be filled and run again and again."""
         return Batch(self._session, size, self.task)
 
+    @property
+    def session(self) -> onnxruntime.InferenceSession:
+        """The ONNX Runtime session, for those who measure or inspect it."""
+        return self._session
+
     def __repr__(self) -> str:
         """Name the file and the task."""
         return f"Controller({str(self.path)!r}, task={self.task!r})"

@@ -58,7 +58,7 @@ class Hit(Event):
     by: str
     """Name of the prop, the obstacle or the other character."""
     impulse: float
-    """What the touch had given by then, N·s: the contact forces' magnitudes summed up over time."""
+    """What the touch had given by then, N·s: the contacts' normal forces summed up over time."""
     position: tuple[float, float, float]
     """Where it was struck hardest, m, world."""
 

@@ -1,8 +1,10 @@
 """Model cards: `python -m training.cards` writes exported/README.md from what the exported files say of themselves.
 
-A card tells what a file does, what it was trained on, for how long and on what machine, and what was measured. Figures
-come from `NAME.evaluation.json` (training.evaluate) and `NAME.audit.json` (training.audit) beside the file, never from
-here; a report that was made for another file is an error, a missing one is said to be missing.
+A card tells what a file does, what it was trained on, for how long and on what machine, what was measured and whether
+that is good enough (`MARKS`). Figures come from `NAME.evaluation.json` (training.evaluate) and `NAME.audit.json`
+(training.audit) beside the file, never from here; a report that was made for another file is an error, a missing one is
+said to be missing. `NAME.notes.md`, what was tried and is not good yet, is taken in word for word, and the film strip
+`docs/NAME.png` is shown where there is one.
 """
 
 from __future__ import annotations
@@ -15,10 +17,22 @@ from pathlib import Path
 from typing import Any
 
 from runtime import Controller, ControllerError
+from runtime.goal_records import GOALS
+from training import _robustness as hardships
+from training import trials
 from training.prior import file
 from training.prior.file import PriorFileError
 
 FOLDER = Path("exported")
+STRIPS = Path("docs")
+MARKS = {"steering": 0.9, "speed": 0.9, "location": 0.9, "jump": 0.8, "getup": 0.95, "dodgeball": 0.7, "skill": 1.0}
+"""Share of goals that must be a success."""
+SKATE_MARK, COVERAGE_MARK = 2.0, 0.6
+"""Foot skate over that of the motion capture, at most, and share of real poses with a policy's pose near, at least."""
+DTW_MARKS = {
+    "walk": 0.028, "run": 0.088, "spinkick": 0.049, "cartwheel": 0.043, "backflip": 0.058, "crawl": 0.011,
+}  # fmt: skip
+"""m: position error of single clips in the paper's AMP column, by the prior's name."""
 
 
 class CardError(ValueError):
@@ -49,11 +63,11 @@ def _controller_card(path: Path) -> Iterator[str]:
     """One controller: what it obeys, how it came about, what it was measured to do."""
     metadata = Controller.load(path).metadata
     training, prior = metadata["training"], metadata["prior"]
-    yield from ("", f"## {path.name}", "", f"Task `{metadata['task']}`; goal (world frame):", "")
-    yield "| entry | unit | trained range | meaning |"
-    yield "|---|---|---|---|"
-    for entry in metadata["goal"]["entries"]:
-        yield f"| `{entry['name']}` | {entry['unit']} | {entry['low']:g} … {entry['high']:g} | {entry['meaning']} |"
+    task = metadata["task"]
+    yield from ("", f"## {path.name}", "", f"Task `{task}`: {(GOALS[task].__doc__ or '').splitlines()[0]}", "")
+    yield from _strip(path)
+    yield from _goal(metadata["goal"]["entries"])
+    yield f"A success: {trials.of(task).DEFINITION}."
     yield ""
     yield f"- trained for {training['samples']:,} control steps in {training['hours']:.2f} h on {training['hardware']}"
     for run in training.get("lineage", []):
@@ -61,7 +75,86 @@ def _controller_card(path: Path) -> Iterator[str]:
     yield f"- seed {training['seed']}, code {training['code_version'][:12]}"
     yield f"- prior `{prior['name']}` (SHA-256 {prior['sha256'][:16]}…)" if prior else "- no prior"
     yield from _datasets(metadata["datasets"])
-    yield from _figures(path, ".evaluation.json", "python -m training.evaluate")
+    yield from _figures(path, ".evaluation.json", f"python -m training.evaluate controller={path} robustness=true")
+    report = path.with_name(path.stem + ".evaluation.json")
+    if report.is_file():
+        content = json.loads(report.read_text())
+        yield from _spreads(content.get("random", {}))
+        yield from _robustness(content.get("robustness", {}))
+        yield from _marks(task, prior["name"] if prior else "", content["headline"])
+    notes = path.with_name(path.stem + ".notes.md")
+    if notes.is_file():
+        yield from ("", notes.read_text().rstrip())
+
+
+def _goal(entries: list[dict[str, Any]]) -> Iterator[str]:
+    if not entries:
+        yield from ("Its goal has no entries.", "")
+        return
+    yield from ("Goal (world frame; outside the range is clamped with a warning, not finite is an error):", "")
+    yield "| entry | unit | range | default | meaning |"
+    yield "|---|---|---|---|---|"
+    for entry in entries:
+        span = f"{entry['low']:g} … {entry['high']:g}"
+        yield f"| `{entry['name']}` | {entry['unit']} | {span} | {entry['default']:g} | {entry['meaning']} |"
+    yield ""
+
+
+def _strip(path: Path) -> Iterator[str]:
+    picture = STRIPS / f"{path.stem}.png"
+    if picture.is_file():
+        yield from (f"![{path.stem}, frames from left to right in time](../{picture})", "")
+    else:
+        yield f"No film strip: `python -m viewer --controller {path} --headless --strip {picture}` renders one."
+        yield ""
+
+
+def _spreads(random: dict[str, Any]) -> Iterator[str]:
+    """Figures of random goals with their spread: over episodes, of the task's own over goals."""
+    entries = {"success": random.get("success")} | random.get("figures", {})
+    names = ("speed_error_m_s", "heading_error_deg", "reach_time_s", "coverage", "fidelity")
+    entries |= {name: random.get(name) for name in names}
+    entries |= {"falls per minute": random.get("falls", {}).get("over_episodes")}
+    entries |= {f"skate m/s, {name}": figure for name, figure in random.get("skate_m_s", {}).items()}
+    entries |= {f"prior's {name}": figure for name, figure in random.get("prior", {}).items() if name in _PRIOR}
+    rows = [(name, entry) for name, entry in entries.items() if entry and entry.get("mean") is not None]
+    if not rows:
+        return
+    yield from ("", "Random goals, spread over episodes (the task's own errors: over goals):", "")
+    yield "| figure | mean | std | p10 | median | p90 | of |"
+    yield "|---|---|---|---|---|---|---|"
+    for name, entry in rows:
+        values = (entry.get(key) for key in ("mean", "std", "p10", "median", "p90"))
+        cells = " | ".join("–" if value is None else f"{value:.3g}" for value in values)
+        yield f"| {name.replace('_', ' ')} | {cells} | {entry.get('count', '–')} |"
+
+
+_PRIOR = ("ratio", "reward")
+
+
+def _robustness(figures: dict[str, Any]) -> Iterator[str]:
+    if not figures:
+        return
+    yield from ("", f"Robustness: {hardships.DEFINITION}.", "")
+    yield "| hardship | survival | success | episodes |"
+    yield "|---|---|---|---|"
+    for name, entry in figures.items():
+        yield f"| {name} | {entry['survival']:.0%} | {entry['success']:.0%} | {entry['episodes']} |"
+
+
+def _marks(task: str, prior: str, headline: dict[str, Any]) -> Iterator[str]:
+    """What was asked for and whether it is met."""
+    skate, coverage = headline.get("skate_ratio", {}).get("mean"), headline.get("coverage")
+    rows = [("success", headline.get("success"), f"≥ {MARKS[task]:.2f}", lambda value: value >= MARKS[task])]
+    rows.append(("foot skate over mocap's, mean", skate, f"≤ {SKATE_MARK:g}", lambda value: value <= SKATE_MARK))
+    rows.append(("coverage", coverage, f"≥ {COVERAGE_MARK:.2f}", lambda value: value >= COVERAGE_MARK))
+    if prior in DTW_MARKS:
+        error = (headline.get("dtw_error_m") or {}).get("mean")
+        rows.append(("warped error, m", error, f"≤ {DTW_MARKS[prior]:g}", lambda value: value <= DTW_MARKS[prior]))
+    yield from ("", "| mark | asked for | measured | met |", "|---|---|---|---|")
+    for name, value, asked, met in rows:
+        measured = "not measured" if value is None else f"{value:.3g}"
+        yield f"| {name} | {asked} | {measured} | {'yes' if value is not None and met(value) else 'no'} |"
 
 
 def _prior_card(path: Path) -> Iterator[str]:
@@ -73,7 +166,13 @@ def _prior_card(path: Path) -> Iterator[str]:
     yield f"- {training['windows']:,} training windows, {training['held_out_windows']:,} held out"
     yield f"- {training['iterations']:,} steps in {training['minutes']:.1f} min, seed {training['seed']}"
     yield f"- held-out error {training['held_out_error']:.4f}"
+    if settings.get("held_out") == "between":
+        yield "- learned whole: held-out windows are of the same clips, at playing speeds between those of training"
+    if metadata["styles"]:
+        yield f"- styles: {', '.join(metadata['styles'])}"
     yield from _datasets(metadata["datasets"])
+    if any("NC" in entry["licence"] for entry in metadata["datasets"]):
+        yield "- **not for commercial use**: the weights carry the note of the data they were trained on"
     yield from _figures(path, ".audit.json", "python -m training.audit")
 
 

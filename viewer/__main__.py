@@ -3,7 +3,7 @@ r"""`python -m viewer`: steer controllers in a window, play a recording, or rend
     python -m viewer --controller exported/steering.onnx
     python -m viewer --controller exported/steering.onnx --headless --seconds 8 \
         --goals "0:speed=1.5,dir=0;4:speed=1,dir=90;6:throw" --video out.mp4 --strip strip.png
-    python -m viewer --recording out/recording-001.msgpack
+    python -m viewer --recording out/recording-001.rec
 
 What the user gets wrong is answered with one sentence and exit code 2; a simulation that breaks down with exit code 1.
 """

@@ -160,6 +160,12 @@ class Live:
             return self._select(self._clicked)
         return ""
 
+    def point(self, ray: np.ndarray, camera: Camera) -> None:
+        """Send those who walk to points to where the ground was clicked."""
+        place = picking.ground_point(camera.eye, ray)
+        if place is not None:
+            self.stage.send(place)
+
     def close(self) -> None:
         """Finish what is being written."""
         if self._recording is not None:
@@ -199,7 +205,7 @@ class Live:
             saved, self._recorder, self._recording = self._recording, None, None
             return f"saved {saved}"
         try:
-            self._recording = next_free(self.folder, "recording", ".msgpack")
+            self._recording = next_free(self.folder, "recording", ".rec")
             self._recorder = self.stage.world.record(self._recording)
         except OSError as error:
             self._recording = None

@@ -39,9 +39,9 @@ NAMES = ("auto", "high", "low")
 class Governor:
     """Watches what pictures take, and says once when they take too long."""
 
-    def __init__(self, pictures: int = 15) -> None:
+    def __init__(self, pictures: int = 8) -> None:
         """Judge by the mean of that many pictures; the first few warm up and do not count."""
-        self._pictures, self._seen, self._sum = pictures, -5, 0.0
+        self._pictures, self._seen, self._sum = pictures, -3, 0.0
 
     def look(self, seconds: float) -> bool:
         """Note what a picture took, s; whether that is enough to go down a step."""

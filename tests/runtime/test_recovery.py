@@ -75,9 +75,9 @@ def test_a_network_that_fails_resets_its_character(fragile: Path) -> None:
 
 
 @pytest.mark.parametrize("policy", ["freeze", "reset"])
-@pytest.mark.parametrize("value", [math.nan, 1e7])
+@pytest.mark.parametrize("value", [math.nan, math.inf])
 def test_broken_physics_is_one_character_s_matter(policy: str, value: float, lively: Path) -> None:
-    """NaN or 10,000 km/s in one joint: its character is dealt with, the other one moves on undisturbed."""
+    """NaN or infinite speed in one joint: its character is dealt with, the other one moves on undisturbed."""
     worlds = [World(on_error=policy), World(on_error=policy)]
     for world in worlds:
         world.add_character(lively)

@@ -39,3 +39,24 @@ def test_a_report_of_another_file_is_refused(folder):
     report(folder, "0" * 64)
     with pytest.raises(CardError, match=r"walk\.evaluation\.json: made for a file with SHA-256 0000"):
         list(cards.cards(folder))
+
+
+def test_a_card_tells_spread_robustness_marks_and_notes(folder):
+    """91 % of steering's goals are enough, a skate of 2.5 times mocap's is not, coverage was not measured."""
+    digest = hashlib.sha256((folder / "walk.onnx").read_bytes()).hexdigest()
+    spread = {"mean": 0.5, "std": 0.25, "p10": 0.1, "median": 0.4, "p90": 0.9, "count": 7}
+    content = {
+        "controller": {"sha256": digest},
+        "headline": {"success": 0.91234, "skate_ratio": {"mean": 2.5}, "coverage": None},
+        "random": {"success": spread, "figures": {"miss_m": spread}},
+        "robustness": {"pushes of 50 N·s": {"survival": 0.75, "success": 0.5, "episodes": 16}},
+    }
+    (folder / "walk.evaluation.json").write_text(json.dumps(content))
+    (folder / "walk.notes.md").write_text("It limps. Tried: longer.\n")
+    text = "\n".join(cards.cards(folder))
+    assert "| miss m | 0.5 | 0.25 | 0.1 | 0.4 | 0.9 | 7 |" in text
+    assert "| pushes of 50 N·s | 75% | 50% | 16 |" in text
+    assert "| success | ≥ 0.90 | 0.912 | yes |" in text
+    assert "| foot skate over mocap's, mean | ≤ 2 | 2.5 | no |" in text
+    assert "| coverage | ≥ 0.60 | not measured | no |" in text
+    assert "It limps. Tried: longer." in text and "A success: a goal is a success with no fall" in text

@@ -101,7 +101,7 @@ def make(monkeypatch, prior_path):
     Random numbers need no generator, there is none for that device; and the start pool, which is sampled once in a
     thousand steps and may wait then, is of the right shapes, as are the fallen of `getup`.
     """
-    for name in ("rand", "randn", "randint"):
+    for name in ("rand", "randn", "randint", "multinomial"):
         real = getattr(torch, name)
         monkeypatch.setattr(torch, name, lambda *size, generator=None, real=real, **rest: real(*size, **rest))
 

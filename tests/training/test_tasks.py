@@ -202,30 +202,35 @@ def test_a_command_lasts_a_second_and_a_half_and_remembers_the_apex():
     assert task.figures(leap(0.0, 0.0))["apex_error_m"].tolist() == pytest.approx([0.05] * 4, abs=1e-6)
 
 
-def test_who_starts_in_the_air_is_on_a_jump():
+def test_who_starts_in_the_air_or_crouched_is_on_a_jump():
     """.1 m over standing and rising at 1.4 m/s: v²/2g = .1 m more, in v/g = .143 s."""
     task: Jump = make("jump")
     task.reset(EVERYONE, leap(0.1, 0.3, rate=1.4))
     assert task.goal[:, 4].tolist() == pytest.approx([0.1 + 1.96 / 19.62] * 4, abs=1e-5)
     assert task.goal[:, 5].tolist() == pytest.approx([1.4 / 9.81] * 4, abs=1e-5)
+    task.reset(EVERYONE, leap(0.1, 0.3, rate=-1.4))  # as high a jump, but past its apex
+    assert task.goal[:, 4].tolist() == pytest.approx([0.1 + 1.96 / 19.62] * 4, abs=1e-5)
+    assert task.goal[:, 5].tolist() == pytest.approx([-1.4 / 9.81] * 4, abs=1e-5)
+    task.reset(EVERYONE, leap(-0.25, 0.0))  # in a crouch, at rest
+    assert (task.goal[:, 4] >= 0.1).all() and task.goal[:, 5].tolist() == pytest.approx([0.2 + 0.13 * 1.9] * 4)
 
 
-def lying(head: float) -> Body:
-    """Humanoids at rest with their heads so high."""
-    state = body(height=0.2)
-    state.body_position[:, :, 2] = 0.2
+def lying(head: float, root: float = 0.1) -> Body:
+    """Humanoids at rest with their heads and roots so high."""
+    state = body(height=root)
+    state.body_position[:, :, 2] = root
     state.body_position[:, HEAD, 2] = head
     return state
 
 
 def test_getup_by_hand():
-    """Standing still is 1, lying still 0; half way up and rising at .25 m/s is worth h = .5, v = .5."""
+    """Standing still is 1, lying still .1; half way up and rising at .25 m/s is worth h = .5, v = .5."""
     task: Getup = make("getup")
-    assert task.reward(lying(1.3)).tolist() == pytest.approx([1.0] * 4)
-    assert task.reward(lying(0.1)).tolist() == pytest.approx([0.0] * 4)
-    half = lying(0.675)
+    assert task.reward(lying(1.3, 0.88)).tolist() == pytest.approx([1.0] * 4)
+    assert task.reward(lying(0.1)).tolist() == pytest.approx([0.1] * 4)
+    half = lying(0.675, 0.45)
     half.root_linear_velocity[:, 2] = 0.25
-    assert task.reward(half).tolist() == pytest.approx([0.6 * 0.5 + 0.2 * 0.5 + 0.2 * 0.5] * 4, abs=1e-6)
+    assert task.reward(half).tolist() == pytest.approx([0.6 * 0.5 + 0.2 * 0.75 + 0.2 * 0.5] * 4, abs=1e-6)
 
 
 def test_only_who_stood_can_fall():

@@ -18,6 +18,7 @@ from typing import Any
 
 import torch
 from omegaconf import DictConfig, OmegaConf
+from torch import Tensor, nn
 
 from runtime import ControllerError
 from training import config as settings
@@ -118,7 +119,7 @@ def _restore_shared(path: Path, learner: Learner) -> float:
 def _start_from(path: Path, learner: Learner) -> None:
     """Begin a new run with the nets of `path`; all of them and the optimiser where task and prior are the same."""
     transform, new_task = learner.environment.action, learner.environment.task.name
-    own, critic = (transform.centre, transform.scale), None
+    own, critic = (transform.centre.cpu(), transform.scale.cpu()), None
     if path.suffix == ".onnx":
         actor, action, entry, old_task = _controller(path)
         learner.lineage = [entry]
@@ -129,7 +130,7 @@ def _start_from(path: Path, learner: Learner) -> None:
         learner.lineage = [*state.get("lineage", []), entry]
         actor, critic = stored["actor_state_dict"], stored["critic_state_dict"]
         old_task = stored.get("task", new_task)
-        fits = old_task == new_task and transplant.fits(actor, learner.actor.state_dict())
+        fits = old_task == new_task and transplant.fits(actor, _on_host(learner.actor))
         if "action" not in stored and not fits:
             raise CheckpointError(f"{path}: an older version's, of another task: start from its controller (.onnx)")
         action = (stored["action"]["centre"], stored["action"]["scale"]) if "action" in stored else own
@@ -139,12 +140,17 @@ def _start_from(path: Path, learner: Learner) -> None:
     try:
         actor = transplant.rescaled(actor, action, own)
         shared = transplant.shared(old_task, new_task)
-        actor = transplant.adapted(actor, learner.actor.state_dict(), shared)
+        actor = transplant.adapted(actor, _on_host(learner.actor), shared)
         if critic is not None:
-            critic = transplant.adapted(critic, learner.algorithm.critic.state_dict(), shared)
+            critic = transplant.adapted(critic, _on_host(learner.algorithm.critic), shared)
     except ValueError as error:
         raise CheckpointError(f"{path}: made for other networks ({error})") from None
     learner.start_from(actor, critic)
+
+
+def _on_host(net: nn.Module) -> dict[str, Tensor]:
+    """Return the weights on the CPU, where what is loaded is."""
+    return {name: value.cpu() for name, value in net.state_dict().items()}
 
 
 def _controller(path: Path) -> tuple[transplant.Weights, transplant.Action, dict[str, Any], str]:

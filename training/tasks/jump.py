@@ -12,8 +12,9 @@ About the apex the root is to follow the arc of a body in free fall,
     off = both soles higher than 1.2 cm, or |t| > T/2
 
 The arc's reward is dense, so that the first step towards a jump pays: rising on the toes. An episode that starts in the
-air or taking off (samples of a jump's prior, which are preferred) gets the command whose arc it is on: the way down is
-learned first, then the apex, then how to get there.
+air or taking off (samples of a jump's prior, which are preferred) gets the command whose arc it is on; one that starts
+in a crouch, a command whose time is right for it (`PUSH`). So the way down is learned first, then the apex, then the
+push off, then how to get there.
 """
 
 from __future__ import annotations
@@ -34,6 +35,8 @@ from training.tasks.steering import Steering, SteeringConfig
 OFF_GROUND = 0.012  # m, as `training.motion.soles` has it
 AIRBORNE = 0.05  # m: who has both soles this high is in a jump …
 TAKING_OFF = 0.8  # m/s: … and who rises this fast is about to be
+CROUCH = -0.12  # m, of the root over standing
+PUSH, PUSH_RATE, TAKE_OFF = 0.2, 0.13, 1.9  # s, s per m/s, m/s: from a crouch a recorded jump takes .45 s to its apex
 _SOLES = features.KEY_POINTS.index("right_heel")  # from here on the key points are the soles'
 
 
@@ -55,7 +58,7 @@ class JumpConfig:
     """rad; velocities turn by at most this, but for `new_direction_share` of them."""
     new_direction_share: float = 0.2
     """Share of velocities whose direction is uniform on the circle."""
-    flying_share: float = 0.3
+    jumping_share: float = 0.4
     """Share of episodes that start in the middle of a jump, where the prior makes such samples."""
 
 
@@ -76,7 +79,7 @@ class Jump(Goals):
             new_direction_share=config.new_direction_share,
         )  # fmt: skip
         self.steering = Steering(steering, envs, generator)
-        self.starts = StartStates(preferred=_flying, own_share=config.flying_share)
+        self.starts = StartStates(preferred=_jumping, preferred_share=config.jumping_share)
         # m, of the root over standing, with both soles off the ground, this jump
         self.highest = torch.zeros(envs, device=self.device)
         self.last_error = torch.full_like(self.highest, HIGHEST_APEX)  # m, |apex had − apex wanted| of the last jump
@@ -88,14 +91,15 @@ class Jump(Goals):
         self.steering.reset(rows, body)
         rows.put(self.goal[:, :4], rows.take(self.steering.goal))
         self._wait(rows)
-        rising = rows.take(body.root_linear_velocity)[:, 2]
-        apex = rows.take(body.root_position)[:, 2] - DEFAULT_HEIGHT + rising.clamp_min(0).square() / (2 * GRAVITY)
-        flying = (rows.take(_soles(body)) > AIRBORNE) | (rising > TAKING_OFF)
-        flying &= (apex > LOWEST_APEX) & (apex < HIGHEST_APEX)
+        rise, rate = rows.take(body.root_position)[:, 2] - DEFAULT_HEIGHT, rows.take(body.root_linear_velocity)[:, 2]
+        ballistic = rise + rate.square() / (2 * GRAVITY)
+        flying = _flying(rows.take(_soles(body)), rate) & (ballistic > LOWEST_APEX) & (ballistic < HIGHEST_APEX)
+        pushing = _crouched(rise, rate) & ~flying
         commanded, countdown = self.goal[:, 4], self.goal[:, 5]
-        rows.put(commanded, torch.where(flying, apex, rows.take(commanded)))
-        arc = (rising / GRAVITY).clamp(-JUMP_TAIL, JUMP_LEAD)
-        rows.put(countdown, torch.where(flying, arc, rows.take(countdown)))
+        apex = torch.where(pushing, self.uniform(len(rows), *self.config.apex), rows.take(commanded))
+        rows.put(commanded, torch.where(flying, ballistic, apex))
+        arc = torch.where(pushing, PUSH + PUSH_RATE * (TAKE_OFF - rate), rows.take(countdown))
+        rows.put(countdown, torch.where(flying, rate / GRAVITY, arc).clamp(-JUMP_TAIL, JUMP_LEAD))
 
     def advance(self, body: Body) -> None:
         """See `Task.advance`: count down, end jumps, command new ones."""
@@ -156,10 +160,20 @@ class Jump(Goals):
         rows.put(self.left, self.steps(len(rows), self.config.wait))
 
 
-def _flying(windows: dict[str, Tensor]) -> Tensor:
-    """Mask [P] of start windows (`training.learning.starts.Starts`) that end in the air or taking off."""
-    soles = windows["key_points"][:, -1, _SOLES:, 2].amin(1)
-    return (soles > AIRBORNE) | (windows["qvel"][:, 2] > TAKING_OFF)
+def _jumping(windows: dict[str, Tensor]) -> Tensor:
+    """Mask [P] of start windows (`training.learning.starts.Starts`) that end in the air, taking off or crouched."""
+    soles, rate = windows["key_points"][:, -1, _SOLES:, 2].amin(1), windows["qvel"][:, 2]
+    return _flying(soles, rate) | _crouched(windows["qpos"][:, 2] - DEFAULT_HEIGHT, rate)
+
+
+def _flying(soles: Tensor, rate: Tensor) -> Tensor:
+    """Mask [n] of those with the lower sole at such heights (m) whose roots rise at such rates (m/s)."""
+    return (soles > AIRBORNE) | (rate > TAKING_OFF)
+
+
+def _crouched(rise: Tensor, rate: Tensor) -> Tensor:
+    """Mask [n] of those whose root is so far over standing (m): low, and not on the way down."""
+    return (rise < CROUCH) & (rate > -0.3)
 
 
 def _soles(body: Body) -> Tensor:
