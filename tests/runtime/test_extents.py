@@ -53,3 +53,19 @@ def test_dimensions_are_counted() -> None:
 def test_order_matters() -> None:
     """A node that reads what a later one makes is refused: its extent is not known."""
     assert follow(("Abs", ["later"], ["y"])) == "an operator Abs that reads 'later' before it is made"
+
+
+def test_an_einsum_needs_as_many_dimensions_as_letters() -> None:
+    """Two of x are enough for `bc`, not for `bcd`; a Concat along axis 2 proves three; a reduced tensor proves none."""
+    extents = Extents()
+    extents.declare("x", [math.inf, 3], is_input=True)
+    extents.add_weight("w", [3, 9, 10])
+    assert extents.add_node("Einsum", ["w", "x"], ["y"], "kgc,bc->bkg") is None
+    fault = extents.add_node("Einsum", ["x", "x"], ["y"], "bcd,bc->b")
+    assert fault == "an Einsum 'bcd,bc->b' of tensors that may have fewer dimensions"
+    assert extents.add_node("ReduceSum", ["x"], ["r"]) is None
+    assert extents.add_node("Einsum", ["r", "x"], ["y"], "c,bc->b")
+    for axis, enough in ((2, True), (-3, True), (1, False)):
+        assert extents.add_node("Concat", ["r", "r"], ["c"], axis=axis) is None
+        assert (extents.add_node("Einsum", ["c", "x"], ["y"], "abc,bc->a") is None) is enough
+    assert extents.add_node("Einsum", ["x"], ["y"], "bc,bc->b")  # as many terms as tensors

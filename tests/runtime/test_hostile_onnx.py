@@ -143,9 +143,16 @@ def declared(model: onnx.ModelProto) -> None:
     model.graph.node.append(make_node("Reshape", ["goal", "shape"], ["endless"]))
 
 
+def flat(model: onnx.ModelProto) -> None:
+    """A product of matrices of which one has become a number: ONNX Runtime 1.31 aborts the process."""
+    model.graph.node.append(make_node("ReduceSum", ["goal"], ["number"], keepdims=0))
+    model.graph.node.append(make_node("Einsum", ["number", "goal"], ["x"], equation="ab,cb->ac"))
+
+
 @pytest.mark.parametrize(
     ("edit", "said"),
     [
+        (flat, "an Einsum 'ab,cb->ac' of tensors that may have fewer dimensions"),
         *((endless(operator), f"{operator} with a shape of") for operator in ("Reshape", "Expand", "ConstantOfShape")),
         (doubled, "Reshape with a shape of more than 256 dimensions"),
         (declared, "Reshape with a shape of more than 256 dimensions"),
