@@ -166,7 +166,13 @@ def _prior_card(path: Path) -> Iterator[str]:
     yield f"- {training['windows']:,} training windows, {training['held_out_windows']:,} held out"
     yield f"- {training['iterations']:,} steps in {training['minutes']:.1f} min, seed {training['seed']}"
     yield f"- held-out error {training['held_out_error']:.4f}"
+    if settings.get("held_out") == "between":
+        yield "- learned whole: held-out windows are of the same clips, at playing speeds between those of training"
+    if metadata["styles"]:
+        yield f"- styles: {', '.join(metadata['styles'])}"
     yield from _datasets(metadata["datasets"])
+    if any("NC" in entry["licence"] for entry in metadata["datasets"]):
+        yield "- **not for commercial use**: the weights carry the note of the data they were trained on"
     yield from _figures(path, ".audit.json", "python -m training.audit")
 
 

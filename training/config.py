@@ -116,6 +116,11 @@ class EnvironmentConfig:
     policy that still falls would see no slope of the steep one; the steep one tells good from better."""
     composition: str = "additive"
     """`additive`: w_g·r_g + w_smp·r_smp; `product`: r_g·r_smp."""
+    style: dict[str, float] = field(default_factory=dict)
+    """Styles of the prior, by name with weights, that motion is judged by and episodes start in; weights that sum to
+    more than 1 exaggerate (training/prior/style.py). Empty: none."""
+    style_of_legs: dict[str, float] = field(default_factory=dict)
+    """Styles of the lower body, where they are others than those of the upper."""
     prior_interval: int = 4
     """Control steps from one judgement of an environment to the next."""
     start_pool: int = 4096
@@ -183,6 +188,8 @@ class LearnerConfig:
     precision: str = "medium"
     """Of matrix products, torch's `float32_matmul_precision`: `medium` rounds their factors to bfloat16 (sums stay
     float32) where the CPU or GPU has instructions for it, `high` to TF32 on GPUs, `highest` not at all."""
+    compile: bool = False
+    """On a GPU, let torch.compile fuse the prior's judgement; takes a minute at the start. Ignored on a CPU."""
     checkpoint_minutes: float = 2.0
     """Wall-clock minutes between checkpoints."""
     keep_checkpoints: bool = False

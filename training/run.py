@@ -28,7 +28,7 @@ from omegaconf import DictConfig
 
 from training import config as settings
 from training import physics, tasks
-from training.config import ConfigError, RunConfig
+from training.config import ConfigError, EnvironmentConfig, RunConfig
 from training.export import export
 from training.learning import checkpoint, workers
 from training.learning.checkpoint import CheckpointError
@@ -38,6 +38,8 @@ from training.learning.log import Log
 from training.learning.workers import Worker
 from training.prior import file as prior_file
 from training.prior.file import PriorFileError
+from training.prior.score import Score
+from training.prior.style import vector
 from training.provenance import code_version, hardware
 
 
@@ -81,7 +83,7 @@ def check(config: RunConfig) -> None:
         raise ConfigError("export_only=true: expected resume=FOLDER, the run to export from")
     if on_gpu(config) and not workers.under_torchrun() and world > torch.cuda.device_count():
         raise ConfigError(f"learner.processes={world}: expected at most one a GPU, of {torch.cuda.device_count()}")
-    prior_file.load(config.task.prior)
+    set_style(prior_file.load(config.task.prior).score, config.environment)
     tasks.create(config.task.name, dict(config.task.options), 1, torch.Generator())
     checkpoint.check(config)
 
@@ -128,11 +130,14 @@ def build(worker: Worker, config: RunConfig) -> Learner:
     generator = torch.Generator(device).manual_seed(config.seed * 1000 + worker.rank)
     envs = config.learner.envs // worker.world
     prior = prior_file.load(config.task.prior)
+    set_style(prior.score, config.environment)
     prior.score.to(device)
     engine = physics.create(config.physics, envs, threads=1)
     task = tasks.create(config.task.name, dict(config.task.options), envs, generator)
     action = ActionTransform(*prior.joint_statistics, config.environment).to(device)
     environment = Environment(config.environment, engine, task, prior.score, action, generator)
+    if config.learner.compile and device.type == "cuda":
+        environment.judge = torch.compile(environment.judge, fullgraph=True, dynamic=False)
     return Learner(config.learner, environment, worker)
 
 
@@ -141,6 +146,16 @@ def export_only(config: RunConfig) -> None:
     few = replace(config, learner=replace(config.learner, envs=8))
     learner = build(Worker(0, 1), few)
     finish(config, learner, checkpoint.restore(few, learner, episodes=False))
+
+
+def set_style(score: Score, config: EnvironmentConfig) -> None:
+    """Judge by the styles that are asked for; raises ConfigError naming one that the prior has not."""
+    if not config.style:
+        return
+    try:
+        score.style.copy_(vector(score.styles, config.style, config.style_of_legs or None))
+    except KeyError as error:
+        raise ConfigError(f"environment.style: {error.args[0]}") from None
 
 
 def finish(config: RunConfig, learner: Learner, seconds: float) -> None:

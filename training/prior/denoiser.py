@@ -111,6 +111,9 @@ class Denoiser(nn.Module):
         return self(y_t, t, style)
 
 
+_CHUNK = 16_384  # windows
+
+
 class PrincipalDenoiser(Denoiser):
     """Analytic linear-Gaussian denoiser plus a network on the leading principal components."""
 
@@ -137,11 +140,13 @@ class PrincipalDenoiser(Denoiser):
 
         `floor` bounds the variances from below: a component that training data never moves is not infinitely wrong.
         """
-        weights = (weights / weights.sum()).double().unsqueeze(1)
-        windows = windows.double()
-        mean = (weights * windows).sum(0)
-        centred = windows - mean
-        variance, basis = torch.linalg.eigh(centred.T @ (weights * centred))
+        weights = (weights / weights.sum()).unsqueeze(1)
+        first, second = 0.0, 0.0
+        for x, w in zip(windows.split(_CHUNK), weights.split(_CHUNK), strict=True):  # in double, never all at once
+            x, w = x.double(), w.double()
+            first, second = first + (w * x).sum(0), second + x.T @ (w * x)
+        mean = torch.as_tensor(first)
+        variance, basis = torch.linalg.eigh(second - torch.outer(mean, mean))
         order = variance.argsort(descending=True)
         self.mean.copy_(mean)
         self.basis.copy_(basis[:, order])

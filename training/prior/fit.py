@@ -85,10 +85,10 @@ def fit(
         raise ConfigError(f"prior.denoiser: {error}") from None
     score = Score(network, groups=config.reward.groups, styles=styles.names if styles else ())
     _set_normaliser(score, training.values, weights)
-    flat = score.normalise(training.values)
-    both = torch.cat((flat, score.normalise(motion_windows.mirror(training.values))))
+    both = torch.cat([score.normalise(values) for values in (training.values, motion_windows.mirror(training.values))])
     score.denoiser.fit(both, torch.cat((weights, weights)))
-    latent = score.denoiser.encode(both)[:, : score.denoiser.trained].contiguous()
+    latent = torch.cat([score.denoiser.encode(part)[:, : score.denoiser.trained] for part in both.split(16_384)])
+    del both
     with _precision("medium"):  # products in bfloat16 where the machine has it: twice as fast, the curve the same
         curve, best = _optimise(
             config, score, latent, torch.cat((weights, weights)), held_out.values, styles, generator, report

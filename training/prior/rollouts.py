@@ -19,11 +19,12 @@ from torch import Tensor
 from runtime import Controller
 from runtime.character import CONTROL_HZ
 from runtime.recording import Motion, load_motion, save_motion
-from training import _episodes, features
+from training import _episodes, features, trials
 from training.metrics import Rollout
 from training.motion import windows as motion_windows
 from training.motion.dataset import Clip
 from training.prior.changes import Change
+from training.trials import Request
 
 EPISODES, SECONDS = 8, 10.0
 STRETCHES = 12  # the longest are kept
@@ -33,7 +34,7 @@ CANDIDATES = 25  # policy windows nearest in speed, of which each real window me
 def record(controller: Controller, folder: Path, seed: int = 0) -> int:
     """Write the longest stretches without a fall of 8 random episodes of 10 s to `folder`; return how many."""
     folder.mkdir(parents=True, exist_ok=True)
-    plan = _episodes.plan(EPISODES, SECONDS, 0, seed)
+    plan = trials.of(controller.task).plan(Request(EPISODES, SECONDS, 0, seed))
     stretches = [
         _motion(rollout, first, last, folder.name)
         for rollout in _episodes.roll_out(controller, plan)
