@@ -28,6 +28,8 @@ class Asked:
     """Its name in the world; `name/` prefixes its bodies, joints and actuators in `World.model`."""
     directing: Directing | None = None
     """Its director at work. Private."""
+    scripted: bool = False
+    """Whether it has a script. Private."""
     entry: int = -1
     """The entry of its script in force. Private."""
 
@@ -157,7 +159,7 @@ class Asked:
         for goal in script.goals if script is not None else ():
             if goal is not None:
                 self._check(goal)
-        self.entry, self._script = -1, script
+        self.entry, self._script, self.scripted = -1, script, script is not None
 
     def follow_script(self, time: float) -> None:
         """Take the script's goal if a new entry is in force. Private."""

@@ -70,7 +70,7 @@ class Conductor:
         if self._ageing:
             self._age()
         for character in characters:
-            if character.script is not None:
+            if character.scripted:
                 character.follow_script(time)
             if character.directing is not None:
                 self._direct(character, time, happened)

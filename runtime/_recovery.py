@@ -1,5 +1,6 @@
 """When numbers break: whose they are, and what the policy `on_error` does about it. Private.
 
+Where characters and things touch, speeds are capped at twice what was ever seen, and that keeps heaps of bodies whole.
 Before physics steps are made their starting state is kept (0.4 µs for one character). Where the velocities after them
 are not finite, or beyond all bounds, that state is put back, those to whom it happened are dealt with, and the steps
 are made again: the rest of the world never notices.
@@ -28,6 +29,20 @@ if TYPE_CHECKING:
 
 POLICIES = ("raise", "freeze", "reset")
 MAX_SPEED_SQUARED = 1e12  # summed squares of all velocities, SI: beyond is no motion but a broken simulation
+
+
+MAX_SPEED = 60.0
+"""rad/s and m/s in any one coordinate; runs, falls and pushes of 170 N·s were seen to reach 31 rad/s and 6 m/s."""
+
+
+def cap_speeds(velocity: np.ndarray) -> None:
+    """Hold characters' velocities [N] within `MAX_SPEED`, where there are things to be touched.
+
+    Bodies in a heap are pressed into each other by 10 cm, and what drives them apart again may spin a leg so fast that
+    the integrator, which is explicit in gyroscopic forces, gives it more speed with every step.
+    """
+    if velocity.dot(velocity) > MAX_SPEED**2 and max(velocity.max(), -velocity.min()) > MAX_SPEED:
+        np.clip(velocity, -MAX_SPEED, MAX_SPEED, out=velocity)
 
 
 class SimulationError(Exception):

@@ -26,7 +26,7 @@ from functools import lru_cache
 
 import mujoco
 
-from runtime.character import ASSET, PHYSICS_HZ, Slots, find_slots, scene_spec
+from runtime.character import ASSET, BODIES, DEFAULT_POSE, PHYSICS_HZ, Slots, find_slots, scene_spec
 
 CODE_BITS = 20
 MAX_CHARACTERS = 1 << CODE_BITS
@@ -146,6 +146,30 @@ def find_props(model: mujoco.MjModel, count: int) -> tuple[PropSlots, ...]:
 def find_characters(model: mujoco.MjModel, names: Sequence[str]) -> dict[str, Slots]:
     """Locate all characters."""
     return {name: find_slots(model, f"{name}/") for name in names}
+
+
+def copy_character(old: mujoco.MjData, was: Slots, new: mujoco.MjData, now: Slots) -> None:
+    """Copy a character from one scene's state to another's."""
+    joints = len(DEFAULT_POSE)
+    for field, start, to, count in (
+        ("qpos", was.qpos, now.qpos, 7 + joints),
+        ("qvel", was.dof, now.dof, 6 + joints),
+        ("qacc_warmstart", was.dof, now.dof, 6 + joints),
+        ("ctrl", was.ctrl, now.ctrl, joints),
+        ("xfrc_applied", was.body, now.body, len(BODIES)),
+    ):
+        getattr(new, field)[to : to + count] = getattr(old, field)[start : start + count]
+
+
+def copy_prop(old: mujoco.MjData, was: PropSlots, new: mujoco.MjData, now: PropSlots) -> None:
+    """Copy a prop from one scene's state to another's."""
+    for field, start, to, count in (
+        ("qpos", was.qpos, now.qpos, 7),
+        ("qvel", was.dof, now.dof, 6),
+        ("qacc_warmstart", was.dof, now.dof, 6),
+        ("xfrc_applied", was.body, now.body, 1),
+    ):
+        getattr(new, field)[to : to + count] = getattr(old, field)[start : start + count]
 
 
 def _attach_character(spec: mujoco.MjSpec, prefix: str, code: int) -> None:

@@ -26,10 +26,18 @@ import numpy as np
 
 from runtime import _recovery
 from runtime._conduct import Conductor
-from runtime._control import NB, NQ, NU, NV
+from runtime._control import NB, NV
 from runtime._frame import Frame
 from runtime._recovery import SimulationError
-from runtime._scene import Layout, PropSlots, find_characters, find_props, set_touching
+from runtime._scene import (
+    Layout,
+    PropSlots,
+    copy_character,
+    copy_prop,
+    find_characters,
+    find_props,
+    set_touching,
+)
 from runtime._watch import Watch
 from runtime.character import CONTROL_HZ, PHYSICS_HZ, Slots
 
@@ -46,8 +54,6 @@ PHYSICS_STEPS = PHYSICS_HZ // CONTROL_HZ
 """Physics steps in a control step; the rates divide without rest."""
 STATE = int(mujoco.mjtState.mjSTATE_INTEGRATION)
 """What must be kept of MjData so that it goes on bit for bit."""
-MAX_SPEED = 60.0
-"""rad/s and m/s in any one coordinate; runs, falls and pushes of 170 N·s were seen to reach 31 rad/s and 6 m/s."""
 MAX_EVENTS = 10_000  # kept for `World.events`; the oldest go first
 
 
@@ -142,13 +148,13 @@ class Simulation:
             self._data.time = old.time
             for name, slots in self._slots.items():
                 if name in old_slots:
-                    _copy(old, old_slots[name], self._data, slots)
+                    copy_character(old, old_slots[name], self._data, slots)
                     self._keep_pose(poses, old_slots[name].body, slots.body, NB)
             for prop in self.props.values():
                 prop.description.write(self._model, self._prop_slots[prop.number])
                 if prop.number < len(old_props):
                     was, now = old_props[prop.number], self._prop_slots[prop.number]
-                    _copy_prop(old, was, self._data, now)
+                    copy_prop(old, was, self._data, now)
                     self._keep_pose(poses, was.body, now.body, 1)
             self._refresh_watch()
             self.place([character for character in self.characters if character.name not in old_slots])
@@ -361,49 +367,29 @@ class Simulation:
     def _integrate(self, steps: int) -> None:
         """Make physics steps from a state that mj_step1 has been run on to another such state."""
         model, data = self._model, self._data
-        one_by_one = steps if self.watch.looks_for_hits or self._frozen else 1
-        for step in range(one_by_one):
-            if step > 0:
+        mujoco.mj_step2(model, data)
+        if not (self.watch.looks_for_hits or self._frozen):
+            if steps > 1:
+                mujoco.mj_step(model, data, steps - 1)
+        else:
+            for step in range(1, steps):
+                self._look_at(step, steps)
                 mujoco.mj_step1(model, data)
-            mujoco.mj_step2(model, data)
-            if self.watch.looks_for_hits:
-                self.watch.physics_step(data, self.steps + step)
-                self._cap_speeds()
-            for character in self._frozen:
-                character.hold(data)
-        if steps > one_by_one:
-            mujoco.mj_step(model, data, steps - one_by_one)
+                mujoco.mj_step2(model, data)
+            self._look_at(steps, steps)
         self.old_position, self.old_rotation = data.xpos.copy(), data.xquat.copy()  # one step behind here
         mujoco.mj_step1(model, data)
 
-    def _cap_speeds(self) -> None:
-        """Hold characters' speeds within `MAX_SPEED` where things touch each other.
-
-        Bodies in a heap are pressed into each other by 10 cm, and what drives them apart again may spin a leg so fast
-        that the integrator, which is explicit in gyroscopic forces, gives more speed with every step.
-        """
-        velocity = self._velocity[: NV * len(self.characters)]
-        if velocity.dot(velocity) > MAX_SPEED**2 and max(velocity.max(), -velocity.min()) > MAX_SPEED:
-            np.clip(velocity, -MAX_SPEED, MAX_SPEED, out=velocity)
+    def _look_at(self, step: int, steps: int) -> None:
+        """See to hits, speeds and the frozen between mj_step2 of the `step`-th of `steps` and the next mj_step1."""
+        if self.watch.looks_always:
+            self.watch.physics_step(self._data, self.steps + step)
+        elif self.watch.looks_for_hits and step == steps:
+            self.watch.physics_step(self._data, self.steps + step, weight=steps)
+        _recovery.cap_speeds(self._velocity[: NV * len(self.characters)])
+        for character in self._frozen:
+            character.hold(self._data)
 
     def fail(self, characters: Sequence[Character], props: Sequence[Prop], reason: str) -> None:
         """Deal with a breakdown by the policy `on_error`, see _recovery.py."""
         _recovery.fail(self, characters, props, reason)
-
-
-def _copy(old: mujoco.MjData, was: Slots, new: mujoco.MjData, now: Slots) -> None:
-    """Copy a character from one scene's state to another's."""
-    for field, start, to, count in (
-        ("qpos", was.qpos, now.qpos, NQ), ("qvel", was.dof, now.dof, NV), ("qacc_warmstart", was.dof, now.dof, NV),
-        ("ctrl", was.ctrl, now.ctrl, NU), ("xfrc_applied", was.body, now.body, NB),
-    ):  # fmt: skip
-        getattr(new, field)[to : to + count] = getattr(old, field)[start : start + count]
-
-
-def _copy_prop(old: mujoco.MjData, was: PropSlots, new: mujoco.MjData, now: PropSlots) -> None:
-    """Copy a prop from one scene's state to another's."""
-    for field, start, to, count in (
-        ("qpos", was.qpos, now.qpos, 7), ("qvel", was.dof, now.dof, 6), ("qacc_warmstart", was.dof, now.dof, 6),
-        ("xfrc_applied", was.body, now.body, 1),
-    ):  # fmt: skip
-        getattr(new, field)[to : to + count] = getattr(old, field)[start : start + count]

@@ -228,6 +228,7 @@ class _Parts:
             "_controller": self._controller(record["controller"]),
             "fade": self._fade(record["fade"]),
             "_goals": {goal.task: goal for goal in goals}, "_half_life": record["half_life"],
+            "scripted": record["script"] is not None,
             "_script": record["script"] and GoalScript.from_record(record["script"]), "entry": record["entry"],
             "directing": directing,
             "frozen_pose": None if record["frozen"] is None else np.array(record["frozen"]),

@@ -61,7 +61,8 @@ def soak(controller: Path | str, steps: int, seed: int = 0) -> dict[str, float]:
         quaternion = max(quaternion, float(np.abs(np.linalg.norm(world.data.xquat, axis=1) - 1.0).max()))
     simulated = steps / CONTROL_HZ
     return {
-        "steps": steps, "resident_mib_after_a_tenth": float(resident[0]), "resident_mib_at_the_end": float(resident[-1]),
+        "steps": steps,
+        "resident_mib_after_a_tenth": float(resident[0]), "resident_mib_at_the_end": float(resident[-1]),
         "step_ms_in_the_first_tenth": 1e3 * float(spent[0]), "step_ms_in_the_last_tenth": 1e3 * float(spent[-1]),
         "falls_a_minute": 60.0 * falls / simulated, "quaternion_error": quaternion,
         "clock_error_s": abs(world.time - simulated),

@@ -4,14 +4,14 @@ Overhead is told against the bare minimum: `mj_step` four times on the same mode
 session run once on inputs that are there already. Both are measured in turn with `World.step`, in one process, one
 after the other, first the one and then the other in every second round, so that neither finds the caches warmer.
 
-Two clocks. Wall time is what a game feels: its median and 99th percentile. On a machine that others use too it says more
-about them, so that overhead and real-time factors are told in processor time of the thread that steps as well; on an
-idle machine the two agree, and `load` in the output tells how idle it was.
+Two clocks. Wall time is what a game feels: its median and 99th percentile. On a machine that others use too it says
+more about them, so that overhead and real-time factors are told in processor time of the thread that steps as well; on
+an idle machine the two agree, and `load` in the output tells how idle it was.
 
 Characters on two cores are two `World`s, each stepped by a thread of its own (MuJoCo and ONNX Runtime let go of
 Python's lock), half of the characters in each. MuJoCo's own thread pool within one scene gives the same bits, but only
-collisions and solving are shared there: two threads took 22 % off the stepping thread's time at 200 characters and added
-33 % to the process's.
+collisions and solving are shared there: two threads took 22 % off the stepping thread's time at 200 characters and
+added 33 % to the process's.
 
     main ── measure ─┬─ overhead            one character, a hundred
                      ├─ real_time           in processes of their own, held to one core or two
@@ -37,7 +37,7 @@ import mujoco
 import numpy as np
 import onnxruntime
 
-from runtime._soak import resident_mib, soak
+from runtime._soak import resident_mib
 from runtime.character import CONTROL_HZ
 from runtime.goals import Steering
 from runtime.world import World
@@ -126,11 +126,11 @@ def real_time(controller: Path | str, count: int, cores: int, steps: int) -> dic
     }  # fmt: skip
 
 
-def in_process(what: str, arguments: Sequence[object], cores: int | None = None) -> Any:  # noqa: ANN401
-    """Run a function of this module in a fresh process, held to some cores; returns what it returned."""
-    call = f"import json; from runtime import benchmark; print(json.dumps(benchmark.{what}(*{list(arguments)!r})))"
+def in_process(what: str, arguments: Sequence[object], cores: int, module: str = "benchmark") -> Any:  # noqa: ANN401
+    """Run a function of this module or another one in a fresh process, held to some cores; returns what it returned."""
+    call = f"import json; from runtime import {module}; print(json.dumps({module}.{what}(*{list(arguments)!r})))"
     allowed = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
-    hold = f"import os; os.sched_setaffinity(0, {allowed[-cores:]}); " if cores and len(allowed) >= cores else ""
+    hold = f"import os; os.sched_setaffinity(0, {allowed[-cores:]}); " if len(allowed) >= cores else ""
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     done = subprocess.run(
         [sys.executable, "-c", hold + call], capture_output=True, text=True, env=environment, check=False
@@ -192,7 +192,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     result["import"] = import_time(2 if options.quick else 5)
     result["memory"] = in_process("memory", (controller, max(options.counts)), cores=1)
     if options.soak:
-        result["soak"] = in_process("soak", (controller, options.soak), cores=1)
+        result["soak"] = in_process("soak", (controller, options.soak), cores=1, module="_soak")
     return result
 
 
@@ -209,12 +209,13 @@ def table(result: dict[str, Any]) -> str:
     ]
     lines += ["", "characters  cores  times real time: cpu    wall  fallen"]
     lines += [
-        f"{row['characters']:10d} {row['cores']:6d} {row['factor_cpu']:20.2f} {row['factor_wall']:7.2f} {row['fallen']:7d}"
+        f"{row['characters']:10d} {row['cores']:6d} {row['factor_cpu']:20.2f} {row['factor_wall']:7.2f}"
+        f" {row['fallen']:7d}"
         for row in result["real_time"]
     ]
     cost = result["memory"]
-    lines += ["", f"import runtime: {result['import']['median_cpu_s']:.2f} s of processor time",
-              f"memory: {cost['one_mib']:.0f} MiB with one character, {cost['each_kib']:.0f} KiB for each more"]  # fmt: skip
+    lines += ["", f"import runtime: {result['import']['median_cpu_s']:.2f} s of processor time"]
+    lines += [f"memory: {cost['one_mib']:.0f} MiB with one character, {cost['each_kib']:.0f} KiB for each more"]
     if "soak" in result:
         lines += ["soak: " + ", ".join(f"{key} {value:.6g}" for key, value in result["soak"].items())]
     return "\n".join(lines)

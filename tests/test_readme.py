@@ -6,10 +6,10 @@ ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
 
 
-def embedding_example() -> str:
-    """The Python block that follows the marker `<!-- example: embedding -->`."""
-    match = re.search(r"<!-- example: embedding -->\n+```python\n(.*?)```", README, re.DOTALL)
-    assert match, "README.md has lost the marker of its embedding example"
+def embedding_example(name: str = "embedding") -> str:
+    """The Python block that follows the marker `<!-- example: NAME -->`."""
+    match = re.search(rf"<!-- example: {name} -->\n+```python\n(.*?)```", README, re.DOTALL)
+    assert match, f"README.md has lost the marker of its {name} example"
     return match[1]
 
 
@@ -29,6 +29,29 @@ def test_the_embedding_example_walks(monkeypatch, capsys):
     assert not hero.fallen
     assert 2.0 < hero.state.root_position[0] < 6.5  # 4 s at 1.5 m/s are 6 m, less the start from standing
     assert capsys.readouterr().out.count("\n") >= 4
+
+
+def test_the_example_of_a_crowd_is_hit_by_balls(monkeypatch, capsys):
+    """Exactly the README's lines: 6 s pass, four characters with directors, and whoever is hit is told of."""
+    monkeypatch.chdir(ROOT)
+    names: dict = {}
+    exec(compile(embedding_example("crowd"), "README.md", "exec"), names)
+    world = names["world"]
+    assert abs(world.time - 6.0) < 1e-9
+    assert {character.director_state for character in world.characters} <= {"walk", "lie"}
+    assert len(world.props) == 6
+    assert re.search(r"^\d+\.\d\d s: Hit humanoid", capsys.readouterr().out, re.MULTILINE)
+
+
+def test_the_example_of_a_loop_with_a_thread(monkeypatch, capsys):
+    """Exactly the README's lines: a thread simulates while another one sets goals and reads poses; both end."""
+    monkeypatch.chdir(ROOT)
+    names: dict = {}
+    exec(compile(embedding_example("loop"), "README.md", "exec"), names)
+    assert not names["thread"].is_alive()
+    assert names["world"].time > 0.0
+    assert names["positions"].shape == (1, 15, 3)
+    assert "s simulated" in capsys.readouterr().out
 
 
 def test_every_link_to_a_file_leads_somewhere():

@@ -188,6 +188,8 @@ class LearnerConfig:
     precision: str = "medium"
     """Of matrix products, torch's `float32_matmul_precision`: `medium` rounds their factors to bfloat16 (sums stay
     float32) where the CPU or GPU has instructions for it, `high` to TF32 on GPUs, `highest` not at all."""
+    compile: bool = False
+    """On a GPU, let torch.compile fuse the prior's judgement; takes a minute at the start. Ignored on a CPU."""
     checkpoint_minutes: float = 2.0
     """Wall-clock minutes between checkpoints."""
     keep_checkpoints: bool = False

@@ -136,6 +136,8 @@ def build(worker: Worker, config: RunConfig) -> Learner:
     task = tasks.create(config.task.name, dict(config.task.options), envs, generator)
     action = ActionTransform(*prior.joint_statistics, config.environment).to(device)
     environment = Environment(config.environment, engine, task, prior.score, action, generator)
+    if config.learner.compile and device.type == "cuda":
+        environment.judge = torch.compile(environment.judge, fullgraph=True, dynamic=False)
     return Learner(config.learner, environment, worker)
 
 

@@ -63,7 +63,11 @@ PLAYBACK = (
     Binding("help", ("F1", "H"), "F1", "this help"),
     Binding("quit", ("ESCAPE",), "Esc", "quit"),
 )
-MOUSE = (("drag", "turn the view; on a body: pull it"), ("click", "select a character"), ("wheel", "come nearer"))
+MOUSE = (
+    ("drag", "turn the view; on a body: pull it"),
+    ("click", "select a character, or a place to go to"),
+    ("wheel", "come nearer"),
+)
 PAD = {
     "a": "jump", "b": "crouch", "x": "throw", "y": "box", "leftshoulder": "previous controller",
     "rightshoulder": "next controller", "start": "pause", "back": "reset",

@@ -133,6 +133,9 @@ class Mode(Protocol):
         """Let go of it; `clicked`: the mouse has not moved since. Returns a notice."""
         ...
 
+    def point(self, ray: np.ndarray, camera: Camera) -> None:
+        """Take note of a click on nothing that can be held: `ray` from the camera."""
+
     def close(self) -> None:
         """Finish what is being written."""
 
@@ -156,6 +159,7 @@ class App:
         self._simulated = self._real = 0.0  # s, fading sums that give the real-time factor
         self._picture = math.nan  # s that a picture takes, averaged
         self._held_body, self._moved = False, 0.0
+        self._pressed: tuple[float, float] | None = None
         self.frames = 0
         """Pictures drawn."""
         camera.follow(mode.focus, math.inf)
@@ -247,7 +251,7 @@ class App:
 
     def mouse_press(self, x: float, y: float, orbit: bool) -> None:
         """A button went down at a pixel from the bottom left; `orbit`: it is one that turns the view."""
-        self._moved = 0.0
+        self._moved, self._pressed = 0.0, None if orbit else (x, y)
         self._held_body = not orbit and self.mode.take(self._ray(x, y), self.camera, self._share(x, y))
 
     def mouse_drag(self, x: float, y: float, dx: float, dy: float) -> None:
@@ -262,7 +266,9 @@ class App:
         """The button went up: let go; if the mouse has hardly moved, it was a click."""
         if self._held_body:
             self.say(self.mode.drop(clicked=self._moved <= _CLICK))
-        self._held_body = False
+        elif self._pressed is not None and self._moved <= _CLICK:
+            self.mode.point(self._ray(*self._pressed), self.camera)
+        self._held_body, self._pressed = False, None
 
     def scroll(self, notches: float) -> None:
         """The wheel was turned."""

@@ -160,6 +160,12 @@ class Live:
             return self._select(self._clicked)
         return ""
 
+    def point(self, ray: np.ndarray, camera: Camera) -> None:
+        """Send those who walk to points to where the ground was clicked."""
+        place = picking.ground_point(camera.eye, ray)
+        if place is not None:
+            self.stage.send(place)
+
     def close(self) -> None:
         """Finish what is being written."""
         if self._recording is not None:

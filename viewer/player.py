@@ -122,6 +122,9 @@ class Player:
         """Let go of the bar."""
         return ""
 
+    def point(self, ray: np.ndarray, camera: Camera) -> None:
+        """A film cannot be sent anywhere."""
+
     def close(self) -> None:
         """Nothing is being written."""
 

@@ -28,7 +28,7 @@ from viewer.scene import Decal, Marker, Prop, Scene
 from viewer.skin import build
 from viewer.visibility import LEVELS, LIGHT, covered_area, level_of_detail, light_view, shadow_reach
 
-SHADOW_LEVEL = LEVELS[-2]  # coarseness of the skin in the shadow map
+SHADOW_LEVEL = LEVELS[-2]  # coarseness of the skin in the shadow map, unless shadows are to be fine
 HORIZON = (0.7468, 0.7969, 0.8373)  # what sky and ground fade into, as displayed: finish(HORIZON) in frame.glsl
 CONTACT_RADIUS = np.array([0.1, 0.11, 0.09, *(0.05, 0.045, 0.04) * 2, *(0.075, 0.06, 0.062) * 2])  # [15] m, by body
 
@@ -121,7 +121,8 @@ class Renderer:
     def _draw_shadow_map(self, count: int, props: dict[str, int]) -> None:
         gl.glEnable(gl.GL_DEPTH_TEST)
         self._shadow_map.begin()
-        self._draw_bodies("body_shadow", self._bodies[SHADOW_LEVEL], 0, count)
+        level = LEVELS[1] if self.quality.fine_shadows else SHADOW_LEVEL
+        self._draw_bodies("body_shadow", self._bodies[level], 0, count)
         for shape, number in props.items():
             self._draw("prop_shadow", self._props[shape], number)
         self._shadow_map.bind(1)

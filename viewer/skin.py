@@ -53,10 +53,11 @@ def build(model: mujoco.MjModel, coarseness: float = 1.0) -> Skin:
     )
 
 
-def _cell(part: Part, coarseness: float) -> float:
-    """The size of a piece's facets, m: never so coarse that a thin piece slips between grid points."""
-    thinnest = float((part.shape.high - part.shape.low).min())
-    return max(min(part.cell * coarseness, 0.45 * thinnest), part.cell)
+def _cell(part: Part, coarseness: float) -> np.ndarray:
+    """The size of a piece's facets along each axis, [3] m: never so coarse that it slips between grid points."""
+    thickness = part.shape.high - part.shape.low
+    side = np.maximum(np.minimum(part.cell * coarseness, 0.45 * thickness), part.cell)
+    return np.minimum(side, 1.7 * side.min())  # longer ones round the rim of a flat piece off
 
 
 def _without_buried(part: Part, piece: Mesh, pieces: list[Part]) -> Mesh:

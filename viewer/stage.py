@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-from runtime import Controller, Prior, World
+from runtime import Controller, Location, Prior, World
 from runtime.character import BODIES, PHYSICS_HZ
 from runtime.goals import Goal
 from viewer import report, scenery
@@ -29,7 +29,7 @@ from viewer.picking import Grab
 from viewer.scene import Scene
 from viewer.stunts import Stunts
 from viewer.tracks import Trails
-from viewer.wishes import goal_for
+from viewer.wishes import ALIKE, goal_for
 
 APART = 1.5  # m between characters
 _AVERAGING = 0.5  # s, time constant of the speed shown: a stride or so, within which the root speeds up and slows down
@@ -126,6 +126,13 @@ class Stage:
                 rest = Wish(0.0, report.yaw_of(character.state), None)
                 character.goal = goal_for(character.controller.task, rest, None, root)
 
+    def send(self, place: np.ndarray) -> None:
+        """Send the steered characters whose task is `location` to a point of the ground, [2] m."""
+        for index in self.steered:
+            character = self.world.characters[index]
+            if character.controller is not None and character.controller.task == Location.task:
+                character.goal = Location(float(place[0]), float(place[1]))
+
     def switch(self, number: int) -> str:
         """Give the steered characters the loaded controller of that number, from 0; returns what to say."""
         if not 0 <= number < len(self.loaded):
@@ -185,15 +192,22 @@ class Stage:
         """Turn the wish into goals, each in the terms of its character's task."""
         balls = [prop.state for prop in self.world.props if prop.shape == "ball"]
         flying = [(position, velocity) for position, _, velocity, _ in balls]
+        roots, characters = self.world.render_poses()[0][:, 0], self.world.characters
+        same: dict[str, Goal | None] = {}  # goals that are everybody's
         for index in self.steered:
-            character = self.world.characters[index]
+            character = characters[index]
             if character.controller is None:
                 continue
-            root = character.state.root_position
-            goal = goal_for(character.controller.task, self.wish, character.goal, root, flying)
-            if self.held_goal is not None and self.held_goal.task == character.controller.task:
+            task, now = character.controller.task, character.goal
+            if self.held_goal is not None and self.held_goal.task == task:
                 goal = self.held_goal
-            if goal != character.goal:
+            elif task in same:
+                goal = same[task]
+            else:
+                goal = goal_for(task, self.wish, now, roots[index], flying)
+                if task in ALIKE:
+                    same[task] = goal
+            if goal != now:
                 character.goal = goal
 
     def _pull(self, seconds: float) -> None:
@@ -214,13 +228,15 @@ class Stage:
         if simulated <= 0.0:
             return
         keep = math.exp(-simulated / _AVERAGING)
-        velocity = [character.state.root_linear_velocity[:2] for character in self.world.characters]
-        self.velocity = keep * self.velocity + (1.0 - keep) * np.array(velocity)
+        characters = self.world.characters
+        dof = np.array([character.slots.dof for character in characters])
+        velocity = self.world.data.qvel[dof[:, None] + [0, 1]]  # of the roots over ground
+        self.velocity = keep * self.velocity + (1.0 - keep) * velocity
         self.stunts.look()
         if self.show_trails:
             self.trails.add(self.world.time, self.world.render_poses()[0][:, 0])
         if self.meter is not None:
-            self.meter.add(self.world.time, self.world.characters[self.lead].state, self.lead)
+            self.meter.add(self.world.time, characters[self.lead].state, self.lead)
 
 
 def places(count: int) -> list[tuple[float, float]]:

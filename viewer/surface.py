@@ -136,33 +136,34 @@ def gradient(shape: Shape, point: np.ndarray, step: float = 5e-4) -> np.ndarray:
     return np.stack([shape(point + o) - shape(point - o) for o in offsets], axis=1) / (2.0 * step)
 
 
-def mesh(shape: Shape, cell: float) -> Mesh:
-    """Mesh a shape with cells of `cell` m.
+def mesh(shape: Shape, cell: ArrayLike) -> Mesh:
+    """Mesh a shape with cells of `cell` m: one number, or one for each axis.
 
     Raises:
         ValueError: the shape is smaller than a cell, so that no grid point lies in it.
     """
-    count = np.ceil((shape.high - shape.low) / cell).astype(int) + 4  # [3] grid points, one cell of air around
+    side = np.broadcast_to(np.asarray(cell, float), 3)
+    count = np.ceil((shape.high - shape.low) / side).astype(int) + 4  # [3] grid points, one cell of air around
     count += count % 2  # even and centred: mirrored shapes mesh alike, and no grid point lies on a plane of symmetry
-    low = 0.5 * (shape.low + shape.high) - 0.5 * cell * (count - 1)
-    axes = [low[i] + cell * np.arange(count[i]) for i in range(3)]
+    low = 0.5 * (shape.low + shape.high) - 0.5 * side * (count - 1)
+    axes = [low[i] + side[i] * np.arange(count[i]) for i in range(3)]
     points = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1)  # [X, Y, Z, 3]
     value = shape(points.reshape(-1, 3)).reshape(count)
 
-    position, index = _cell_vertices(value, low, cell)
+    position, index = _cell_vertices(value, low, side)
     if not len(position):
         raise ValueError(f"no grid point inside the shape between {shape.low} and {shape.high}: cells of {cell} m")
     triangle = _faces(value, index)
     for _ in range(3):
         slope = gradient(shape, position)
         away = shape(position)[:, None] / np.maximum((slope**2).sum(axis=1, keepdims=True), 0.1)
-        position = position - np.clip(away, -cell, cell) * slope
+        position = position - np.clip(away, -side.min(), side.min()) * slope
     normal = gradient(shape, position)
     normal /= np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 1e-9)
     return Mesh(position, normal, triangle)
 
 
-def _cell_vertices(value: np.ndarray, low: np.ndarray, cell: float) -> tuple[np.ndarray, np.ndarray]:
+def _cell_vertices(value: np.ndarray, low: np.ndarray, cell: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """One vertex per crossed cell, the mean of its edges' crossings: positions [V, 3], cell → vertex index or -1."""
     cells = np.array(value.shape) - 1
     corner = np.stack([value[tuple(slice(o, o + n) for o, n in zip(c, cells, strict=True))] for c in _CORNERS])

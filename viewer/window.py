@@ -59,6 +59,8 @@ class ViewerWindow(pyglet.window.Window):
         """Listen to gamepads, those plugged in later too."""
         try:
             self._pads.watch(pyglet.input.ControllerManager())  # pyright: ignore[reportArgumentType]
+        except FileNotFoundError:
+            pass  # no folder of devices, so no gamepad either
         except (ImportError, AttributeError, OSError) as error:  # no library for it, or no rights to look for devices
             self.app.say(f"no gamepads: {error}")
 
@@ -162,7 +164,8 @@ def run(mode: Mode, camera: Camera, size: tuple[int, int], quality: str = "auto"
         window.open_panel()
     window.watch_gamepads()
     pyglet.clock.tick()  # real time starts now, not when the program did
-    pyglet.clock.schedule(window.update)
+    # At an interval: what is scheduled for every turn of the loop keeps a core spinning, and cores draw without a GPU.
+    pyglet.clock.schedule_interval(window.update, RATE)
     pyglet.app.run(interval=RATE)
     pyglet.clock.unschedule(window.update)
     window.app.close()

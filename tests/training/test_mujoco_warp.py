@@ -9,7 +9,9 @@ times that. What is wrong (a gain, friction, the pose of another instant, a warm
 
 from __future__ import annotations
 
+import copy
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -17,8 +19,9 @@ import torch
 
 from runtime import Controller, Steering, character
 from runtime.character import find_slots, read_state
-from training import physics
+from training import physics, run
 from training.config import ConfigError
+from training.learning.workers import Worker
 from training.physics import EngineError, default_state
 from training.physics.mujoco import MujocoEngine
 from training.physics.mujoco_warp import MujocoWarpEngine, capacity
@@ -244,3 +247,20 @@ def test_which_engine_auto_is(monkeypatch):
     assert physics.choose("auto") == "mujoco"
     with pytest.raises(ConfigError, match="physics=mujoco_warp: the package mujoco-warp is missing: pip install"):
         physics.create("mujoco_warp", envs=1)
+
+
+def test_training_runs_on_it_and_goes_on_after_a_break(config):
+    """Two iterations, a state as checkpoints have it, and one more: a learner given that state does the same one."""
+    config = replace(config, physics="mujoco_warp", learner=replace(config.learner, envs=4))
+    learner, other = (run.build(Worker(rank, 1), config) for rank in (0, 1))
+    assert isinstance(learner.environment.engine, MujocoWarpEngine)
+    for _ in range(2):
+        figures = learner.iterate()
+    assert all(math.isfinite(value) for value in figures.values()) and figures["blown_up"] == 0
+    kept, own = copy.deepcopy(learner.state()), learner.own_state()
+    straight = learner.iterate()
+    other.restore(kept, counters=True)
+    other.restore_own(own)  # the process's random numbers, too
+    assert other.iterate() == straight
+    assert torch.equal(learner.environment.engine.qpos, other.environment.engine.qpos)
+    assert not torch.equal(learner.environment.engine.qpos, own["environment"]["engine"]["qpos"])

@@ -307,3 +307,17 @@ def test_sibling_shares_denoiser_and_normaliser():
     windows = draw(score, 5, seed=3)
     with torch.no_grad():
         assert torch.equal(other.errors(windows, noise(5))[0], score.errors(windows, noise(5))[0])
+
+
+def test_the_judgement_compiles_as_one_graph():
+    """torch.compile sees no break in it, and what it sees gives the same numbers, for every share of environments."""
+    torch.compiler.reset()
+    score = gaussian_score()
+    seen = torch.compile(score.judge, backend="eager", fullgraph=True, dynamic=False)
+    windows = draw(score, 6, seed=1)
+    for part in (windows, windows[:4]):
+        with torch.inference_mode():
+            found, expected = seen(part, noise(len(part))), score.judge(part, noise(len(part)))
+        assert [value.shape for value in found] == [(len(part), 3), (len(part), 3, 9), (len(part), 14), (len(part),)]
+        for one, other in zip(found, expected, strict=True):
+            torch.testing.assert_close(one, other, rtol=0, atol=0)

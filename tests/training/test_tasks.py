@@ -215,22 +215,22 @@ def test_who_starts_in_the_air_or_crouched_is_on_a_jump():
     assert (task.goal[:, 4] >= 0.1).all() and task.goal[:, 5].tolist() == pytest.approx([0.2 + 0.13 * 1.9] * 4)
 
 
-def lying(head: float) -> Body:
-    """Humanoids at rest with their heads so high."""
-    state = body(height=0.2)
-    state.body_position[:, :, 2] = 0.2
+def lying(head: float, root: float = 0.1) -> Body:
+    """Humanoids at rest with their heads and roots so high."""
+    state = body(height=root)
+    state.body_position[:, :, 2] = root
     state.body_position[:, HEAD, 2] = head
     return state
 
 
 def test_getup_by_hand():
-    """Standing still is 1, lying still 0; half way up and rising at .25 m/s is worth h = .5, v = .5."""
+    """Standing still is 1, lying still .1; half way up and rising at .25 m/s is worth h = .5, v = .5."""
     task: Getup = make("getup")
-    assert task.reward(lying(1.3)).tolist() == pytest.approx([1.0] * 4)
-    assert task.reward(lying(0.1)).tolist() == pytest.approx([0.0] * 4)
-    half = lying(0.675)
+    assert task.reward(lying(1.3, 0.88)).tolist() == pytest.approx([1.0] * 4)
+    assert task.reward(lying(0.1)).tolist() == pytest.approx([0.1] * 4)
+    half = lying(0.675, 0.45)
     half.root_linear_velocity[:, 2] = 0.25
-    assert task.reward(half).tolist() == pytest.approx([0.6 * 0.5 + 0.2 * 0.5 + 0.2 * 0.5] * 4, abs=1e-6)
+    assert task.reward(half).tolist() == pytest.approx([0.6 * 0.5 + 0.2 * 0.75 + 0.2 * 0.5] * 4, abs=1e-6)
 
 
 def test_only_who_stood_can_fall():

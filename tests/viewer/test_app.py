@@ -239,6 +239,26 @@ def test_a_click_chooses_whom_to_steer(tmp_path, tiny):
     assert (goal(app, 0).speed, goal(app, 1).speed) == (1.3, 1.3)
 
 
+def test_a_click_on_the_ground_is_where_to_go(tmp_path):
+    """For a controller of the task location; dragging over the ground is none, and the target is drawn there."""
+    path = write_controller(tmp_path / "go.onnx", task="location")
+    app = live(tmp_path, path, camera=Camera(yaw=0.0, pitch=0.5, distance=6.0))
+    go(app, 0.1)
+    before = goal(app)
+    app.mouse_press(100.0, 100.0, orbit=False)
+    app.mouse_drag(160.0, 100.0, 60.0, 0.0)
+    app.mouse_release()
+    go(app, 0.1)
+    assert math.dist((goal(app).x, goal(app).y), (before.x, before.y)) < 0.1
+    ray = app.camera.ray(0.3, 0.3, 640 / 360)
+    place = app.camera.eye - ray * app.camera.eye[2] / ray[2]
+    app.mouse_press(0.3 * 640, 0.3 * 360, orbit=False)
+    app.mouse_release()
+    go(app, 0.1)
+    assert (goal(app).x, goal(app).y) == pytest.approx(tuple(place[:2]), abs=1e-4)
+    assert any(decal.ring and decal.start == pytest.approx(place[:2], abs=1e-4) for decal in app.screen.scene.decals)
+
+
 def test_the_right_stick_turns_the_camera_and_the_left_one_steers(tmp_path, tiny):
     """For half a second, pushed to the right: 1.25 rad to the right."""
     app = live(tmp_path, tiny)

@@ -61,3 +61,13 @@ def test_a_shape_between_the_grid_points_is_refused():
     """A ball of 1 mm cannot be meshed with cells of 50 mm."""
     with pytest.raises(ValueError, match="no grid point inside"):
         mesh(sphere([0.0, 0.0, 0.0], 0.001), cell=0.05)
+
+
+def test_a_flat_box_needs_fewer_facets_where_cells_may_be_longer():
+    """0.4 x 0.4 x 0.02 m: cells 13 mm long instead of 8; its faces stay where they are, its rim within half a cell."""
+    slab = rounded_box(np.zeros(3), [0.2, 0.2, 0.01], 0.004)
+    fine, longer = mesh(slab, 0.008), mesh(slab, [0.013, 0.013, 0.008])
+    assert len(longer.triangle) < len(fine.triangle) / 2
+    np.testing.assert_allclose(np.abs(longer.position[:, 2]).max(), 0.01, atol=1e-4)
+    assert np.abs(slab(longer.position)).max() < 0.0065
+    assert np.abs(longer.position[:, :2]).max() == pytest.approx(0.2, abs=0.0065)

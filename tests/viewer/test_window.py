@@ -138,9 +138,11 @@ run()
 def test_real_keys_walk_switch_throw_and_quit(display, tmp_path):
     """Through the X server, with the shipped controller: W walks away from the camera, 2 switches, F throws, Esc quits.
 
+    Space borrows the controller that jumps (how high is another test's business) and gives it back.
     The ball knocks the character or is dodged: it comes as near as the character's own width, or is told to have hit.
     """
     other = write_controller(tmp_path / "other.onnx", linear())
+    jump = write_controller(tmp_path / "jump.onnx", task="jump")
     seen = play(display, tmp_path, """
 def away():
     return float(hero.state.root_position[:2] @ camera.forward[:2]) / math.cos(camera.pitch)
@@ -165,13 +167,17 @@ when(lambda window: away() > 1.0, lambda window: (seen.update(goal=[hero.goal.sp
                                                   shot("walking.png")(window), xdotool("keyup", "w")))
 when(lambda window: hero.goal.speed == 0.0, lambda window: xdotool("key", "2"))
 when(lambda window: hero.controller.path.stem == "other", lambda window: xdotool("key", "1"))
-when(lambda window: hero.controller.path.stem == "steering", lambda window: xdotool("key", "f"))
+when(lambda window: hero.controller.path.stem == "steering", lambda window: xdotool("key", "space"))
+when(lambda window: hero.controller.task == "jump", lambda window: seen.update(apex=hero.goal.apex))
+when(lambda window: hero.controller.path.stem == "steering", lambda window: xdotool("key", "r"))
+when(lambda window: world.time < 1.0, lambda window: xdotool("key", "f"))
 when(lambda window: len(world.props) == 1, lambda window: seen.update(thrown=world.time))
 when(watch, lambda window: xdotool("key", "F12"))
 when(lambda window: (FOLDER / "viewer-001.png").exists(), lambda window: xdotool("key", "Escape"))
 run()
-""", ROOT / "exported" / "steering.onnx", other)  # fmt: skip
+""", ROOT / "exported" / "steering.onnx", other, jump)  # fmt: skip
     assert seen["goal"] == [1.3, pytest.approx(0.5)]
+    assert seen["apex"] == 0.3
     assert seen["hit"] or seen["nearest"] < 0.8
     assert seen["time"] < 50.0
     check_picture(tmp_path / "walking.png")

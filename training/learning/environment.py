@@ -20,6 +20,7 @@ not with the one in the prior file:
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -131,6 +132,7 @@ class Environment:
     ) -> None:  # fmt: skip
         """Start every episode at a random age, so that time-outs do not come all at once."""
         self.config, self.engine, self.task, self.score = config, engine, task, score
+        self.judge: Callable[[Tensor, Tensor], tuple[Tensor, ...]] = score.judge  # or that, compiled
         self.action = action
         self.num_envs = engine.envs
         device = engine.device
@@ -220,12 +222,11 @@ class Environment:
         windows = self.history.windows(share)
         shape = (len(windows), len(schedule.LEVELS), *windows.shape[1:])
         noise = torch.randn(shape, generator=self._generator, device=windows.device)
-        error, group_error = self.score.errors(windows, noise)
-        deviation, oddity = self.score.deviation(windows, group_error), self.score.oddity(windows)
+        error, deviation, oddity, penalty = self.judge(windows, noise)
         self._errors[share] = error
         self._deviation[share] = deviation.mean(1)
         self._oddity[share] = oddity
-        self._style[share] = self._reward(self.score.penalty(deviation, oddity))
+        self._style[share] = self._reward(penalty)
 
     def _reward(self, penalty: Tensor) -> Tensor:
         """r_smp [n] of the prior's penalty [n]."""

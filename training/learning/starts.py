@@ -29,8 +29,6 @@ LARGEST_LIFT = 0.05  # m
 LARGEST_CLAMP = 0.2  # rad
 LOWEST_ROOT, LOWEST_HEAD = 0.6, 1.05  # m, a little above what counts as fallen
 
-_HEAD = 0.6, 1.05  # m, a little above what counts as fallen
-
 _LOW = torch.tensor([joint.range[0] for joint in character.JOINTS])
 _HIGH = torch.tensor([joint.range[1] for joint in character.JOINTS])
 _HEAD = character.BODIES.index("head")
@@ -73,13 +71,14 @@ class Starts:
         picks = torch.randint(self.size, (count,), **draw)
         standing = torch.rand(count, **draw) < standing_share
         windows = {key: value[picks] for key, value in self._pool.items()}
+        dice = torch.rand(count, **draw)  # the prior's preferred ones from below, the task's own from above
         if self._states.preferred is not None:
-            chosen = torch.rand(count, **draw) < self._states.own_share
+            chosen = dice < self._states.preferred_share
             weights = self._states.preferred(self._pool) + 1e-6  # where there is none, any will do
             picks = torch.multinomial(weights, count, replacement=True, generator=self._generator)
             windows = {key: _where(chosen, self._pool[key][picks], value) for key, value in windows.items()}
-        elif self._own is not None:
-            chosen = torch.rand(count, **draw) < self._states.own_share
+        if self._own is not None:
+            chosen = dice >= 1.0 - self._states.own_share
             picks = torch.randint(len(self._own["qpos"]), (count,), **draw)
             windows = {key: _where(chosen, self._own[key][picks], value) for key, value in windows.items()}
         return {key: _where(standing, self._standing[key], value) for key, value in windows.items()}

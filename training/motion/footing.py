@@ -17,6 +17,7 @@ from training.motion.spans import lasting, runs
 REST_SPEED = 0.4  # m/s
 REST_BAND = 0.06  # m above the foot's lowest 10 %
 MIN_REST = 5  # frames
+LEVEL = 0.75  # cosine of 41°; bones from ankle to toes of flat feet slope by 15 to 30°
 MAX_DRIFT = 0.15  # m, more is terrain
 KNOT = 0.5  # s, a longer rest tells the floor more than once
 HEEL, TOE = np.array([-0.0435, 0.0, -0.05]), np.array([0.1335, 0.0, -0.05])
@@ -31,14 +32,16 @@ def axes(capture: Capture, index: int, scale: float, remarks: list[str]) -> np.n
     for point in (ankle, toe):
         low = point[:, 2] < np.percentile(point[:, 2], 10) + REST_BAND
         rest &= low & (contacts.speeds(point, capture.rate) * scale < REST_SPEED)
-    slope = ankle[:, 2] - toe[:, 2]
+    way = toe - ankle
+    level = np.linalg.norm(way[:, :2], axis=1) / np.linalg.norm(way, axis=1)  # 1: the foot's bone lies level
+    rest &= level > LEVEL  # not on tiptoe
     if rest.sum() < MIN_REST:
-        remarks.append(f"the {side} foot never rests flat: its pitch is that of its slowest frames")
-        moving = contacts.speeds(ankle, capture.rate) + contacts.speeds(toe, capture.rate)
-        rest = moving <= np.partition(moving, min(MIN_REST, len(moving) - 1))[min(MIN_REST, len(moving) - 1)]
-    else:  # the heel is up in some of these: keep those whose ankle is low over the toes
-        rest &= slope <= np.percentile(slope[rest], 50) + 0.01
-    forward = (toe - ankle)[rest] * [1.0, 1.0, 0.0]
+        remarks.append(f"the {side} foot never rests flat: it is taken as flat where its bone is most level")
+        rest = level >= np.partition(level, -MIN_REST)[-MIN_REST]
+    else:  # the heel is up in some of these: keep those whose ankle is lowest over the toes
+        slope = ankle[:, 2] - toe[:, 2]
+        rest &= slope <= np.percentile(slope[rest], 20) + 0.01
+    forward = way[rest] * [1.0, 1.0, 0.0]
     forward /= np.linalg.norm(forward, axis=1, keepdims=True)
     up = np.broadcast_to([0.0, 0.0, 1.0], forward.shape)
     flat = np.stack((forward, np.cross(up, forward), up), axis=-1)

@@ -31,6 +31,7 @@ from training.motion.steady import steady
 
 READERS = {"mimickit": mimickit.read, "deepmimic": deepmimic.read}
 FORMATS = (*READERS, *importing.FORMATS)
+MAX_ERROR = 0.04  # m, mean distance of a joint from the limb-wise scaled source; beyond it the pose is another one
 
 
 @dataclass
@@ -179,6 +180,10 @@ def _read_any(source: Source, data: Path, path: Path, piece_seconds: float, read
 def _clean_take(take: importing.Take, source: Source, piece_seconds: float, labels: dict, reading: Reading) -> None:
     """Pieces of a take with their skeletons, and its figures measured on what is left."""
     name = take.motion.source
+    error = float(np.mean(list(take.errors.values())))
+    if error > MAX_ERROR:
+        reading.remarks.append(f"{name}: dropped, the humanoid is {100.0 * error:.1f} cm from it on average")
+        return
     cleaned = cleaning.clean(take.motion, True, 0.0 if source.flat else None, source.min_seconds)
     folder = name.rpartition("/")[0]
     reading.remarks += [f"{name}: {line}" for line in take.remarks] + [f"{folder}/{line}" for line in cleaned.remarks]
@@ -199,7 +204,7 @@ def _clean_take(take: importing.Take, source: Source, piece_seconds: float, labe
         "found": take.found,
         "seconds": round(sum(motion.seconds for motion in cleaned.pieces), 2),
         "error_cm": {body: round(100.0 * value, 2) for body, value in take.errors.items()},
-        "mean_error_cm": round(100.0 * float(np.mean(list(take.errors.values()))), 2),
+        "mean_error_cm": round(100.0 * error, 2),
         "leg_scaled_error_cm": round(100.0 * take.unfitted, 2),
         "skate_before_m_s": _mean(before),
         "skate_after_m_s": _mean(after),

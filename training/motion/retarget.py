@@ -2,9 +2,12 @@
 
 Each frame starts where the last one ended and takes two Gauss-Newton steps (the first frame eighty), inside the joint
 limits and with no hinge faster than 25 rad/s (past the pose in which two hinges coincide they would flip): both are
-constraints of the step's quadratic program. Soles weigh most while they stand, so feet stay where
-they are put and the pelvis gives way; then come wrists, elbows and knees, then the axes of trunk and feet. A weak pull
-to the zero twist settles what positions leave open (a straight leg can turn at the hip or at the ankle).
+constraints of the step's quadratic program. Soles weigh most while they stand, so feet stay where they are put and the
+pelvis gives way; then come wrists, elbows and knees, then the axes of trunk and feet.
+
+Steps alone get stuck: an arm on the wrong side of a limit, or turned so that its elbow would have to bend backwards,
+stays there. So arms and legs are also drawn, weakly, to the angles that `branches` finds over the whole clip. A
+weaker pull to the zero twist settles what nothing else does (a straight leg can turn at the hip or at the ankle).
 """
 
 from __future__ import annotations
@@ -19,6 +22,7 @@ import numpy as np
 from runtime.character import DEFAULT_POSE, JOINT_NAMES, PREFIX, add_character, scene_spec
 from training.motion import rotation
 from training.motion.footing import HEEL, TOE
+from training.motion.hinges import LIMITS, ball_angles, columns
 from training.motion.targets import BODIES, Targets
 
 FIRST_STEPS, STEPS = 80, 2
@@ -29,7 +33,8 @@ TRUNK_COSTS = ((1.0, 0.5), (0.0, 0.5), (0.0, 0.2))  # 1/m and 1/rad
 POINT_COST = {"shin": 0.5, "lower_arm": 0.7, "hand": 1.0}  # 1/m, of knee, elbow, wrist
 SWING, STANCE = 2.0, 6.0  # 1/m, of heel and toe edge
 FOOT_COST = 0.15  # 1/rad
-TWIST = {"ankle_z": 0.03, "ankle_x": 0.03, "hip_z": 0.01, "shoulder_y": 0.01, "neck_x": 0.01, "neck_z": 0.01}
+BRANCH_COST = 0.06  # 1/rad
+TWIST = {"ankle_z": 0.03, "ankle_x": 0.03, "neck_x": 0.01, "neck_z": 0.01}
 SOLES = ("left_heel", "left_toe", "right_heel", "right_toe")
 
 logging.getLogger("mink").setLevel(logging.ERROR)  # it warns of limits missed by rounding
@@ -51,7 +56,7 @@ def retarget(targets: Targets) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
     Raises mink's NoSolutionFound when a step's program has no solution.
     """
-    solver = _Solver()
+    solver = _Solver(targets)
     rows = np.empty((len(targets.pelvis), solver.configuration.nq))
     solver.start(targets)
     for t in range(len(rows)):
@@ -59,10 +64,29 @@ def retarget(targets: Targets) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return rows[:, :3], rotation.continuous(rotation.normalise(rows[:, 3:7])), rows[:, 7:]
 
 
+BALLS = ("left_shoulder", "right_shoulder", "left_hip", "right_hip")
+SINGLES = ("left_elbow", "right_elbow", "left_knee", "right_knee")
+_SINGLES = [JOINT_NAMES.index(joint) for joint in SINGLES]
+_ON = (1, 1, 0, 0)  # torso, torso, pelvis, pelvis among the trunk's axes
+
+
+def branches(targets: Targets) -> np.ndarray:
+    """Hinge angles [T, 16] of `BALLS` and `SINGLES` that turn and bend the limbs as they should be.
+
+    Of a ball joint's equal triples of angles the shortest path in time is taken that keeps to the limits.
+    """
+    found = []
+    for index, (ball, parent) in enumerate(zip(BALLS, _ON, strict=True)):
+        local = np.swapaxes(targets.trunk[:, parent], -1, -2) @ targets.limbs[:, index]
+        found.append(ball_angles(rotation.from_matrix(local), LIMITS[columns(ball)]))
+    found.append(targets.bends * np.sign(LIMITS[_SINGLES].sum(axis=1)))  # a left elbow's angles are negative
+    return np.concatenate(found, axis=1)
+
+
 class _Solver:
     """mink's configuration and tasks, made once a clip."""
 
-    def __init__(self) -> None:
+    def __init__(self, targets: Targets) -> None:
         self.configuration = mink.Configuration(_model())
         self.trunk = [_frame(f"{PREFIX}{b}", "body", *cost) for b, cost in zip(TRUNK, TRUNK_COSTS, strict=True)]
         self.points = {
@@ -72,21 +96,24 @@ class _Solver:
         }
         self.feet = [_frame(f"{PREFIX}{side}_foot", "body", 0.0, FOOT_COST) for side in ("left", "right")]
         self.soles = [_frame(name, "site", SWING, 0.0) for name in SOLES]
+        self.drawn = np.concatenate([np.arange(len(JOINT_NAMES))[columns(joint)] for joint in BALLS + SINGLES])
+        self.branches = branches(targets)
         costs = np.zeros(_model().nv)
         for index, name in enumerate(JOINT_NAMES):
             costs[6 + index] = TWIST.get(name.removeprefix("left_").removeprefix("right_"), 0.003)
+        costs[6 + self.drawn] = BRANCH_COST
         self.posture = mink.PostureTask(_model(), cost=costs)
-        pose = np.zeros(_model().nq)
-        pose[3] = 1.0
-        pose[7:] = DEFAULT_POSE
-        self.posture.set_target(pose)
+        self.pose = np.zeros(_model().nq)
+        self.pose[3] = 1.0
+        self.pose[7:] = DEFAULT_POSE
         self.tasks = [*self.trunk, *self.points.values(), *self.feet, *self.soles, self.posture]
         speeds = {f"{PREFIX}{name}": MAX_SPEED for name in JOINT_NAMES}
         self.limits = [mink.ConfigurationLimit(_model(), gain=0.99), mink.VelocityLimit(_model(), speeds)]
 
     def start(self, targets: Targets) -> None:
-        """The default pose where the first frame's pelvis is."""
+        """Where the first frame's pelvis is, arms and legs as `branches` says, the rest in the default pose."""
         pose = np.concatenate((targets.pelvis[0], rotation.from_matrix(targets.trunk[0, 0]), DEFAULT_POSE))
+        pose[7 + self.drawn] = np.clip(self.branches[0], *LIMITS[self.drawn].T)
         self.configuration.update(pose)
 
     def follow(self, targets: Targets, t: int, steps: int) -> np.ndarray:
@@ -96,6 +123,8 @@ class _Solver:
             task.set_target(_pose(q, targets.pelvis[t]))
         for task, q in zip(self.feet, feet, strict=True):
             task.set_target(_pose(q, np.zeros(3)))
+        self.pose[7 + self.drawn] = self.branches[t]
+        self.posture.set_target(self.pose)
         for index, task in self.points.items():
             task.set_target(_pose(_NO_TURN, targets.points[t, index]))
         for task, place, stands in zip(self.soles, targets.held[t], targets.contact[t], strict=True):

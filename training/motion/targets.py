@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from runtime.character import PREFIX, model
-from training.motion import contacts, footing
+from training.motion import contacts, footing, limbs
 from training.motion.capture import Capture
 
 SIDES = ("left", "right")
@@ -45,6 +45,8 @@ class Targets:
     pelvis: np.ndarray  # [T, 3]
     trunk: np.ndarray  # [T, 3, 3, 3] of pelvis, torso, head
     points: np.ndarray  # [T, 13, 3] in the order of BODIES
+    limbs: np.ndarray  # [T, 4, 3, 3] axes of limbs.LIMBS
+    bends: np.ndarray  # [T, 4] rad, of their elbows and knees
     unfitted: np.ndarray  # [T, 13, 3] the source's own places, scaled by the legs alone
     feet: np.ndarray  # [T, 2, 3, 3] left, right
     soles: np.ndarray  # [T, 4, 3] heel and toe edge of the left foot, then of the right, as captured
@@ -84,9 +86,11 @@ def aim(capture: Capture, flat: bool, level_head: bool = False, straighten: bool
     hips = np.stack([pelvis + trunk[:, 0] @ _place(f"{side}_thigh") for side in SIDES], axis=1)
     knees = np.stack([_knee(capture, i, hips[:, i], trunk[:, 0], ankles[:, i]) for i in range(2)], axis=1)
     points = np.concatenate((_upper_body(capture, pelvis, trunk, straighten), hips, knees, ankles), axis=1)
+    places = {body: points[:, index] for index, body in enumerate(BODIES)}
     unfitted = np.stack([capture.point(name) for name in JOINTS], axis=1) * scale - lower[:, None]
     return Targets(
-        capture.rate, scale, pelvis, trunk, points, unfitted, feet, soles, held, contact,
+        capture.rate, scale, pelvis, trunk, points, limbs.axes(places, trunk), limbs.bends(places), unfitted,
+        feet, soles, held, contact,
         source=capture.joints * scale - lower[:, None], drift=float(np.ptp(floor)), remarks=remarks,
     )  # fmt: skip
 
@@ -163,6 +167,10 @@ def _upper_body(capture: Capture, pelvis: np.ndarray, trunk: np.ndarray, straigh
     return np.stack([waist + trunk[:, 1] @ _place("head"), *shoulders, *elbows, *wrists], axis=1)
 
 
+def _unit(way: np.ndarray) -> np.ndarray:
+    return way / np.linalg.norm(way, axis=1, keepdims=True)
+
+
 def _reach(capture: Capture, remarks: list[str]) -> float:
     """From hip to ankle when the leg is straightest (98 % of the time it is less), m: our leg stands for that."""
     ways = [np.linalg.norm(capture.point(f"{s}_hip") - capture.point(f"{s}_ankle"), axis=1) for s in SIDES]
@@ -185,5 +193,4 @@ def _forearm(capture: Capture, side: str, straighten: bool) -> np.ndarray:
 
 
 def _direction(capture: Capture, start: str, end: str) -> np.ndarray:
-    way = capture.point(end) - capture.point(start)
-    return way / np.linalg.norm(way, axis=1, keepdims=True)
+    return _unit(capture.point(end) - capture.point(start))

@@ -216,10 +216,20 @@ class Score(nn.Module):
         odd = (oddity.abs() - self.statistics_tolerance).clamp_min(0)
         return (above + self.calm_weight * below).mean((1, 2)) + self.statistics_weight * odd.mean(1)
 
+    def judge(
+        self, windows: Tensor, noise: Tensor, style: Tensor | None = None
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:  # fmt: skip
+        """All there is to say of raw windows [B, 10, 58] under noise [B, K, 10, 58], as motion of `style` [B, 2S].
+
+        Returns the error [B, K], the deviation [B, K, G], the oddity [B, S] and the penalty [B].
+        """
+        error, group_errors = self.errors(windows, noise, style)
+        deviation, oddity = self.deviation(windows, group_errors, style), self.oddity(windows, style)
+        return error, deviation, oddity, self.penalty(deviation, oddity)
+
     def forward(self, windows: Tensor, noise: Tensor, style: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Error per level [B, K] and reward [B] in (0, 1] of raw windows [B, 10, 58], as motion of `style` [B, 2S]."""
-        error, group_errors = self.errors(windows, noise, style)
-        penalty = self.penalty(self.deviation(windows, group_errors, style), self.oddity(windows, style))
+        error, _, _, penalty = self.judge(windows, noise, style)
         return error, torch.exp(-self.sharpness * penalty)
 
     @torch.no_grad()

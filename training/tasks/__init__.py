@@ -55,9 +55,11 @@ class StartStates:
     own: dict[str, Tensor] | None = None
     """Start windows of the task's own, fields as `training.learning.starts.Starts` has them."""
     own_share: float = 0.0
-    """Share of episodes that start in one of those, or in a sample of the prior that is preferred."""
+    """Share of episodes that start in one of those."""
     preferred: Callable[[dict[str, Tensor]], Tensor] | None = None
-    """Mask [P] of start windows of the prior that the task has a special use for."""
+    """Mask [P] of the prior's start windows that the task has a special use for."""
+    preferred_share: float = 0.0
+    """Share of episodes that start in one of those, where the prior makes them."""
 
 
 class Task(Protocol):

@@ -79,7 +79,7 @@ class Jump(Goals):
             new_direction_share=config.new_direction_share,
         )  # fmt: skip
         self.steering = Steering(steering, envs, generator)
-        self.starts = StartStates(preferred=_jumping, own_share=config.jumping_share)
+        self.starts = StartStates(preferred=_jumping, preferred_share=config.jumping_share)
         # m, of the root over standing, with both soles off the ground, this jump
         self.highest = torch.zeros(envs, device=self.device)
         self.last_error = torch.full_like(self.highest, HIGHEST_APEX)  # m, |apex had − apex wanted| of the last jump
