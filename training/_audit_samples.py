@@ -29,7 +29,7 @@ from training.tasks import StartStates
 SIMULATED = 512  # states
 COMPARED = 40_000  # training windows
 SETTLE_STEPS = 6  # control steps, .2 s
-JOLT = 2.0  # m/s: a root that changes speed by more within one control step was thrown
+JOLT = 1.0  # m/s: a root that changes speed by more within one control step was thrown; 10 cm of ground give 1.6
 SKATE_QUANTILE = 0.95
 
 
@@ -129,7 +129,7 @@ def _starts(score: Score, count: int, held_out: Windows, generator: torch.Genera
 def settle(start: dict[str, Tensor]) -> dict[str, float]:
     """Simulate start states for .2 s, servos driven to the poses that constant joint velocities would lead to.
 
-    `thrown`: share whose root changes speed by more than 2 m/s in the first control step, as what lies in the ground is
+    `thrown`: share whose root changes speed by more than 1 m/s in the first control step, as what lies in the ground is
     flung out; `fallen`: share that is down after .2 s of those that were up; `blown_up`: share beyond all sense.
     """
     count = len(start["qpos"])

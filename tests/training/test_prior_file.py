@@ -155,3 +155,37 @@ def test_files_that_are_none_are_refused(tmp_path: Path):
     (tmp_path / "text.onnx").write_text("not a model")
     with pytest.raises(PriorFileError, match="not an ONNX file"):
         file.load(tmp_path / "text.onnx")
+
+
+def test_a_styled_prior_is_asked_for_a_style(tmp_path: Path):
+    """The graph takes [B, 2S] weights beside the noise and agrees with torch; no style is zeros; others refuse one."""
+    torch.manual_seed(5)
+    options = {"components": 12, "width": 16, "blocks": 1}
+    score = Score(denoiser.create("principal", SIZE, **options, styles=2), styles=("old", "sad")).eval()
+    for name, value in score.state_dict().items():
+        if not name.endswith("alpha_bar"):
+            value.copy_(0.1 * torch.randn(value.shape).abs() + 0.05)
+    score.requires_grad_(False)
+    config = PriorConfig(name="styled", styles=True, denoiser=DenoiserConfig("principal", options))
+    file.save(tmp_path / "styled.onnx", score, config, EXTRA)
+    loaded, prior = file.load(tmp_path / "styled.onnx"), Prior.load(tmp_path / "styled.onnx")
+    assert loaded.score.styles == prior.styles == ("old", "sad")
+    states = State(**{name: value.numpy() for name, value in windows_in_the_world(4).items()})
+    noise = np.random.default_rng(0).standard_normal((4, *prior.noise_shape), dtype=np.float32)
+    told = np.array([[1, 0, 0, 1]] * 4, np.float32)
+    plain, mixed = prior.score(states, noise), prior.score(states, noise, style=told)
+    np.testing.assert_array_equal(plain.error, prior.score(states, noise, style=0 * told).error)
+    assert np.abs(plain.error - mixed.error).max() > 1e-4
+    with pytest.raises(ValueError, match=r"style: expected shape \(4, 4\), found \(4, 2\)"):
+        prior.score(states, noise, style=told[:, :2])
+
+
+def test_large_weights_take_half_the_room(tmp_path: Path):
+    """Weights of 4,096 numbers or more that half precision holds exactly are kept so, and read back as they were."""
+    score, config = random_score("principal", True)
+    score.denoiser.basis.copy_(score.denoiser.basis.half().float())
+    file.save(tmp_path / "half.onnx", score, config, EXTRA)
+    kept = {tensor.name: tensor for tensor in onnx.load(tmp_path / "half.onnx").graph.initializer}
+    assert len(kept["score.denoiser.basis.half"].raw_data) == 2 * SIZE * SIZE
+    assert "score.denoiser.network.entry.weight" in kept  # small
+    assert torch.equal(file.load(tmp_path / "half.onnx").score.denoiser.basis, score.denoiser.basis)
