@@ -5,15 +5,17 @@ Reshape, say) of n numbers, it makes room for n dimensions, 210 bytes and 1.3 µ
 bytes says "expand 1 to 10¹⁰ numbers, use them as a shape" and loading it takes all memory (found by fuzzing; ONNX
 Runtime 1.31). So each node is followed with numbers for each of its outputs: how many elements it can have, where that
 is known to be few, and how many dimensions, at most and at least. A graph that passes has no tensor of more than
-`MAX_RANK` dimensions, and no Einsum of a tensor with fewer dimensions than its equation names, at which ONNX Runtime
-1.31 aborts the process.
+`MAX_RANK` dimensions, and nothing of what else made ONNX Runtime 1.31 abort or write past an array: no Einsum of a
+tensor with fewer dimensions than its equation names, no Split into another number of parts than it has outputs.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
+_NONE: Mapping[str, str | int] = MappingProxyType({})
 MAX_RANK = 256
 """Our own files have 4; what is followed here is more than is there, where squeezing is not followed."""
 _AS_FIRST = frozenset(
@@ -59,7 +61,7 @@ class Extents:
             self._rank[name] = self._least[name] = len(shape)
 
     def add_node(
-        self, operator: str, inputs: Sequence[str], outputs: Sequence[str], equation: str = "", axis: int = 0
+        self, operator: str, inputs: Sequence[str], outputs: Sequence[str], attributes: Mapping[str, str | int] = _NONE
     ) -> str | None:
         """Note the outputs of a node; returns what is wrong with it, or None.
 
@@ -67,14 +69,18 @@ class Extents:
             operator: its operator.
             inputs: names of its inputs, "" where one is left out.
             outputs: names of its outputs.
-            equation: of an Einsum.
-            axis: of a Concat; ONNX Runtime sees to it that its inputs have such an axis.
+            attributes: those that are a text or a whole number; of a list `split` its length.
         """
+        equation, axis = attributes.get("equation", ""), attributes.get("axis", 0)
+        if not isinstance(equation, str) or not isinstance(axis, int):
+            return f"an operator {operator} whose equation or axis is of another type"
         unknown = [name for name in inputs if name and name not in self._rank]
         if unknown:
             return f"an operator {operator} that reads {unknown[0][:100]!r} before it is made"
         if operator == "Einsum" and not self._fits(equation, inputs):
             return f"an Einsum {equation[:100]!r} of tensors that may have fewer dimensions"
+        if operator == "Split" and not self._splits(inputs, len(outputs), attributes):
+            return f"a Split into {len(outputs)} parts that may be another number"
         counts = [self._bound(name) for name in inputs]
         rank = self._output_rank(operator, inputs, counts, equation)
         if rank > MAX_RANK:
@@ -136,3 +142,9 @@ class Extents:
         return len(terms) == len(inputs) and all(
             self._least.get(name, 0) >= count for name, count in zip(inputs, letters, strict=True)
         )
+
+    def _splits(self, inputs: Sequence[str], outputs: int, attributes: Mapping[str, str | int]) -> bool:
+        """Whether all that says into how many parts a Split goes says as many as it has outputs."""
+        said = [attributes[key] for key in ("num_outputs", "split") if key in attributes]
+        said += [self._weights.get(name, 0) for name in inputs[1:2] if name]
+        return all(number == outputs for number in said)

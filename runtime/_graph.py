@@ -148,17 +148,19 @@ def _read_size(dimension: memoryview, budget: Budget) -> float:
 
 
 def _read_node(node: memoryview, summary: Summary, budget: Budget) -> None:
-    operator, domain, equation, axis = "", "", "", 0
+    operator, domain = "", ""
+    attributes: dict[str, str | int] = {}
     inputs: list[str] = []
     outputs: list[str] = []
     constant = None
     for number, value in read_fields(node, budget):
         if number == 5:
-            name, text_or_number, shape = _read_attribute(message(value), summary, budget)
-            if name == "equation":
-                equation = str(text_or_number)
-            if name == "axis" and isinstance(text_or_number, int):
-                axis = text_or_number
+            name, single, shape = _read_attribute(message(value), summary, budget)
+            if name in attributes:
+                summary.faults.append(f"an operator with two attributes {name[:100]!r}")
+            attributes[name] = single
+            if shape and name == "split":
+                attributes[name] = shape[0]
             constant = shape if name.startswith("value") else constant
             continue
         word = text(value) if number in (1, 2, 3, 4, 7) else ""  # ONNX Runtime trips over names that are no text
@@ -170,6 +172,8 @@ def _read_node(node: memoryview, summary: Summary, budget: Budget) -> None:
         summary.foreign.add(f"{domain}.{operator}"[:100] if domain else operator[:100] or "one without a name")
         return
     if operator == "Constant":
+        if len(attributes) != 1:
+            summary.faults.append(f"a Constant of {len(attributes)} values")
         for name in outputs:
             summary.extents.add_weight(name, constant or ())
         return
@@ -177,7 +181,7 @@ def _read_node(node: memoryview, summary: Summary, budget: Budget) -> None:
         summary.faults.append(f"an operator {operator} without one of its inputs")
     if operator == "Einsum" and len(inputs) > 2:  # of two it is a matrix product; of more its cost has no bound
         summary.faults.append("an Einsum of more than two tensors")
-    if fault := summary.extents.add_node(operator, inputs, outputs, equation, axis):
+    if fault := summary.extents.add_node(operator, inputs, outputs, attributes):
         summary.faults.append(fault)
 
 
