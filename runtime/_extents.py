@@ -52,7 +52,7 @@ class Extents:
     def add_weight(self, name: str, shape: Sequence[int]) -> None:
         """Note a tensor whose data is in the file."""
         self._rank[name] = self._least[name] = len(shape)
-        self._count[name] = self._weights[name] = math.prod(shape)
+        self._count[name] = self._weights[name] = min(math.prod(shape), 2**62)  # more makes no float of it
 
     def declare(self, name: str, shape: Sequence[float], *, is_input: bool) -> None:
         """Note what a file says of a tensor, inf for sizes it leaves open; an input comes from outside and has it."""

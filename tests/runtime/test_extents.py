@@ -81,3 +81,14 @@ def test_a_split_has_as_many_outputs_as_parts() -> None:
     assert extents.add_node("Split", ["x"], ["p", "q"], {"num_outputs": 2}) is None
     assert extents.add_node("Split", ["x"], ["p", "q"], {"num_outputs": 1})
     assert extents.add_node("Split", ["x"], ["p", "q"], {"split": 3})
+
+
+def test_vast_numbers_do_no_harm() -> None:
+    """A weight that says it has 2⁶³ times 2⁶³ ... elements (20 times) is just too large, wherever it is used."""
+    extents = Extents()
+    extents.add_weight("vast", [2**63 - 1] * 20)
+    extents.declare("x", [math.inf, 3], is_input=True)
+    extents.declare("vast", [1e308, 1e308], is_input=False)
+    for operator in ("Mul", "Concat", "Gather"):
+        assert extents.add_node(operator, ["vast", "vast", "x"], ["y"]) is None
+        assert extents.add_node("Reshape", ["x", "y"], ["z"])
