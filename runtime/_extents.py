@@ -152,4 +152,4 @@ class Extents:
 
 def _elements(shape: Sequence[float], most: float = 2.0**62) -> float:
     """Return how many elements a shape has; `most` for more than that, and for a shape with a negative size."""
-    return most if min(shape, default=0) < 0 else min(float(math.prod(min(size, 2**62) for size in shape)), most)
+    return most if min(shape, default=0) < 0 else min(math.prod(map(float, shape)), most)
