@@ -112,9 +112,10 @@ def _read_graph(graph: memoryview, summary: Summary, budget: Budget) -> None:
             summary.extents.add_weight(*_read_tensor(message(value), summary, budget))
         elif number in (11, 12, 13):  # inputs, outputs, and what is said of tensors between them
             name, shape = _read_declaration(message(value), budget)
-            if len(shape) > MAX_DIMENSIONS:
-                summary.faults.append(f"a tensor of {len(shape)} dimensions")
-            summary.extents.declare(name, shape, is_input=number == 11)
+            if (shape is None and number == 11) or (shape is not None and len(shape) > MAX_DIMENSIONS):
+                summary.faults.append(f"{name[:100]!r} without a shape, or of more than {MAX_DIMENSIONS} dimensions")
+            elif shape is not None:
+                summary.extents.declare(name, shape, is_input=number == 11)
         elif number == 15:
             summary.faults.append("sparse weights")
     summary.nodes += len(nodes)
@@ -122,17 +123,19 @@ def _read_graph(graph: memoryview, summary: Summary, budget: Budget) -> None:
         _read_node(node, summary, budget)
 
 
-def _read_declaration(declared: memoryview, budget: Budget) -> tuple[str, list[float]]:
-    """Return the name and the shape that a ValueInfoProto gives; a size without a number is inf."""
-    name, shape = "", []
+def _read_declaration(declared: memoryview, budget: Budget) -> tuple[str, list[float] | None]:
+    """Return the name and the shape, if any, that a ValueInfoProto gives; a size without a number is inf."""
+    name = ""
+    shape: list[float] | None = None
     for number, value in read_fields(declared, budget):
         if number == 1:
             name = text(value)
         elif number == 2:
             for kind, tensor in read_fields(message(value), budget):
                 for key, dimensions in read_fields(message(tensor), budget) if kind == 1 else ():
-                    sizes = read_fields(message(dimensions), budget) if key == 2 else ()
-                    shape += [_read_size(message(size), budget) for part, size in sizes if part == 1]
+                    if key == 2:
+                        sizes = read_fields(message(dimensions), budget)
+                        shape = [_read_size(message(size), budget) for part, size in sizes if part == 1]
     return name, shape
 
 
@@ -145,14 +148,19 @@ def _read_size(dimension: memoryview, budget: Budget) -> float:
 
 
 def _read_node(node: memoryview, summary: Summary, budget: Budget) -> None:
-    operator, domain, equation = "", "", 0
+    operator, domain = "", ""
+    attributes: dict[str, str | int] = {}
     inputs: list[str] = []
     outputs: list[str] = []
     constant = None
     for number, value in read_fields(node, budget):
         if number == 5:
-            name, length, shape = _read_attribute(message(value), summary, budget)
-            equation = length if name == "equation" else equation
+            name, single, shape = _read_attribute(message(value), summary, budget)
+            if name in attributes:
+                summary.faults.append(f"an operator with two attributes {name[:100]!r}")
+            attributes[name] = single
+            if shape and name == "split":
+                attributes[name] = shape[0]
             constant = shape if name.startswith("value") else constant
             continue
         word = text(value) if number in (1, 2, 3, 4, 7) else ""  # ONNX Runtime trips over names that are no text
@@ -164,6 +172,8 @@ def _read_node(node: memoryview, summary: Summary, budget: Budget) -> None:
         summary.foreign.add(f"{domain}.{operator}"[:100] if domain else operator[:100] or "one without a name")
         return
     if operator == "Constant":
+        if len(attributes) != 1:
+            summary.faults.append(f"a Constant of {len(attributes)} values")
         for name in outputs:
             summary.extents.add_weight(name, constant or ())
         return
@@ -171,21 +181,22 @@ def _read_node(node: memoryview, summary: Summary, budget: Budget) -> None:
         summary.faults.append(f"an operator {operator} without one of its inputs")
     if operator == "Einsum" and len(inputs) > 2:  # of two it is a matrix product; of more its cost has no bound
         summary.faults.append("an Einsum of more than two tensors")
-    if fault := summary.extents.add_node(operator, inputs, outputs, equation):
+    if fault := summary.extents.add_node(operator, inputs, outputs, attributes):
         summary.faults.append(fault)
 
 
-def _read_attribute(attribute: memoryview, summary: Summary, budget: Budget) -> tuple[str, int, list[int]]:
-    """Check one attribute; returns its name, the length of its text, and the shape of its value as a constant."""
-    name, whole, length, listed = "", 0, 0, 0
+def _read_attribute(attribute: memoryview, summary: Summary, budget: Budget) -> tuple[str, str | int, list[int]]:
+    """Check one attribute; returns its name, its text or whole number, and the shape of its value as a constant."""
+    name, listed = "", 0
+    single: str | int = 0
     shape: list[int] | None = None
     for number, value in read_fields(attribute, budget):
         if number == 1:
             name = text(value)
         elif number == 3:
-            whole = value
+            single = varints(value)[-1] if value != b"" else 0
         elif number == 4:
-            length = len(message(value))
+            single = text(value)
         elif number in (5, 10):
             _, shape = _read_tensor(message(value), summary, budget)
         elif number in (6, 11):
@@ -194,9 +205,9 @@ def _read_attribute(attribute: memoryview, summary: Summary, budget: Budget) -> 
             listed += len(varints(value)) if number == 8 else 1 if isinstance(value, int) else len(value) // 4
         elif number in (22, 23):
             summary.faults.append("sparse weights")
-    if name in ("value_string", "value_strings") or (name == "to" and whole == _STRING):
+    if name in ("value_string", "value_strings") or (name == "to" and single == _STRING):
         summary.faults.append("texts")
-    return name, length, shape if shape is not None else [listed] if listed else []
+    return name, single, shape if shape is not None else [listed] if listed else []
 
 
 def _read_tensor(tensor: memoryview, summary: Summary, budget: Budget) -> tuple[str, list[int]]:

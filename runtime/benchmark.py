@@ -1,4 +1,4 @@
-"""What the runtime costs, measured here: `python -m runtime.benchmark [--json PATH] [--soak STEPS]`.
+"""What the runtime costs, measured here: `python -m runtime.benchmark [--json PATH] [--soak STEPS] [--switch PATH]`.
 
 Overhead is told against the bare minimum: `mj_step` four times on the same model from the same state, and the network's
 session run once on inputs that are there already. Both are measured in turn with `World.step`, in one process, one
@@ -16,7 +16,7 @@ added 33 % to the process's.
     main ── measure ─┬─ overhead            one character, a hundred
                      ├─ real_time           in processes of their own, held to one core or two
                      ├─ import_time, memory
-                     └─ soak
+                     └─ soak, switching
 """
 
 from __future__ import annotations
@@ -193,6 +193,8 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     result["memory"] = in_process("memory", (controller, max(options.counts)), cores=1)
     if options.soak:
         result["soak"] = in_process("soak", (controller, options.soak), cores=1, module="_soak")
+    if options.switch:
+        result["switching"] = in_process("switching", (controller, str(options.switch)), cores=1, module="_switching")
     return result
 
 
@@ -218,6 +220,10 @@ def table(result: dict[str, Any]) -> str:
     lines += [f"memory: {cost['one_mib']:.0f} MiB with one character, {cost['each_kib']:.0f} KiB for each more"]
     if "soak" in result:
         lines += ["soak: " + ", ".join(f"{key} {value:.6g}" for key, value in result["soak"].items())]
+    lines += [
+        f"{row['case']}, fade {row['fade']:.1f} s: {row['switches']} switches, {row['falls']} falls"
+        for row in result.get("switching", ())
+    ]
     return "\n".join(lines)
 
 
@@ -230,6 +236,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--rounds", type=int, default=3000, help="control steps of one character (%(default)s)")
     parser.add_argument("--steps", type=int, default=90, help="control steps of every crowd (%(default)s)")
     parser.add_argument("--soak", type=int, default=0, help="control steps of the soak; 1000000 takes some 5 minutes")
+    parser.add_argument("--switch", type=Path, help="another steering controller: falls with and without switching")
     parser.add_argument("--quick", action="store_true", help="a few rounds of everything, to see that it runs")
     options = parser.parse_args(arguments)
     if options.quick:

@@ -33,6 +33,7 @@ POSES = 4000  # in the sample, and as many of a policy are compared with it
 NEAR_QUANTILE = 0.9  # of held-out poses have a training pose this near
 STD_FLOOR = 0.02  # m, rad or 1: a channel that hardly moves is not blown up
 SCORE_SEED = 7
+LATER = 3  # frames
 CHUNK = 256  # windows scored at once
 
 
@@ -59,8 +60,13 @@ class Mocap:
         return self.figures["poses"]["threshold"]
 
     def at(self, table: str, name: str, speed: np.ndarray | float) -> np.ndarray:
-        """Interpolate column `name` of table `pieces` or `strides` at speeds [...] m/s."""
+        """Interpolate column `name` of table `pieces` or `strides` at speeds [...] m/s.
+
+        Nan where the motion has too little of it for a figure: nobody strides while getting up.
+        """
         columns = self.figures[table]
+        if not columns:
+            return np.full(np.shape(speed), np.nan)
         return np.interp(speed, columns["speed"], columns[name])
 
 
@@ -138,8 +144,9 @@ def measure(clips: Sequence[Clip], prior: Prior) -> Mocap:
     Figures by speed are of all clips as they are, loops unrolled to 4 s; poses are of clips and their mirror images.
     """
     runs = [motion_states(clip.motion) for clip in clips]
+    nothing = metrics.take(runs[0], np.zeros((0, features.WINDOW), dtype=int))
     scored = [windows(run, 1) for run, clip in zip(runs, clips, strict=True) if clip.split == "held_out"]
-    ratio, reward = prior_ratio(prior, join(scored), np.random.default_rng(SCORE_SEED))
+    ratio, reward = prior_ratio(prior, join([nothing, *scored]), np.random.default_rng(SCORE_SEED))
     figures = {
         "schema_version": SCHEMA_VERSION,
         "character": asset_sha256(),
@@ -170,14 +177,21 @@ def sample_poses(clips: Sequence[Clip], figures: dict[str, Any]) -> Mocap:
     known = poses[~held_out[picks] & (speed[picks] <= FASTEST)] / scale
     unknown = values[held_out & (speed <= FASTEST)] / scale
     apart = metrics.distances(known, unknown)
-    threshold = float(np.quantile(apart.min(axis=0), NEAR_QUANTILE))
+    nearest = apart.min(axis=0) if len(unknown) else _later(values / scale, np.tile(every.clip.numpy(), 2))
+    threshold = float(np.quantile(nearest, NEAR_QUANTILE))
     described = {
         "count": len(poses), "of_windows": len(values), "fastest": FASTEST, "quantile": NEAR_QUANTILE,
         "threshold": threshold, "held_out_windows": len(unknown),
-        "held_out_coverage": float((apart.min(axis=1) <= threshold).mean()),
+        "held_out_coverage": float((apart.min(axis=1) <= threshold).mean()) if len(unknown) else None,
         "channels": ["travel_x", "travel_y", *features.WINDOW_NAMES[2:]],
     }  # fmt: skip
     return Mocap(figures | {"poses": described}, poses, pose_speed, scale)
+
+
+def _later(poses: np.ndarray, clip: np.ndarray) -> np.ndarray:
+    """Distances of poses [N, C] from those of the same clip 0.1 s later: what is near where nothing is held out."""
+    apart = np.linalg.norm(poses[LATER:] - poses[:-LATER], axis=1)
+    return apart[clip[LATER:] == clip[:-LATER]]
 
 
 def sha256(path: Path) -> str:
@@ -234,9 +248,7 @@ def _bins(speed: np.ndarray) -> list[np.ndarray]:
 
 
 def _columns(rows: list[dict[str, Any]]) -> dict[str, list[float]]:
-    if not rows:
-        raise ReferenceError(f"the motion is too short to measure: no speed bin has {FEWEST} pieces and strides")
-    return {name: [round(float(row[name]), 5) for row in rows] for name in rows[0]}
+    return {name: [round(float(row[name]), 5) for row in rows] for name in rows[0]} if rows else {}
 
 
 def paths(prior: Path | str) -> tuple[Path, Path]:

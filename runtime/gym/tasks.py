@@ -158,12 +158,12 @@ class Getup:
         return default_vector(self.name), 2**31
 
     def reward(self, state: State, goal: np.ndarray) -> float:
-        """.6 h + .2 (1 if h = 1 else v) + .2 h s."""
-        head = float(state.body_position[_HEAD, 2])
-        h = min(max((head - 0.1) / 1.15, 0.0), 1.0)
+        """.6 h + .2 (1 if h = 1, else (1 + v)/2) + .2 h s."""
+        head, root = float(state.body_position[_HEAD, 2]), float(state.root_position[2])
+        h = 0.4 * min(max((head - 0.1) / 1.15, 0.0), 1.0) + 0.6 * min(max((root - 0.1) / 0.7, 0.0), 1.0)
         arm, spin = state.body_position[_HEAD] - state.body_position[_PELVIS], state.root_angular_velocity
         rate = float(state.root_linear_velocity[2] + spin[0] * arm[1] - spin[1] * arm[0])
-        rising = 1.0 if h >= 1.0 else min(max(rate / 0.5, 0.0), 1.0)
+        rising = 1.0 if h > 0.999 else 0.5 + 0.5 * min(max(rate / 0.5, -1.0), 1.0)
         still = math.exp(-2.0 * float(np.sum(state.root_linear_velocity[:2] ** 2)))
         return 0.6 * h + 0.2 * rising + 0.2 * h * still
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from runtime import benchmark
+from runtime import _switching, benchmark
 from runtime._soak import soak
 
 SHIPPED = Path(__file__).parents[2] / "exported" / "steering.onnx"
@@ -47,6 +47,17 @@ def test_a_soak_keeps_the_clock_and_the_rotations() -> None:
     assert figures["clock_error_s"] == 0.0
     assert figures["quaternion_error"] < 1e-9
     assert figures["resident_mib_at_the_end"] > 1.0
+
+
+def test_switching_is_counted(monkeypatch: pytest.MonkeyPatch, controller_path: Path, lively: Path) -> None:
+    """Two characters in 4 s: each is switched when 1.5 s of its own clock are over; the wriggling controller falls."""
+    monkeypatch.setattr(_switching, "CHARACTERS", 2)
+    monkeypatch.setattr(_switching, "SECONDS", 4.0)
+    monkeypatch.setattr(_switching, "FADES", (0.2,))
+    alone, other, turns = _switching.switching(str(controller_path), str(lively))
+    assert (alone["switches"], other["switches"], turns["switches"]) == (0, 0, 4)
+    assert other["falls"] >= 2
+    assert turns["falls_a_minute"] == pytest.approx(60.0 * turns["falls"] / 8.0)
 
 
 def test_a_controller_that_is_not_there_is_said_first(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

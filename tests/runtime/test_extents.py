@@ -53,3 +53,31 @@ def test_dimensions_are_counted() -> None:
 def test_order_matters() -> None:
     """A node that reads what a later one makes is refused: its extent is not known."""
     assert follow(("Abs", ["later"], ["y"])) == "an operator Abs that reads 'later' before it is made"
+
+
+def test_an_einsum_needs_as_many_dimensions_as_letters() -> None:
+    """Two of x are enough for `bc`, not for `bcd`; a Concat along axis 2 proves three; a reduced tensor proves none."""
+    extents = Extents()
+    extents.declare("x", [math.inf, 3], is_input=True)
+    extents.add_weight("w", [3, 9, 10])
+    assert extents.add_node("Einsum", ["w", "x"], ["y"], {"equation": "kgc,bc->bkg"}) is None
+    fault = extents.add_node("Einsum", ["x", "x"], ["y"], {"equation": "bcd,bc->b"})
+    assert fault == "an Einsum 'bcd,bc->b' of tensors that may have fewer dimensions"
+    assert extents.add_node("ReduceSum", ["x"], ["r"]) is None
+    assert extents.add_node("Einsum", ["r", "x"], ["y"], {"equation": "c,bc->b"})
+    for axis, enough in ((2, True), (-3, True), (1, False)):
+        assert extents.add_node("Concat", ["r", "r"], ["c"], {"axis": axis}) is None
+        assert (extents.add_node("Einsum", ["c", "x"], ["y"], {"equation": "abc,bc->a"}) is None) is enough
+    assert extents.add_node("Einsum", ["x"], ["y"], {"equation": "bc,bc->b"})  # as many terms as tensors
+
+
+def test_a_split_has_as_many_outputs_as_parts() -> None:
+    """`s` holds three sizes: three outputs pass, two do not, nor do sizes from outside or another num_outputs."""
+    assert follow(("Split", ["x", "s"], ["p", "q", "r"])) is None
+    assert follow(("Split", ["x", "s"], ["p", "q"])) == "a Split into 2 parts that may be another number"
+    assert follow(("Shape", ["x"], ["n"]), ("Split", ["x", "n"], ["p", "q"]))
+    extents = Extents()
+    extents.declare("x", [math.inf, 3], is_input=True)
+    assert extents.add_node("Split", ["x"], ["p", "q"], {"num_outputs": 2}) is None
+    assert extents.add_node("Split", ["x"], ["p", "q"], {"num_outputs": 1})
+    assert extents.add_node("Split", ["x"], ["p", "q"], {"split": 3})

@@ -143,9 +143,28 @@ def declared(model: onnx.ModelProto) -> None:
     model.graph.node.append(make_node("Reshape", ["goal", "shape"], ["endless"]))
 
 
+def flat(model: onnx.ModelProto) -> None:
+    """A product of matrices of which one has become a number: ONNX Runtime 1.31 aborts the process."""
+    model.graph.node.append(make_node("ReduceSum", ["goal"], ["number"], keepdims=0))
+    model.graph.node.append(make_node("Einsum", ["number", "goal"], ["x"], equation="ab,cb->ac"))
+
+
+def twofold(model: onnx.ModelProto) -> None:
+    """A Constant that is one number and, read another way, three."""
+    node = make_node("Constant", [], ["c"], value_int=1)
+    node.attribute.append(helper.make_attribute("value_ints", [1, 2, 3]))
+    model.graph.node.append(node)
+
+
 @pytest.mark.parametrize(
     ("edit", "said"),
     [
+        (twofold, "a Constant of 2 values"),
+        (
+            lambda m: m.graph.node.append(make_node("Split", ["goal"], ["p", "q"], num_outputs=1)),
+            "a Split into 2 parts",
+        ),
+        (flat, "an Einsum 'ab,cb->ac' of tensors that may have fewer dimensions"),
         *((endless(operator), f"{operator} with a shape of") for operator in ("Reshape", "Expand", "ConstantOfShape")),
         (doubled, "Reshape with a shape of more than 256 dimensions"),
         (declared, "Reshape with a shape of more than 256 dimensions"),

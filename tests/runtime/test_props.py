@@ -45,13 +45,13 @@ def test_two_characters_in_one_place_push_each_other_apart() -> None:
 
 
 def test_a_heap_does_not_break_the_physics() -> None:
-    """Five put into each other 5 cm apart are driven apart without a breakdown, and none is faster than 60 m/s or rad/s.
+    """Three put into each other 2 cm apart are driven apart whole, and none is ever faster than 60 m/s or rad/s.
 
-    Without the cap on speeds these five are not finite any more within 0.1 s.
+    Without the cap on speeds two of these three are not finite any more within the first control step.
     """
     world = World()
-    for place in range(5):
-        world.add_character(position=(0.05 * place, 0.03 * place))
+    for place in range(3):
+        world.add_character(position=(0.0, 0.02 * place))
     with pytest.warns(UserWarning, match="put into each other"):
         world.step()
     for _ in range(60):

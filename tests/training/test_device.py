@@ -29,6 +29,7 @@ from training.learning.starts import Starts
 from training.learning.workers import Worker
 from training.physics import default_state
 from training.prior import file as prior_file
+from training.prior.projection import Projector
 
 DEVICE = torch.device("meta")
 ENVS = 6
@@ -153,6 +154,16 @@ def test_a_rollout_asks_for_nothing(make):
             algorithm.process_env_step(observation, reward, done, extras)
         algorithm.compute_returns(observation)
     assert algorithm.storage.returns.device == DEVICE
+
+
+def test_start_windows_are_made_on_the_device(make):
+    """Sampling the prior and putting the samples right, which may ask, keep to one device all the same."""
+    environment = make()
+    windows = environment.starts._sample(4)
+    projector = Projector(DEVICE)
+    poses = projector.project(windows)
+    judged = projector.faults(poses.windows(), poses).values()
+    assert {part.device for part in (windows, poses.position, projector.beyond_limits(windows), *judged)} == {DEVICE}
 
 
 FAULTS = {

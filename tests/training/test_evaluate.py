@@ -291,3 +291,15 @@ def test_robustness_is_asked_for(config: EvaluateConfig) -> None:
     falls = report["random"]["falls"]
     assert report["robustness"]["none"]["falls_per_minute"] == pytest.approx(falls["per_minute"])
     assert report["robustness"]["none"]["survival"] == falls["survival"]
+
+
+def test_motion_without_strides_or_a_held_out_side_is_a_reference_too(config: EvaluateConfig) -> None:
+    """A second of standing: no figure by speed, and near is what a tenth of a second changes."""
+    walked = walk(0.5, 1.0, "short")
+    short = Motion(30.0, *(getattr(walked, name)[:31] for name in ("root_position", "root_rotation", "joint_position")))
+    mocap = _mocap.measure([Clip(short, "stand", "train", "short", 0.0)], Prior.load(config.prior))
+    assert np.isnan(mocap.at("strides", "frequency", np.ones(3))).all()
+    values = mocap.poses[: len(mocap.poses) // 2] / mocap.scale
+    apart = np.linalg.norm(values[3:] - values[:-3], axis=1)
+    assert mocap.threshold == pytest.approx(np.quantile(apart, 0.9), rel=0.05)
+    assert mocap.figures["poses"]["held_out_coverage"] is None

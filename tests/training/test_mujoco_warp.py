@@ -1,10 +1,9 @@
 """The GPU engine on Warp's CPU device, against the CPU engine.
 
 Warp computes in float32, `mujoco` in float64: a step rounds by about 1e-7 of its numbers, and a foot that lands a
-little sooner or later multiplies what has added up. Measured here over the steps that are compared: 2e-5 m or rad in 30
-steps of walking; 1e-5 in a fall until the body hits the ground, 1e-3 in the two steps after. The tolerances are ten
-times that. What is wrong (a gain, friction, the pose of another instant, a warm start that is lost) shows at once as
-1e-2 and more.
+little sooner or later multiplies what has added up. Measured over the steps that are compared, in m and rad: 8e-6 in 30
+steps of walking; 2e-5 in a fall until a pelvis is below .3 m, 9e-5 in the five steps after. The tolerances are ten
+times that. A servo gain 1 % off, gravity 1 % off or poses of another instant show within 15 steps as .04 and more.
 """
 
 from __future__ import annotations
@@ -78,7 +77,7 @@ def walking(envs: int) -> tuple[MujocoEngine, list[torch.Tensor]]:
 
 
 def test_walking_equals_that_of_mujoco():
-    """From two seconds into a walk and under the same targets, a second of walking agrees to 2e-4 m and rad."""
+    """From two seconds into a walk and under the same targets, a second of walking agrees to 1e-4 m and rad."""
     engine, targets = walking(4)
     warp = make(4)
     warp.restore(engine.state())
@@ -86,14 +85,14 @@ def test_walking_equals_that_of_mujoco():
     for target in targets:
         engine.step(target)
         warp.step(target)
-        assert apart(engine, warp) < 2e-4
-        assert (engine.qvel - warp.qvel).abs().max() < 2e-2  # m/s and rad/s
+        assert apart(engine, warp) < 1e-4
+        assert (engine.qvel - warp.qvel).abs().max() < 2e-3  # m/s and rad/s
     travelled = (engine.qpos[:, :2] - start).norm(dim=1)
     assert travelled.min() > 0.3 and engine.qpos[:, 2].min() > 0.7  # they walked: standing still is no test
 
 
 def test_a_fall_equals_that_of_mujoco():
-    """Under the same random targets: to 1e-4 m and rad while falling, to 1e-2 in the first two steps on the ground."""
+    """Under the same random targets: to 2e-4 m and rad while falling, to 1e-3 in five steps on the ground."""
     engine, warp = MujocoEngine(4, 1, 4), make(4)
     for target in random_targets(60, 4):
         engine.step(target)
@@ -102,12 +101,12 @@ def test_a_fall_equals_that_of_mujoco():
         fallen = engine.qpos[:, 2] < 0.3
         if fallen.any():
             break
-        assert apart(engine, warp) < 1e-4
+        assert apart(engine, warp) < 2e-4
     assert fallen.any() and lowest.min() < 0.2
-    for target in random_targets(2, 4):
+    for target in random_targets(5, 4):
         engine.step(target)
         warp.step(target)
-        assert apart(engine, warp) < 1e-2
+        assert apart(engine, warp) < 1e-3
 
 
 def test_a_push_acts_as_in_mujoco():

@@ -4,9 +4,16 @@ import numpy as np
 import pytest
 
 from runtime import Dodgeball, Jump, Steering
-from runtime.character import model
+from runtime.character import add_character, scene_spec
 from viewer.stage import Stage
 from viewer.tuning import Physics, Tuner, goal_fields, with_fields
+
+
+def model():
+    """A scene of its own with one character: `runtime.character.model` is everybody's."""
+    spec = scene_spec()
+    add_character(spec)
+    return spec.compile()
 
 
 def test_physics_is_what_was_wished_however_often_it_is_asked_for():

@@ -36,8 +36,12 @@ def axes(capture: Capture, index: int, scale: float, remarks: list[str]) -> np.n
     level = np.linalg.norm(way[:, :2], axis=1) / np.linalg.norm(way, axis=1)  # 1: the foot's bone lies level
     rest &= level > LEVEL  # not on tiptoe
     if rest.sum() < MIN_REST:
-        remarks.append(f"the {side} foot never rests flat: it is taken as flat where its bone is most level")
-        rest = level >= np.partition(level, -MIN_REST)[-MIN_REST]
+        remarks.append(
+            f"the {side} foot never rests flat: it is taken as flat where it is slow and its bone most level"
+        )
+        moving = contacts.speeds(ankle, capture.rate) + contacts.speeds(toe, capture.rate)
+        score = np.where(moving <= np.percentile(moving, 25), level, -1.0)
+        rest = score >= np.partition(score, -MIN_REST)[-MIN_REST]
     else:  # the heel is up in some of these: keep those whose ankle is lowest over the toes
         slope = ankle[:, 2] - toe[:, 2]
         rest &= slope <= np.percentile(slope[rest], 20) + 0.01

@@ -69,11 +69,19 @@ def from_rotations(
     return Conversion(motion, changed.max(axis=1), float((changed > 0.02).any(axis=0).mean()))
 
 
-def ball_angles(q: np.ndarray, limits: np.ndarray) -> np.ndarray:
-    """Hinge angles [T, 3] rad with Rx·Ry·Rz = `q` [T, 4], continuous and inside `limits` [3, 2] where possible."""
+def ball_angles(q: np.ndarray, limits: np.ndarray, held: bool = False) -> np.ndarray:
+    """Hinge angles [T, 3] rad with Rx·Ry·Rz = `q` [T, 4], continuous and inside `limits` [3, 2] where possible.
+
+    With `held` they are put inside the limits, and triples are judged by how far that turns them away from `q`.
+    """
     candidates = _candidates(q, limits)  # [T, K, 3]
-    excess = np.maximum(limits[:, 0] - candidates, 0.0) + np.maximum(candidates - limits[:, 1], 0.0)
-    price = LIMIT_WEIGHT * np.sum(excess**2, axis=-1)  # [T, K]
+    inside = np.clip(candidates, limits[:, 0], limits[:, 1])
+    if held:
+        away = rotation.multiply(rotation.conjugate(compose(inside)), q[:, None])
+        price = LIMIT_WEIGHT * np.sum(rotation.to_rotation_vector(away) ** 2, axis=-1)  # [T, K]
+        candidates = inside
+    else:
+        price = LIMIT_WEIGHT * np.sum((candidates - inside) ** 2, axis=-1)
     cost, back = price[0], np.zeros(price.shape, dtype=int)
     for t in range(1, len(q)):
         step = np.sum((candidates[t, :, None] - candidates[t - 1, None]) ** 2, axis=-1) + cost  # [K, K before]

@@ -33,7 +33,7 @@ TRUNK_COSTS = ((1.0, 0.5), (0.0, 0.5), (0.0, 0.2))  # 1/m and 1/rad
 POINT_COST = {"shin": 0.5, "lower_arm": 0.7, "hand": 1.0}  # 1/m, of knee, elbow, wrist
 SWING, STANCE = 2.0, 6.0  # 1/m, of heel and toe edge
 FOOT_COST = 0.15  # 1/rad
-BRANCH_COST = 0.06  # 1/rad
+BRANCH_COST = 0.03  # 1/rad
 TWIST = {"ankle_z": 0.03, "ankle_x": 0.03, "neck_x": 0.01, "neck_z": 0.01}
 SOLES = ("left_heel", "left_toe", "right_heel", "right_toe")
 
@@ -71,14 +71,14 @@ _ON = (1, 1, 0, 0)  # torso, torso, pelvis, pelvis among the trunk's axes
 
 
 def branches(targets: Targets) -> np.ndarray:
-    """Hinge angles [T, 16] of `BALLS` and `SINGLES` that turn and bend the limbs as they should be.
+    """Hinge angles [T, 16] of `BALLS` and `SINGLES` inside their limits that turn and bend the limbs as they should be.
 
     Of a ball joint's equal triples of angles the shortest path in time is taken that keeps to the limits.
     """
     found = []
     for index, (ball, parent) in enumerate(zip(BALLS, _ON, strict=True)):
         local = np.swapaxes(targets.trunk[:, parent], -1, -2) @ targets.limbs[:, index]
-        found.append(ball_angles(rotation.from_matrix(local), LIMITS[columns(ball)]))
+        found.append(ball_angles(rotation.from_matrix(local), LIMITS[columns(ball)], held=True))
     found.append(targets.bends * np.sign(LIMITS[_SINGLES].sum(axis=1)))  # a left elbow's angles are negative
     return np.concatenate(found, axis=1)
 
@@ -113,7 +113,7 @@ class _Solver:
     def start(self, targets: Targets) -> None:
         """Where the first frame's pelvis is, arms and legs as `branches` says, the rest in the default pose."""
         pose = np.concatenate((targets.pelvis[0], rotation.from_matrix(targets.trunk[0, 0]), DEFAULT_POSE))
-        pose[7 + self.drawn] = np.clip(self.branches[0], *LIMITS[self.drawn].T)
+        pose[7 + self.drawn] = self.branches[0]
         self.configuration.update(pose)
 
     def follow(self, targets: Targets, t: int, steps: int) -> np.ndarray:

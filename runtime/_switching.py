@@ -1,0 +1,58 @@
+"""How often do characters fall when their controllers are switched, against when they are not? Part of the benchmark.
+
+Forty characters, far from each other, follow random goals; every 1.5 s each is switched to the other controller. The
+same goals are followed without switching by either controller alone. Private.
+"""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+
+from runtime.character import CONTROL_HZ
+from runtime.events import Fell
+from runtime.goals import Steering
+from runtime.world import World
+
+CHARACTERS, SECONDS = 40, 20.0
+FADES = (0.0, 0.1, 0.2, 0.4, 0.8)  # s
+_SPACING = 20.0  # m
+_GOAL_STEPS, _SWITCH_STEPS = 60, 45  # control steps between goals, between switches
+_LOOK_STEPS = 10  # control steps after which the fallen are put up again
+
+
+def switching(controller: Path | str, other: Path | str) -> list[dict[str, float | str]]:
+    """Count switches and falls: either controller alone, then both in turn with each of `FADES`."""
+    rows: list[dict[str, float | str]] = []
+    for label, pair in (("first alone", (controller, controller)), ("second alone", (other, other))):
+        rows.append({"case": label, "fade": 0.0, **_run(pair, 0.0)})
+    for fade in FADES:
+        rows.append({"case": "in turn", "fade": fade, **_run((controller, other), fade)})
+    return rows
+
+
+def _run(pair: tuple[Path | str, Path | str], fade: float) -> dict[str, float]:
+    """Run the crowd once; the same goals whatever the controllers."""
+    world, rng, side = World(fade=fade, on_error="reset"), np.random.default_rng(0), math.isqrt(CHARACTERS - 1) + 1
+    crowd = [
+        world.add_character(pair[0], (_SPACING * (number % side), _SPACING * (number // side)))
+        for number in range(CHARACTERS)
+    ]
+    turns, switches, falls = [0] * CHARACTERS, 0, 0
+    for step in range(round(SECONDS * CONTROL_HZ)):
+        for number, character in enumerate(crowd):
+            if (step + 7 * number) % _GOAL_STEPS == 0:
+                character.goal = Steering(float(rng.uniform(0.0, 3.0)), float(rng.uniform(-math.pi, math.pi)))
+            if step > CONTROL_HZ and (step + 5 * number) % _SWITCH_STEPS == 0 and pair[0] != pair[1]:
+                turns[number] += 1
+                switches += 1
+                character.controller = pair[turns[number] % 2]
+        world.step()
+        falls += sum(isinstance(event, Fell) for event in world.events())
+        if step % _LOOK_STEPS == 0:
+            for character in crowd:
+                if character.fallen:
+                    character.reset()
+    return {"switches": switches, "falls": falls, "falls_a_minute": 60.0 * falls / (CHARACTERS * SECONDS)}
