@@ -52,11 +52,11 @@ class Extents:
     def add_weight(self, name: str, shape: Sequence[int]) -> None:
         """Note a tensor whose data is in the file."""
         self._rank[name] = self._least[name] = len(shape)
-        self._count[name] = self._weights[name] = math.prod(shape)
+        self._count[name] = self._weights[name] = int(_elements(shape))
 
     def declare(self, name: str, shape: Sequence[float], *, is_input: bool) -> None:
         """Note what a file says of a tensor, inf for sizes it leaves open; an input comes from outside and has it."""
-        self._declared[name] = max(self._declared.get(name, 0.0), math.prod(shape))
+        self._declared[name] = max(self._declared.get(name, 0.0), _elements(shape, math.inf))
         if is_input:
             self._rank[name] = self._least[name] = len(shape)
 
@@ -148,3 +148,8 @@ class Extents:
         said = [attributes[key] for key in ("num_outputs", "split") if key in attributes]
         said += [self._weights.get(name, 0) for name in inputs[1:2] if name]
         return all(number == outputs for number in said)
+
+
+def _elements(shape: Sequence[float], most: float = 2.0**62) -> float:
+    """Return how many elements a shape has; `most` for more than that, and for a shape with a negative size."""
+    return most if min(shape, default=0) < 0 else min(float(math.prod(min(size, 2**62) for size in shape)), most)

@@ -3,7 +3,7 @@
 A single window's value is noisy, because the prior adds noise before it judges: the same window of walking gives 0.85
 ± 0.06. Here the noise is drawn once and kept, so that the value changes with the motion alone (± 0.02 over ten seconds
 of steady walking), several draws are averaged, and the result is smoothed over time by a half-life. It costs one
-network call of `draws` windows a control step, 2.3 ms of one core for four draws; `every` spreads it over more steps.
+network call of `draws` windows a control step, about 2 ms of one core for four; `every` spreads it over more steps.
 
     watch = Naturalness(Prior.load("exported/priors/locomotion.onnx"))
     world.step(); value = watch.push(hero.state)          # 1 is as natural as held-out real motion, nan at first

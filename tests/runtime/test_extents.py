@@ -81,3 +81,18 @@ def test_a_split_has_as_many_outputs_as_parts() -> None:
     assert extents.add_node("Split", ["x"], ["p", "q"], {"num_outputs": 2}) is None
     assert extents.add_node("Split", ["x"], ["p", "q"], {"num_outputs": 1})
     assert extents.add_node("Split", ["x"], ["p", "q"], {"split": 3})
+
+
+def test_vast_and_negative_sizes_do_no_harm() -> None:
+    """Sizes of 2⁶³ - 1 or -1, said of weights or of what is between, count as vast wherever they are used."""
+    for shape in ([2**63 - 1] * 20, [-1, 3], [-(2**63)] * 3):
+        for said in ([-1.0, math.inf], [1e308, 1e308], [math.inf]):
+            extents = Extents()
+            extents.add_weight("vast", shape)
+            extents.declare("x", [math.inf, 3], is_input=True)
+            extents.declare("y", said, is_input=False)
+            for operator in ("Mul", "Concat", "Gather", "Identity"):
+                extents.add_node(operator, ["vast", "vast", "x"], ["y"])
+                for user in ("Reshape", "Unsqueeze", "Expand"):
+                    assert extents.add_node(user, ["x", "y"], ["z"])
+                assert extents.add_node("Squeeze", ["x", "y"], ["z"]) is None
