@@ -97,7 +97,8 @@ def test_create_names_what_it_does_not_know():
     """Kinds and options that there are not; whole numbers may come as floats."""
     with pytest.raises(ValueError, match=r"unknown denoiser 'mpl': expected one of principal, mlp, transformer"):
         denoiser.create("mpl", 520)
-    with pytest.raises(ValueError, match=r"'mlp' has no option heads: expected blocks, dropout, modulation, styles, width"):
+    expected = r"'mlp' has no option heads: expected blocks, dropout, modulation, styles, width"
+    with pytest.raises(ValueError, match=expected):
         denoiser.create("mlp", 520, heads=4)
     network = denoiser.create("mlp", 520, width=32.0, dropout=0.5)
     assert network.state_dict()["network.entry.weight"].shape == (32, 520)

@@ -78,7 +78,9 @@ def test_stops_early():
     errors = [point[2] for point in result.curve]
     assert result.iterations < 3_000
     assert errors[-1] > min(errors) == errors[-2]  # one evaluation without getting better was one too many
-    assert fitting.held_out_error(result.score, six(200, seed=2).values) == pytest.approx(min(errors), rel=1e-4)
+    assert fitting.held_out_error(result.score, six(200, seed=2).values) == pytest.approx(
+        min(errors), rel=1e-3
+    )  # half precision
 
 
 def test_same_seed_same_prior():

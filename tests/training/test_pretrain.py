@@ -113,10 +113,10 @@ def command(monkeypatch: pytest.MonkeyPatch, folder: Path, *arguments: str) -> N
 def test_command_end_to_end(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     """Prepared clips in, prior file out, the resolved configuration in the run folder."""
     dataset.save(tmp_path / "slides", clips())
-    small = ("prior.iterations=250", "prior.batch=8", "+prior.denoiser.options.components=8")
+    small = ("prior.iterations=250", "prior.batch=8", "++prior.denoiser.options.components=8")
     command(
         monkeypatch, tmp_path, "prior=locomotion", "data=slides", "output=out/made.onnx", "hydra.run.dir=run",
-        *small, "+prior.denoiser.options.width=16", "+prior.denoiser.options.blocks=1",
+        *small, "++prior.denoiser.options.width=16", "++prior.denoiser.options.blocks=1",
     )  # fmt: skip
     assert file.load(tmp_path / "out" / "made.onnx").score.denoiser.components == 8
     written = json.loads((tmp_path / "run" / "configuration.json").read_text())

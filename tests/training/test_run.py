@@ -97,7 +97,7 @@ def test_ctrl_c_keeps_everything(prior_path, tmp_path):
         (["learner.envs=few"], "Value 'few' of type 'str' could not be converted to Integer (key learner.envs)"),
         (["learner.processes=3"], "learner.envs=8 does not divide evenly among 3 processes"),
         (["physics=bullet"], "physics=bullet: expected an engine of training/physics, 'auto'"),
-        (["task.name=flying"], "task.name=flying: expected a task of training/tasks, 'steering'"),
+        (["task.name=flying"], "task.name=flying: expected a task of training/tasks, one of 'steering'"),
         (["+task.options.max_sped=3"], "Key 'max_sped' not in 'SteeringConfig'"),
         (["task.options.max_speed=fast"], "Value 'fast' of type 'str' could not be converted to Float"),
         (["init=nothing.pt"], "nothing.pt: no such checkpoint"),

@@ -1,8 +1,8 @@
 """AMASS files (SMPL, SMPL+H, SMPL-X poses as npz) on the mean body: `poses`, `trans` and `mocap_framerate`.
 
-The rotations are the file's. Bone lengths are those of the mean male body, whatever `betas` say: the capture is brought
+The rotations are the file's. Bone lengths are those of a mean body, whatever `betas` say: the capture is brought
 to the humanoid's size anyway, and the body model itself, which has a licence of its own, is not needed. A root path is
-thereby scaled by the mean body's legs instead of the subject's, a few per cent at most (betas of ±2 make ±8 %).
+thereby scaled by the mean body's legs instead of the subject's.
 AMASS is z up, metres; SMPL's own axes (x left, y up, z forward) are those of the joints.
 """
 
@@ -18,7 +18,8 @@ from training.motion.bvh import DamagedFileError
 from training.motion.capture import Posed
 from training.motion.skeleton import FRAMES, SkeletonMap, parse_axes
 
-# Joint, parent, offset from the parent in m: x left, y up, z forward. The mean shape (betas zero), to a millimetre.
+# Joint, parent, offset from the parent in m: x left, y up, z forward. The mean shape (betas zero) as public humanoids
+# made of SMPL have it; not compared with the model itself, which is not at hand.
 _JOINTS = (
     ("pelvis", "", (0.0, 0.0, 0.0)),
     ("left_hip", "pelvis", (0.0695, -0.0914, -0.0068)),
