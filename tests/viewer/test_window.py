@@ -257,11 +257,13 @@ def look(window):
     picture = window.app.screen.read().astype(int)
     seen["differs"] = float((np.abs(image[::-1, :, :3].astype(int) - picture).max(axis=2) > 20)[110:340, 20:340].mean())
     seen["elsewhere"] = float((np.abs(image[::-1, :, :3].astype(int) - picture).max(axis=2) > 20)[:, 400:].mean())
-draw = Window.on_draw
+draw, shown = Window.on_draw, []
 def noticed(self):
     draw(self)
-    if self.app.frames == 8:
-        look(self)
+    if self._panel is not None:
+        shown.append(1)
+        if len(shown) == 5:
+            look(self)
 Window.on_draw = noticed
 at(0.3, lambda window: window.open_panel())
 when(lambda window: "differs" in seen, lambda window: window.dispatch_event("on_mouse_motion", 100, 150, 0, 0))
