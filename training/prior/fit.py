@@ -89,7 +89,7 @@ def fit(
     score.denoiser.fit(both, torch.cat((weights, weights)))
     latent = torch.cat([score.denoiser.encode(part)[:, : score.denoiser.trained] for part in both.split(16_384)])
     del both
-    with _precision("medium"):  # products in bfloat16 where the machine has it: twice as fast, the curve the same
+    with _precision("medium"):  # products by oneDNN: twice as fast, the curve the same
         curve, best = _optimise(
             config, score, latent, torch.cat((weights, weights)), held_out.values, styles, generator, report
         )
