@@ -198,15 +198,20 @@ def _read_record(path: Path, stream: BinaryIO, what: str, limit: int) -> dict | 
         raise RecordingError(path, f"{what} {error.expected}", error.found) from error
 
 
-def _check_header(path: Path, header: dict) -> None:
-    """Raise RecordingError with every problem of the header at once."""
+def check_types(path: Path, header: dict, types: dict[str, type]) -> None:
+    """Raise RecordingError naming every field of the header that is missing or of another type."""
     problems = [
         f"{field} ({kind.__name__}) is {type(header.get(field)).__name__}"
-        for field, kind in _TYPES.items()
+        for field, kind in types.items()
         if not isinstance(header.get(field), kind)
     ]
     if problems:
         raise RecordingError(path, "a complete header", "; ".join(problems))
+
+
+def _check_header(path: Path, header: dict) -> None:
+    """Raise RecordingError with every problem of the header at once."""
+    check_types(path, header, _TYPES)
     wanted = {"format": FORMAT, "version": VERSION, "joints": list(JOINT_NAMES), "bodies": list(BODIES)}
     problems = [
         f"{field} {header[field]!r} (not {value!r})" for field, value in wanted.items() if header[field] != value

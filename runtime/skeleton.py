@@ -8,15 +8,14 @@ and put on its floor, frame by frame with the clip. Sizes are checked before mem
 
 from __future__ import annotations
 
-import struct
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-import msgpack
 import numpy as np
 
-from runtime.recording import MAX_FRAMES, MAX_RATE, RecordingError
+from runtime import _records
+from runtime.recording import MAX_FRAMES, MAX_RATE, RecordingError, check_types
 
 __all__ = ["Skeleton", "load_skeleton", "save_skeleton"]
 
@@ -76,8 +75,7 @@ def save_skeleton(path: str | Path, skeleton: Skeleton) -> None:
     with Path(path).open("wb") as stream:
         stream.write(MAGIC)
         for record in (header, {"positions": skeleton.positions.astype("<f4").tobytes()}):
-            payload: bytes = msgpack.Packer().pack(record)
-            stream.write(struct.pack("<I", len(payload)) + payload)
+            stream.write(_records.pack(record))
 
 
 def load_skeleton(path: str | Path) -> Skeleton:
@@ -87,13 +85,7 @@ def load_skeleton(path: str | Path) -> Skeleton:
         if (magic := stream.read(len(MAGIC))) != MAGIC:
             raise RecordingError(path, f"a skeleton file that begins with {MAGIC!r}", f"{magic!r}")
         header = _record(path, stream, "header", MAX_HEADER_BYTES)
-        wrong = [
-            f"{key} ({kind.__name__}) is {type(header.get(key)).__name__}"
-            for key, kind in _TYPES.items()
-            if not isinstance(header.get(key), kind)
-        ]
-        if wrong:
-            raise RecordingError(path, "a complete header", "; ".join(wrong))
+        check_types(path, header, _TYPES)
         if (header["format"], header["version"]) != (FORMAT, VERSION):
             raise RecordingError(path, f"{FORMAT} version {VERSION}", f"{header['format']} version {header['version']}")
         frames, joints = header["frames"], len(header["names"])
@@ -116,15 +108,11 @@ def load_skeleton(path: str | Path) -> Skeleton:
 
 def _record(path: Path, stream: BinaryIO, what: str, limit: int) -> dict:
     """The next record; raises RecordingError when it is torn, too large or no map."""
-    prefix = stream.read(4)
-    size = struct.unpack("<I", prefix)[0] if len(prefix) == 4 else 0
-    if not 0 < size <= limit:
-        raise RecordingError(path, f"{what} of 1 to {limit} bytes", f"{size} bytes")
-    payload = stream.read(size)
+    expected = f"{what} of 1 to {limit} bytes, a msgpack map"
     try:
-        record = msgpack.unpackb(payload, max_map_len=16, max_array_len=MAX_JOINTS, max_ext_len=0)
-    except Exception as error:  # msgpack raises many types on bad bytes
-        raise RecordingError(path, f"{what} as msgpack", f"{type(error).__name__}: {error}") from error
-    if not isinstance(record, dict):
-        raise RecordingError(path, f"{what} as a map", type(record).__name__)
+        record = _records.read(stream, limit, entries=MAX_JOINTS)
+    except _records.BadRecordError as error:
+        raise RecordingError(path, expected, error.found) from error
+    if record is None:
+        raise RecordingError(path, expected, "the end of the file")
     return record
