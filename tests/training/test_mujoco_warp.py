@@ -18,6 +18,7 @@ import torch
 
 from runtime import Controller, Steering, character
 from runtime.character import find_slots, read_state
+from tests.training.engines import HOLD, random_targets, same, snapshot
 from training import physics, run
 from training.config import ConfigError
 from training.learning.workers import Worker
@@ -26,27 +27,11 @@ from training.physics.mujoco import MujocoEngine
 from training.physics.mujoco_warp import MujocoWarpEngine, capacity
 
 CPU = torch.device("cpu")
-HOLD = torch.from_numpy(character.DEFAULT_POSE).float()
 
 
 def make(envs: int, **sizes: int) -> MujocoWarpEngine:
     """The GPU engine without a GPU."""
     return MujocoWarpEngine(envs, 4, CPU, **sizes)
-
-
-def random_targets(steps: int, envs: int) -> torch.Tensor:
-    """Joint targets [steps, envs, 28] rad around the default pose, seeded."""
-    return HOLD + 0.5 * torch.randn(steps, envs, 28, generator=torch.Generator().manual_seed(0))
-
-
-def snapshot(engine: MujocoWarpEngine) -> list[torch.Tensor]:
-    """Copies of all that an engine shows."""
-    return [t.clone() for t in (engine.qpos, engine.qvel, engine.body_position, engine.body_rotation)]
-
-
-def same(one: list[torch.Tensor], other: list[torch.Tensor], rows: list[int]) -> bool:
-    """Whether two snapshots agree bit for bit in these environments."""
-    return all(torch.equal(a[rows], b[rows]) for a, b in zip(one, other, strict=True))
 
 
 def apart(one: physics.Engine, other: physics.Engine) -> float:

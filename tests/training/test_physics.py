@@ -11,6 +11,7 @@ import torch
 
 from runtime import character
 from runtime.character import CONTROL_HZ, PHYSICS_HZ
+from tests.training.engines import random_targets, same, snapshot
 from training import physics
 from training.config import ConfigError
 from training.physics import EngineError, default_state
@@ -22,22 +23,6 @@ def make(envs: int, threads: int = 1) -> MujocoEngine:
     engine = physics.create("mujoco", envs, threads)
     assert isinstance(engine, MujocoEngine)
     return engine
-
-
-def random_targets(steps: int, envs: int) -> torch.Tensor:
-    """Joint targets [steps, envs, 28] rad around the default pose, seeded."""
-    noise = torch.randn(steps, envs, 28, generator=torch.Generator().manual_seed(0))
-    return torch.from_numpy(character.DEFAULT_POSE).float() + 0.5 * noise
-
-
-def snapshot(engine: MujocoEngine) -> list[torch.Tensor]:
-    """Copies of all that an engine shows."""
-    return [t.clone() for t in (engine.qpos, engine.qvel, engine.body_position, engine.body_rotation)]
-
-
-def same(one: list[torch.Tensor], other: list[torch.Tensor], rows: list[int]) -> bool:
-    """Whether two snapshots agree bit for bit in these environments."""
-    return all(torch.equal(a[rows], b[rows]) for a, b in zip(one, other, strict=True))
 
 
 def test_engine_equals_a_plain_loop_bit_for_bit():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import ClassVar
 
 import torch
@@ -10,6 +11,7 @@ from torch import Tensor
 from runtime.character import BODIES, CONTROL_HZ, FALLEN_HEAD, FALLEN_ROOT
 from runtime.goals import default_vector
 from training import rotation
+from training.rows import Rows
 from training.tasks import Body, StartStates
 
 HEAD = BODIES.index("head")
@@ -44,6 +46,11 @@ class Goals:
         for name in self.kept:
             getattr(self, name).copy_(state[name])
 
+    def due(self, ready: Tensor | bool = True) -> Rows:
+        """Count every goal's time down by a control step; return the environments [N] `ready` whose time is up."""
+        self.left -= 1
+        return Rows.of((self.left <= 0) & ready)
+
     def uniform(self, n: int, low: float = 0.0, high: float = 1.0) -> Tensor:
         """Draw [n] numbers, uniform from `low` to `high`."""
         return low + (high - low) * torch.rand(n, generator=self._generator, device=self.device)
@@ -67,6 +74,15 @@ def cosine_to(root_rotation: Tensor, x: Tensor, y: Tensor) -> Tensor:
     """Cosine [N] of the angle between the heading and the horizontal unit vectors x, y [N], world."""
     cos, sin = rotation.heading(root_rotation)
     return cos * x + sin * y
+
+
+def velocity_figures(body: Body, error: Tensor, cosine: Tensor) -> dict[str, Tensor]:
+    """Figures of a goal that is a velocity and a facing: its error [N] m/s, and the cosine [N] of the heading's."""
+    return {
+        "velocity_error_m_s": error,
+        "heading_error_deg": cosine.clamp(-1, 1).acos() * (180 / math.pi),
+        "speed_m_s": body.root_linear_velocity[:, :2].norm(dim=1),
+    }
 
 
 def seen_from(root_rotation: Tensor, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:

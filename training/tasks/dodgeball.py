@@ -80,8 +80,7 @@ class Dodgeball(Goals):
         over = (self.goal[:, 2] < 0) | (pass_time(self.goal, body.root_position) < -PASSED)
         self._end(Rows.of(flying & over))
         self.goal[:] = torch.where(flying.unsqueeze(1), self.goal, self._no_ball)  # nothing falls below the ground
-        self.left -= 1
-        self._launch(Rows.of((self.left <= 0) & ~on_its_way(self.goal)), body)
+        self._launch(self.due(~on_its_way(self.goal)), body)
 
     def reward(self, body: Body) -> Tensor:
         """See the module's formula; the ball is where it is after the step."""

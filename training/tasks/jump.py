@@ -113,8 +113,7 @@ class Jump(Goals):
         if len(over):
             over.put(self.last_error, over.take((self.highest - self.goal[:, 4]).abs()))
             self._wait(over)
-        self.left -= 1
-        due = Rows.of((self.left <= 0) & (self.goal[:, 4] == 0))
+        due = self.due(self.goal[:, 4] == 0)
         if len(due):
             due.put(self.goal[:, 4], self.uniform(len(due), *self.config.apex))
 

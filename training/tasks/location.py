@@ -55,8 +55,7 @@ class Location(Goals):
 
     def advance(self, body: Body) -> None:
         """See `Task.advance`."""
-        self.left -= 1
-        self._draw(Rows.of(self.left <= 0), body)
+        self._draw(self.due(), body)
 
     def reward(self, body: Body) -> Tensor:
         """See the module's formula."""

@@ -8,7 +8,6 @@ the speed alone; the direction drifts a little, so that a policy corrects its co
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import torch
@@ -18,7 +17,7 @@ from runtime.task_goals import MAX_SPEED, MIN_SPEED
 from training import rotation
 from training.rows import Rows
 from training.tasks import Body
-from training.tasks.base import Goals, closeness, cosine_to, seen_from
+from training.tasks.base import Goals, closeness, cosine_to, seen_from, velocity_figures
 
 
 @dataclass(frozen=True)
@@ -63,8 +62,7 @@ class Speed(Goals):
 
     def advance(self, body: Body) -> None:
         """See `Task.advance`."""
-        self.left -= 1
-        rows = Rows.of(self.left <= 0)
+        rows = self.due()
         if len(rows):
             goal = rows.take(self.goal)
             self._draw(rows, torch.atan2(goal[:, 2], goal[:, 1]))
@@ -76,11 +74,7 @@ class Speed(Goals):
 
     def figures(self, body: Body) -> dict[str, Tensor]:
         """See `Task.figures`."""
-        return {
-            "velocity_error_m_s": self._error(body),
-            "heading_error_deg": self._facing(body).clamp(-1, 1).acos() * (180 / math.pi),
-            "speed_m_s": body.root_linear_velocity[:, :2].norm(dim=1),
-        }
+        return velocity_figures(body, self._error(body), self._facing(body))
 
     @staticmethod
     def observe(root_rotation: Tensor, root_position: Tensor, goal: Tensor) -> Tensor:

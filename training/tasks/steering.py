@@ -18,7 +18,7 @@ from torch import Tensor
 from training import rotation
 from training.rows import Rows
 from training.tasks import Body
-from training.tasks.base import Goals, closeness, cosine_to, seen_from
+from training.tasks.base import Goals, closeness, cosine_to, seen_from, velocity_figures
 
 WALKING = 0.3
 """m/s; an episode that starts faster is under way, a slower one stands."""
@@ -80,8 +80,7 @@ class Steering(Goals):
 
     def advance(self, body: Body) -> None:
         """See `Task.advance`."""
-        self.left -= 1
-        rows = Rows.of(self.left <= 0)
+        rows = self.due()
         if len(rows):
             goal = rows.take(self.goal)
             self._draw(rows, torch.atan2(goal[:, 3], goal[:, 2]))
@@ -94,11 +93,7 @@ class Steering(Goals):
     def figures(self, body: Body) -> dict[str, Tensor]:
         """See `Task.figures`."""
         error = (self.goal[:, :2] - body.root_linear_velocity[:, :2]).norm(dim=1)
-        return {
-            "velocity_error_m_s": error,
-            "heading_error_deg": self._facing(body).clamp(-1, 1).acos() * (180 / math.pi),
-            "speed_m_s": body.root_linear_velocity[:, :2].norm(dim=1),
-        }
+        return velocity_figures(body, error, self._facing(body))
 
     @staticmethod
     def observe(root_rotation: Tensor, root_position: Tensor, goal: Tensor) -> Tensor:

@@ -84,6 +84,26 @@ class Request:
     """For trials whose episodes start in a prior's samples."""
 
 
+def random_episodes(
+    request: Request, draw: Callable[[np.random.Generator], Goal | MakeGoal], hold: tuple[float, float],
+    first: tuple[Order, ...] = (), begin: float = 0.0, turned: bool = False,
+) -> list[Episode]:  # fmt: skip
+    """Episodes of goals that `draw` gives, each held for `hold` s (shortest, longest) and drawn alone from its number.
+
+    `first` orders come before those, which start at `begin` s; `turned` episodes start facing anywhere, not along x.
+    """
+    every = []
+    for number in range(request.episodes):
+        rng = np.random.default_rng((request.seed, 0, number))
+        orders, second = list(first), begin
+        while second < request.seconds:
+            orders.append(Order(second, draw(rng)))
+            second += rng.uniform(*hold)
+        heading = float(rng.uniform(-np.pi, np.pi)) if turned else 0.0
+        every.append(Episode("random", "random", request.seconds, heading, tuple(orders)))
+    return every
+
+
 class Trial(Protocol):
     """How controllers of one task are tried: a module of this package."""
 

@@ -11,7 +11,7 @@ from runtime.task_goals import GRAVITY
 from training import bodies
 from training.metrics import Rollout
 from training.tasks import dodgeball
-from training.trials import Episode, MakeGoal, Order, Outcome, Request
+from training.trials import Episode, MakeGoal, Order, Outcome, Request, random_episodes
 
 DISTANCE, HEIGHT, SPEED = (8.0, 10.0), (0.5, 2.5), (12.0, 20.0)  # m, m, m/s
 EVERY = (1.5, 4.0)  # s
@@ -26,17 +26,12 @@ DEFINITION = (
 
 
 def plan(request: Request) -> list[Episode]:
-    """See `Trial.plan`."""
-    every = []
-    for number in range(request.episodes):
-        rng = np.random.default_rng((request.seed, 0, number))
-        orders, second = [Order(0.0, Dodgeball())], 1.0
-        while second < request.seconds:
-            throw = _throw(*(rng.uniform(*r) for r in ((-np.pi, np.pi), DISTANCE, HEIGHT, SPEED)))
-            orders.append(Order(second, throw))
-            second += rng.uniform(*EVERY)
-        every.append(Episode("random", "random", request.seconds, 0.0, tuple(orders)))
-    return every
+    """See `Trial.plan`: a second without a ball, then one after the other."""
+
+    def draw(rng: np.random.Generator) -> MakeGoal:
+        return _throw(*(rng.uniform(*r) for r in ((-np.pi, np.pi), DISTANCE, HEIGHT, SPEED)))
+
+    return random_episodes(request, draw, EVERY, first=(Order(0.0, Dodgeball()),), begin=1.0)
 
 
 def judge(episode: Episode, rollout: Rollout) -> list[Outcome]:

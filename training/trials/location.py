@@ -7,7 +7,7 @@ import numpy as np
 from runtime import Location
 from runtime.character import CONTROL_HZ, State
 from training.metrics import Rollout
-from training.trials import Episode, MakeGoal, Order, Outcome, Request, fell_within
+from training.trials import Episode, MakeGoal, Outcome, Request, fell_within, random_episodes
 
 DISTANCE = (1.0, 10.0)  # m
 HOLD = (5.0, 10.0)  # s
@@ -24,16 +24,11 @@ DEFINITION = (
 
 def plan(request: Request) -> list[Episode]:
     """See `Trial.plan`."""
-    every = []
-    for number in range(request.episodes):
-        rng = np.random.default_rng((request.seed, 0, number))
-        orders, second = [], 0.0
-        while second < request.seconds:
-            orders.append(Order(second, _point(rng.uniform(*DISTANCE), rng.uniform(-np.pi, np.pi))))
-            second += rng.uniform(*HOLD)
-        heading = float(rng.uniform(-np.pi, np.pi))
-        every.append(Episode("random", "random", request.seconds, heading, tuple(orders)))
-    return every
+
+    def draw(rng: np.random.Generator) -> MakeGoal:
+        return _point(rng.uniform(*DISTANCE), rng.uniform(-np.pi, np.pi))
+
+    return random_episodes(request, draw, HOLD, turned=True)
 
 
 def judge(episode: Episode, rollout: Rollout) -> list[Outcome]:

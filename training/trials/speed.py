@@ -8,7 +8,7 @@ import numpy as np
 
 from runtime import Speed
 from training.metrics import Rollout
-from training.trials import Episode, Order, Outcome, Request, steering
+from training.trials import Episode, Order, Outcome, Request, random_episodes, steering
 
 SPEEDS = (0.5, 5.0)  # m/s
 HOLD = (4.0, 7.0)  # s a random goal lasts
@@ -24,14 +24,7 @@ DEFINITION = (
 
 def plan(request: Request) -> list[Episode]:
     """See `Trial.plan`."""
-    every = []
-    for number in range(request.episodes):
-        rng = np.random.default_rng((request.seed, 0, number))
-        orders, second = [], 0.0
-        while second < request.seconds:
-            orders.append(Order(second, Speed(float(rng.uniform(*SPEEDS)))))
-            second += rng.uniform(*HOLD)
-        every.append(Episode("random", "random", request.seconds, 0.0, tuple(orders)))
+    every = random_episodes(request, lambda rng: Speed(float(rng.uniform(*SPEEDS))), HOLD)
     for index, speed in enumerate(STEADY_SPEEDS):
         for number in range(request.courses):
             rng = np.random.default_rng((request.seed, 1 + index, number))
