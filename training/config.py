@@ -36,6 +36,8 @@ class RewardConfig:
 
     groups: bool = True
     """Judge body groups apart instead of all channels as one."""
+    error_floor: float = 0.0
+    """Errors below this are as good as none; for single clips, whose own errors are next to nothing."""
     by_speed: bool = True
     """Compare with real motion of the same speed and turning rate instead of all real motion."""
     calm_weight: float = 1.0
@@ -61,6 +63,10 @@ class PriorConfig:
     held_out: str = "clips"
     """What the prior is stopped, calibrated and judged by: `clips` of other performances, or, where a skill was
     captured only once, the same clips `between` the speeds of training (training/prior/data.py)."""
+    channel_std_floor: float = 0.02
+    """Channels are divided by their deviation, but by no less than this (m, rad, 1). The noise of a level is in these
+    units: in a single clip, where some channels hardly move, a small floor makes so narrow a prior that a policy sees
+    no difference between wrong and very wrong (method.md §3 has .2)."""
     styles: bool = False
     """Tell the denoiser each clip's style, so that it can be asked for one (training/prior/style.py)."""
     style_dropout: float = 0.15
@@ -114,6 +120,9 @@ class EnvironmentConfig:
     style_sharpness: tuple[float, float] = (1.5, 5.0)
     """w_s: r_smp is the mean of exp(-w_s p) over both, p the prior's penalty. The flat one leads from afar, where a
     policy that still falls would see no slope of the steep one; the steep one tells good from better."""
+    style_limit: float = 0.0
+    """Penalty p beyond which an episode has failed, its motion being none that the prior knows; 0: there is no limit.
+    Where style is all that counts, falling is not the first thing to go wrong: losing the motion is."""
     composition: str = "additive"
     """`additive`: w_g·r_g + w_smp·r_smp; `product`: r_g·r_smp."""
     style: dict[str, float] = field(default_factory=dict)

@@ -16,6 +16,7 @@ from training.learning import checkpoint, transplant
 from training.learning.checkpoint import CHECKPOINT, CheckpointError
 from training.learning.learner import Learner
 from training.learning.workers import Worker
+from training.tasks.base import STAND
 
 ALONE = Worker(0, 1)
 OWN = transplant.OWN
@@ -54,14 +55,14 @@ def start(config, init: Path, task: str = "location", **changes) -> Learner:
 
 
 @pytest.mark.parametrize("name", ["controller.onnx", CHECKPOINT])
-def test_the_new_policy_moves_as_the_old_one_about_its_mean_goal(config, steering, name):
-    """Whatever it is asked for, its targets are the old policy's on the same body and the old mean goal."""
+def test_the_new_policy_moves_as_the_old_one_told_to_stand(config, steering, name):
+    """Balls are nothing that steering knows: whatever comes, the targets are the old policy's that is to stand."""
     old, folder = steering
-    new = start(config, folder / name)
+    new = start(config, folder / name, "dodgeball")
     body = 0.3 * torch.randn(5, OWN)
-    mean = old.actor.obs_normalizer._mean[:, OWN:].expand(5, -1)
-    before = old.actor.mlp(old.actor.obs_normalizer(torch.cat((body, mean), 1)))
-    after = new.actor.mlp(new.actor.obs_normalizer(torch.cat((body, torch.randn(5, 5)), 1)))
+    stand = torch.tensor(STAND).expand(5, -1)
+    before = old.actor.mlp(old.actor.obs_normalizer(torch.cat((body, stand), 1)))
+    after = new.actor.mlp(new.actor.obs_normalizer(torch.cat((body, torch.randn(5, 11)), 1)))
     torch.testing.assert_close(before, after, atol=1e-5, rtol=1e-4)
     assert new.samples == 0 and new.lineage == [
         {"checkpoint": name, "samples": 64, "hours": pytest.approx(0.01)}
@@ -118,7 +119,7 @@ def test_what_cannot_be_started_from(config, steering, tmp_path):
     with pytest.raises(
         CheckpointError, match=r"old.pt: an older version's, of another task: start from its controller"
     ):
-        start(config, tmp_path / "old.pt", "speed")
+        start(config, tmp_path / "old.pt", "location")
 
 
 def test_every_task_is_exported_with_its_own_goal(config, tmp_path):

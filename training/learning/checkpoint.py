@@ -22,6 +22,7 @@ from torch import Tensor, nn
 
 from runtime import ControllerError
 from training import config as settings
+from training import tasks
 from training.config import RunConfig
 from training.learning import transplant
 from training.learning.learner import Learner
@@ -139,10 +140,10 @@ def _start_from(path: Path, learner: Learner) -> None:
             return
     try:
         actor = transplant.rescaled(actor, action, own)
-        shared = transplant.shared(old_task, new_task)
-        actor = transplant.adapted(actor, _on_host(learner.actor), shared)
+        goal = transplant.shared(old_task, new_task), tasks.kind(old_task).observation_rest
+        actor = transplant.adapted(actor, _on_host(learner.actor), *goal)
         if critic is not None:
-            critic = transplant.adapted(critic, _on_host(learner.algorithm.critic), shared)
+            critic = transplant.adapted(critic, _on_host(learner.algorithm.critic), *goal)
     except ValueError as error:
         raise CheckpointError(f"{path}: made for other networks ({error})") from None
     learner.start_from(actor, critic)

@@ -8,7 +8,8 @@
 4. the task rewards it against the goal the policy saw when it acted;
 5. the prior judges the window that ends in it; with `prior_interval` k each environment is judged every k-th step
    (a different k-th of them each step) and keeps its last style reward in between;
-6. failed episodes (fallen, blown up) end without a value to bootstrap from, long ones end as time-outs with one;
+6. failed episodes (fallen, blown up, beyond `style_limit`) end without a value to bootstrap from, long ones end as
+   time-outs with one;
 7. goals whose time is up are redrawn, ended episodes restart from the prior's own samples or standing (starts.py);
 8. the observation is made of what is there now.
 
@@ -175,9 +176,9 @@ class Environment:
         self.body = self._read()
         self.history.push(self.body)
         task_reward = self.task.reward(self.body)
-        self._judge()
+        strange = self._judge()
         reward = self._compose(task_reward)
-        failed = self.task.failed(self.body) | blown
+        failed = self.task.failed(self.body) | blown | strange
         self._age += 1
         late = (self._age >= self._limit) & ~failed
         figures = self._figures(task_reward, failed, blown)
@@ -216,8 +217,8 @@ class Environment:
         angle = 2 * torch.pi * dice[:, 2]
         return torch.stack((force * angle.cos(), force * angle.sin(), torch.zeros_like(force)), 1)
 
-    def _judge(self) -> None:
-        """Refresh the style reward of this step's share of the environments."""
+    def _judge(self) -> Tensor:
+        """Refresh the style reward of this step's share of the environments; tell [N] who is beyond `style_limit`."""
         share = slice(self._steps % self.config.prior_interval, None, self.config.prior_interval)
         windows = self.history.windows(share)
         shape = (len(windows), len(schedule.LEVELS), *windows.shape[1:])
@@ -227,6 +228,10 @@ class Environment:
         self._deviation[share] = deviation.mean(1)
         self._oddity[share] = oddity
         self._style[share] = self._reward(penalty)
+        strange = torch.zeros(self.num_envs, dtype=torch.bool, device=penalty.device)
+        if self.config.style_limit > 0:
+            strange[share] = penalty > self.config.style_limit
+        return strange
 
     def _reward(self, penalty: Tensor) -> Tensor:
         """r_smp [n] of the prior's penalty [n]."""

@@ -1,11 +1,12 @@
 """A new task from another task's policy: what it knows of its own body is taken over, what it knew of its goal is not.
 
 An observation is the body's 84 numbers, then the task's. Of the first layer the columns of the body and those of
-what both tasks show under one name (`observation_names`: jumpers have velocities, too) stay; the goal's other
-columns become zero; deeper layers stay. So the new policy first moves as the old one does about its mean goal, whatever
-is asked for, and learns from there what to make of the new goal. The normaliser keeps what it has measured of the body,
-with the weight of `TRUST` samples only, because another task shows the body in other states; of the goal it begins with
-mean 0 and deviation 1, which is about the size of what tasks show.
+what both tasks show under one name (`observation_names`: jumpers have velocities, too) stay. What the old policy was
+told and the new one is not becomes what it was told to stand still (`observation_rest`), or its mean where there is no
+such thing; the new goal's own columns become zero; deeper layers stay. So a steering policy goes on steering where the
+new task has velocities and stands where it has none, and learns from there what to make of the new goal. The normaliser
+keeps what it has measured of the body, with the weight of `TRUST` samples only, because another task shows the body in
+other states; of the goal it begins with mean 0 and deviation 1, which is about the size of what tasks show.
 
 What an action means depends on the prior (targets are centre + scale · action, both from its joint angles), so that
 the last layer is rewritten to give the same targets under the new prior's scale.
@@ -31,6 +32,8 @@ from training import features, tasks
 
 TRUST = 200_000
 """Samples that a normaliser taken over counts for."""
+EPSILON = 1e-2
+"""What rsl_rl's normaliser adds to a deviation."""
 OWN = len(features.OBSERVATION_NAMES)
 
 Weights = dict[str, Tensor]
@@ -70,12 +73,18 @@ def shared(old_task: str, new_task: str) -> list[tuple[int, int]]:
     return [(old.index(name), column) for column, name in enumerate(new) if name in old]
 
 
-def adapted(weights: Weights, into: Weights, shared: Sequence[tuple[int, int]] = ()) -> Weights:
+def adapted(
+    weights: Weights, into: Weights, shared: Sequence[tuple[int, int]] = (), rest: Sequence[float] = ()
+) -> Weights:
     """Give the weights of `into` (a state_dict) with the body's and the `shared` columns' from `weights`.
 
-    Raises ValueError when the networks differ in more than the goal's columns.
+    Goal columns that are not shared see from now on what `rest` says, the old task's `observation_rest`; its mean where
+    that is empty. Raises ValueError when the networks differ in more than the goal's columns.
     """
     columns = [*zip(range(OWN), range(OWN), strict=True), *((OWN + old, OWN + new) for old, new in shared)]
+    kept = {old for old, _ in columns}
+    told = {OWN + column: value for column, value in enumerate(rest) if OWN + column not in kept}
+    weights = weights | {"mlp.0.bias": weights["mlp.0.bias"] + _contribution(weights, told)}
     return {name: _adapt(name, weights.get(name), value, columns) for name, value in into.items()}
 
 
@@ -85,6 +94,14 @@ def rescaled(weights: Weights, old: Action, new: Action) -> Weights:
     gain, shift = old[1] / new[1], (old[0] - new[0]) / new[1]
     weight, bias = weights[f"mlp.{last}.weight"], weights[f"mlp.{last}.bias"]
     return weights | {f"mlp.{last}.weight": gain.unsqueeze(1) * weight, f"mlp.{last}.bias": gain * bias + shift}
+
+
+def _contribution(weights: Weights, told: dict[int, float]) -> Tensor:
+    """What the first layer [H] gets from columns of the observation that have these values."""
+    mean, std = weights["obs_normalizer._mean"][0], weights["obs_normalizer._std"][0]
+    columns = weights["mlp.0.weight"].T
+    parts = [columns[c] * ((value - mean[c]) / (std[c] + EPSILON)) for c, value in told.items()]
+    return sum(parts, torch.zeros_like(weights["mlp.0.bias"]))
 
 
 def _adapt(name: str, old: Tensor | None, new: Tensor, columns: Sequence[tuple[int, int]]) -> Tensor:

@@ -152,7 +152,8 @@ def load(path: Path | str) -> LoadedPrior:
     styles = metadata["styles"]
     options = settings["denoiser"]["options"] | ({"styles": len(styles)} if styles else {})
     network = denoiser.create(settings["denoiser"]["kind"], _WINDOW_SIZE, **options)
-    score = Score(network, groups=settings["reward"]["groups"], styles=styles)
+    reward = settings["reward"]
+    score = Score(network, reward["groups"], styles, reward.get("error_floor", 0.0))
     held = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
     expected = score.state_dict()
     score.load_state_dict({name: _found(path, held, f"score.{name}", like) for name, like in expected.items()})

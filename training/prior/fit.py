@@ -27,9 +27,6 @@ from training.prior.denoiser import Denoiser
 from training.prior.score import Score
 from training.prior.style import whole
 
-CHANNEL_STD_FLOOR = 0.02
-"""m, rad or 1: a channel that hardly moves is not blown up until its noise decides."""
-
 EVALUATE_EVERY = 250
 
 
@@ -83,8 +80,9 @@ def fit(
         )
     except ValueError as error:
         raise ConfigError(f"prior.denoiser: {error}") from None
-    score = Score(network, groups=config.reward.groups, styles=styles.names if styles else ())
-    _set_normaliser(score, training.values, weights)
+    names = styles.names if styles else ()
+    score = Score(network, config.reward.groups, names, config.reward.error_floor)
+    _set_normaliser(score, training.values, weights, config.channel_std_floor)
     both = torch.cat([score.normalise(values) for values in (training.values, motion_windows.mirror(training.values))])
     score.denoiser.fit(both, torch.cat((weights, weights)))
     latent = torch.cat([score.denoiser.encode(part)[:, : score.denoiser.trained] for part in both.split(16_384)])
@@ -119,14 +117,14 @@ def _round(model: nn.Module) -> None:
             values.copy_(values.half().float())
 
 
-def _set_normaliser(score: Score, values: Tensor, weights: Tensor) -> None:
+def _set_normaliser(score: Score, values: Tensor, weights: Tensor, floor: float) -> None:
     """Weighted mean and deviation per channel, shared by the frames, the same for left and right."""
     both = torch.cat((values, motion_windows.mirror(values)))
     share = (torch.cat((weights, weights)) / (2 * weights.sum())).view(-1, 1)
     mean = (share * both.mean(1)).sum(0)
     variance = (share * (both - mean).square().mean(1)).sum(0)
     score.channel_mean.copy_(mean)
-    score.channel_std.copy_(variance.sqrt().clamp_min(CHANNEL_STD_FLOOR))
+    score.channel_std.copy_(variance.sqrt().clamp_min(floor))
 
 
 def _optimise(

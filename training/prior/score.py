@@ -2,7 +2,7 @@
 
 Ensemble score matching (SMP eq. 8): a window x is noised at the levels K = {22, 15, 8}, the frozen denoiser predicts
 the noise, and e_t = mean((ε̂ - ε)²). The paper's reward is exp(-w·mean_t(e_t / μ_t)) with a running mean μ of the
-policy's own errors. Ours differs in five measured ways (training/README.md has the table), all of them fixed in the
+policy's own errors. Ours differs in six measured ways (training/README.md has the table), all of them fixed in the
 prior file, so that a reward means the same in every run:
 
 - groups: the error is taken per body group (root travel, root height, …, feet), so that three channels in which a
@@ -11,13 +11,15 @@ prior file, so that a reward means the same in every run:
   ρ_{t,g}(c), so that calm motion is not preferred to lively motion that goes just as fast;
 - two-sided: d = |log(e / ρ)|, with `calm_weight` on the side below, since motion that is too calm to be real has a
   LOWER error (method.md §10);
+- floor: errors below `error_floor` are as good as none. A single clip is learned by heart, errors of a hundredth of
+  that level are what half a centimetre makes;
 - dead zone: deviations that most real windows have, up to `tolerance_{t,g}`, cost nothing;
 - statistics: what the error cannot tell is asked directly. A shuffle of short quick steps has a lower error than real
   walking, and the noise of a policy that explores hides even that. `statistics` (how far each body group moves within
   the window and how straight, how the feet slip while they are down, how far they are apart) are held to those of
   real motion at the same speed in the same way; below walking speed they fade out.
 
-    p = mean_{t,g} max(0, |log(e_{t,g} / ρ_{t,g}(c))| - tolerance_{t,g})
+    p = mean_{t,g} max(0, |log(max(e_{t,g}, floor) / ρ_{t,g}(c))| - tolerance_{t,g})
         + statistics_weight · mean_s max(0, |u_s - ū_s(c)| - tolerance_s)
     r = exp(-sharpness · p)
 """
@@ -114,7 +116,9 @@ class Score(nn.Module):
     sharpness: Tensor  # []
     calm_weight: Tensor  # []
 
-    def __init__(self, denoiser: Denoiser, groups: bool = True, styles: Sequence[str] = ()) -> None:
+    def __init__(
+        self, denoiser: Denoiser, groups: bool = True, styles: Sequence[str] = (), error_floor: float = 0.0
+    ) -> None:
         """Wrap a denoiser of [B, 580] windows; `groups` False judges all 58 channels as one group.
 
         `styles` names the S styles of a conditional denoiser. Where no style is given with windows they are judged by
@@ -123,6 +127,7 @@ class Score(nn.Module):
         super().__init__()
         self.denoiser = denoiser
         self.styles = tuple(styles)
+        self.error_floor = error_floor
         self.register_buffer("style", torch.zeros(2 * len(self.styles)), persistent=False)
         names = list(features.GROUPS) if groups else ["all"]
         self.groups = tuple(names)
@@ -147,7 +152,7 @@ class Score(nn.Module):
 
     def sibling(self, denoiser: Denoiser, groups: bool) -> Score:
         """Return a score of `denoiser` with this one's normaliser, not calibrated yet."""
-        other = Score(denoiser, groups, self.styles)
+        other = Score(denoiser, groups, self.styles, self.error_floor)
         other.style.copy_(self.style)
         other.channel_mean.copy_(self.channel_mean)
         other.channel_std.copy_(self.channel_std)
@@ -196,7 +201,10 @@ class Score(nn.Module):
     def deviation(self, windows: Tensor, group_errors: Tensor, style: Tensor | None = None) -> Tensor:
         """log(e / ρ(c)) [B, K, G]: zero for the typical real window of that speed, negative for calmer motion."""
         expected = torch.einsum("kgc,bc->bkg", self.reference, self.condition(windows, style))
-        return group_errors.clamp_min(1e-8).log() - expected
+        return self._log(group_errors) - expected
+
+    def _log(self, errors: Tensor) -> Tensor:
+        return errors.clamp_min(max(self.error_floor, 1e-8)).log()
 
     def oddity(self, windows: Tensor, style: Tensor | None = None) -> Tensor:
         """How far the window's statistics are from those of real motion at its speed: u - ū(c) [B, U], logarithmic.
@@ -247,7 +255,7 @@ class Score(nn.Module):
         generator = torch.Generator(device=windows.device).manual_seed(0)
         shape = (len(windows), len(self.levels), *windows.shape[1:])
         logs = torch.stack(
-            [self.errors(windows, torch.randn(shape, generator=generator), style)[1].log() for _ in range(repeats)]
+            [self._log(self.errors(windows, torch.randn(shape, generator=generator), style)[1]) for _ in range(repeats)]
         )  # [R, N, K, G]
         reference = _regress(conditions, logs.mean(0), ridge if by_speed else 1e12)
         self.reference.copy_(reference)

@@ -57,7 +57,7 @@ class StartStates:
     own_share: float = 0.0
     """Share of episodes that start in one of those."""
     preferred: Callable[[dict[str, Tensor]], Tensor] | None = None
-    """Mask [P] of the prior's start windows that the task has a special use for."""
+    """Weights [P] (or a mask) of the prior's start windows that the task has a special use for."""
     preferred_share: float = 0.0
     """Share of episodes that start in one of those, where the prior makes them."""
 
@@ -71,6 +71,8 @@ class Task(Protocol):
     """Index and sign that mirror the goal's part of the observation, on the CPU."""
     observation_names: tuple[str, ...]
     """What the goal's part of the observation shows; equal names of two tasks are equal things. May be empty."""
+    observation_rest: tuple[float, ...]
+    """What it shows of a goal that lets the character stand; empty where there is none such."""
     starts: StartStates
     """Where episodes begin."""
 

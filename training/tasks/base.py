@@ -11,6 +11,11 @@ from torch import Tensor
 from runtime.character import BODIES, CONTROL_HZ, FALLEN_HEAD, FALLEN_ROOT
 from runtime.goals import default_vector
 from training import rotation
+from training.config import ConfigError
+from training.learning.starts import start_windows
+from training.motion import dataset
+from training.motion import windows as motion_windows
+from training.prior.projection import Projector
 from training.rows import Rows
 from training.tasks import Body, StartStates
 
@@ -24,6 +29,7 @@ class Goals:
     kept: ClassVar[tuple[str, ...]] = ("goal", "left")
     """Tensors that make up the state."""
     observation_names: ClassVar[tuple[str, ...]] = ()
+    observation_rest: ClassVar[tuple[float, ...]] = ()
     starts = StartStates()
 
     def __init__(self, envs: int, generator: torch.Generator) -> None:
@@ -60,6 +66,18 @@ class Goals:
         return (self.uniform(n, *seconds) * CONTROL_HZ).long()
 
 
+def clip_starts(folder: str) -> dict[str, Tensor]:
+    """Start windows (`training.learning.starts.Starts`) of every frame of a folder that `training.prepare` wrote.
+
+    Raises FileNotFoundError or RecordingError for a folder that is none, ConfigError for one without a whole window.
+    """
+    try:
+        windows = motion_windows.cut(dataset.load(folder)).values
+    except ValueError as error:
+        raise ConfigError(f"task.options.clips={folder}: {error}") from None
+    return start_windows(Projector().poses(windows))
+
+
 def fallen(body: Body) -> Tensor:
     """Mask [N]: root or head lower than in any upright motion."""
     return (body.root_position[:, 2] < FALLEN_ROOT) | (body.body_position[:, HEAD, 2] < FALLEN_HEAD)
@@ -89,6 +107,23 @@ def seen_from(root_rotation: Tensor, x: Tensor, y: Tensor) -> tuple[Tensor, Tens
     """Horizontal world vectors x, y [N] in the heading frame: forward and left."""
     cos, sin = rotation.heading(root_rotation)
     return cos * x + sin * y, cos * y - sin * x
+
+
+WALK = ("velocity_ahead", "velocity_left", "facing_ahead", "facing_left", "speed")
+"""`observation_names` of what `walk` shows."""
+WALK_MIRROR = (1.0, -1.0, 1.0, -1.0, 1.0)
+STAND = (0.0, 0.0, 1.0, 0.0, 0.0)
+"""What `walk` shows whoever is to stand and looks where they are to look."""
+
+
+def walk(root_rotation: Tensor, velocity: tuple[Tensor, Tensor], facing: tuple[Tensor, Tensor]) -> Tensor:
+    """[N, 5]: a wanted velocity x, y (m/s) and facing x, y (unit) in the heading frame, then the speed (m/s).
+
+    Every task that asks for a velocity shows it so: then a policy of one knows what another means (transplant.py).
+    """
+    vx, vy = velocity
+    speed = (vx * vx + vy * vy).clamp_min(1e-12).sqrt()
+    return torch.stack((*seen_from(root_rotation, vx, vy), *seen_from(root_rotation, *facing), speed), dim=1)
 
 
 def no_goal(root_rotation: Tensor) -> Tensor:

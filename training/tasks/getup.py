@@ -96,8 +96,13 @@ class Getup(Goals):
 
 
 def _not_up(windows: dict[str, Tensor]) -> Tensor:
-    """Mask [P] of start windows (`training.learning.starts.Starts`) that end with the head below 1.2 m."""
-    return windows["key_points"][:, -1, 0, 2] < UP
+    """Weights [P] of start windows (`training.learning.starts.Starts`) not up yet, alike for every height of the root.
+
+    Most of getting up is spent sitting or on all fours; what comes then takes half a second.
+    """
+    height = (windows["qpos"][:, 2] * 10).long().clamp(0, 9)  # dm
+    share = (height.unsqueeze(1) == torch.arange(10, device=height.device)).float().mean(0)
+    return (windows["key_points"][:, -1, 0, 2] < UP) / share[height]
 
 
 def _head_rate(body: Body) -> Tensor:

@@ -7,14 +7,21 @@ About the apex the root is to follow the arc of a body in free fall,
 
 (before and after it the way to it is the jumper's own: whatever the prior knows of crouching and landing):
 
-    r_g = r_steer                                            no command, or a command outside the arc: × .3, and .7 free
-    r_g = .3 r_steer + .5 (.5 exp(-.5 (e/.3)²) + .5 exp(-.5 (e/.06)²)) + .2 off           on the arc, e = z - z* in m
+    r_g = .5 r_steer                                          no command
+    r_g = .5 (.2 r_steer + .8)                                a command, outside the arc
+    r_g = .2 r_steer + .35 f(a - h, .25 m, .08 m) + .25 f(z - z*, .3 m, .06 m) + .2 off              on the arc
+    a = z - z_0 + v_z²/2g    f(e, s, n) = .5 exp(-.5 (e/s)²) + .5 exp(-.5 (e/n)²)
     off = both soles higher than 1.2 cm, or |t| > T/2
 
-The arc's reward is dense, so that the first step towards a jump pays: rising on the toes. An episode that starts in the
-air or taking off (samples of a jump's prior, which are preferred) gets the command whose arc it is on; one that starts
-in a crouch, a command whose time is right for it (`PUSH`). So the way down is learned first, then the apex, then the
-push off, then how to get there.
+a, the root's energy over that of standing in metres of height, is h all along the arc, and falling does not change it:
+it pays the push off in the very step in which it is made, when the height has not followed yet. The arc's reward is
+dense, so that the first step towards a jump pays: rising on the toes. An episode that starts in the air or taking off
+(samples of a jump's prior, which are preferred) gets the command whose arc it is on; one that starts in a crouch, a
+command whose time is right for it (`PUSH`). So the way down is learned first, then the apex, then the push off, then
+how to get there.
+
+Whoever has a sole on the ground at the apex has not jumped: the episode has failed as if they had fallen. Without that
+policies learned not to jump at all: a jump takes half a second of some three, and at first mostly ends on the ground.
 """
 
 from __future__ import annotations
@@ -29,9 +36,10 @@ from runtime.task_goals import GRAVITY, HIGHEST_APEX, JUMP_LEAD, JUMP_TAIL, LOWE
 from training import features
 from training.rows import Rows
 from training.tasks import Body, StartStates
-from training.tasks.base import Goals
+from training.tasks.base import STAND, Goals, fallen
 from training.tasks.steering import Steering, SteeringConfig
 
+ELSEWHERE = 0.5  # what the rest of the time counts for: arcs are a seventh of it
 OFF_GROUND = 0.012  # m, as `training.motion.soles` has it
 AIRBORNE = 0.05  # m: who has both soles this high is in a jump …
 TAKING_OFF = 0.8  # m/s: … and who rises this fast is about to be
@@ -46,7 +54,7 @@ class JumpConfig:
 
     apex: tuple[float, float] = (LOWEST_APEX, HIGHEST_APEX)
     """Lowest and highest apex, m."""
-    wait: tuple[float, float] = (0.3, 3.0)
+    wait: tuple[float, float] = (0.2, 2.0)
     """Shortest and longest time from the end of one jump to the next command, s."""
     max_speed: float = 2.0
     """m/s."""
@@ -67,6 +75,7 @@ class Jump(Goals):
 
     name = "jump"
     observation_names = (*Steering.observation_names, "commanded", "apex", "countdown", "arc")
+    observation_rest = (*STAND, 0.0, 0.0, 0.0, 0.0)
     observation_mirror = (torch.arange(9), torch.tensor([1.0, -1.0, 1.0, -1.0, 1.0, 1.0, 1.0, 1.0, 1.0]))
     kept = ("goal", "left", "highest", "last_error")
 
@@ -122,11 +131,19 @@ class Jump(Goals):
         steer = self.steering.reward(body)
         apex, t = self.goal[:, 4], self.goal[:, 5] - 1 / CONTROL_HZ  # the step has taken its time
         half = (2 * apex / GRAVITY).sqrt()
-        error = body.root_position[:, 2] - (DEFAULT_HEIGHT + apex - 0.5 * GRAVITY * t.square())
-        height = 0.5 * torch.exp(-0.5 * (error / 0.3).square()) + 0.5 * torch.exp(-0.5 * (error / 0.06).square())
+        rise = body.root_position[:, 2] - DEFAULT_HEIGHT
+        energy = rise + body.root_linear_velocity[:, 2].square() / (2 * GRAVITY)
+        follows = 0.35 * _near(energy - apex, 0.25, 0.08)
+        follows = follows + 0.25 * _near(rise - (apex - 0.5 * GRAVITY * t.square()), 0.3, 0.06)
         off = ((_soles(body) > OFF_GROUND) | (t.abs() > 0.5 * half)).float()
-        arc = torch.where(t.abs() <= half, 0.5 * height + 0.2 * off, 0.7)
-        return torch.where(apex > 0, 0.3 * steer + arc, steer)
+        arc = torch.where(t.abs() <= half, follows + 0.2 * off, 0.8)
+        weight = torch.where((apex > 0) & (t.abs() <= half), 1.0, ELSEWHERE)
+        return weight * torch.where(apex > 0, 0.2 * steer + arc, steer)
+
+    def failed(self, body: Body) -> Tensor:
+        """See `Task.failed`: fallen, or on the ground at the moment of the apex."""
+        at_apex = (self.goal[:, 4] > 0) & ((self.goal[:, 5] - 1 / CONTROL_HZ).abs() < 0.5 / CONTROL_HZ)
+        return fallen(body) | (at_apex & (_soles(body) < OFF_GROUND))
 
     def figures(self, body: Body) -> dict[str, Tensor]:
         """See `Task.figures`; errors and successes are those of each environment's last jump."""
@@ -159,8 +176,13 @@ class Jump(Goals):
         rows.put(self.left, self.steps(len(rows), self.config.wait))
 
 
+def _near(error: Tensor, wide: float, narrow: float) -> Tensor:
+    """Closeness [N] in (0, 1] of errors [N], with a slope from afar and one nearby (deviations in the errors' unit)."""
+    return 0.5 * torch.exp(-0.5 * (error / wide).square()) + 0.5 * torch.exp(-0.5 * (error / narrow).square())
+
+
 def _jumping(windows: dict[str, Tensor]) -> Tensor:
-    """Mask [P] of start windows (`training.learning.starts.Starts`) that end in the air, taking off or crouched."""
+    """Weights [P] of start windows (`training.learning.starts.Starts`): those in the air, taking off or crouched."""
     soles, rate = windows["key_points"][:, -1, _SOLES:, 2].amin(1), windows["qvel"][:, 2]
     return _flying(soles, rate) | _crouched(windows["qpos"][:, 2] - DEFAULT_HEIGHT, rate)
 

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from training.rows import Rows
 from training.tasks import Body, StartStates
-from training.tasks.base import HEAD, Goals, no_goal
+from training.tasks.base import HEAD, Goals, clip_starts, no_goal
 
 
 @dataclass(frozen=True)
@@ -23,6 +23,9 @@ class SkillConfig:
 
     lowest_root: float = 0.4
     """m; the root is never this low in the skill."""
+    clips: str = ""
+    """Folder that `training.prepare` wrote: episodes start in its frames instead of samples of the prior. Samples of a
+    single clip's prior hold together less well than the clip, and the prior sees every such flaw."""
     upright: bool = False
     """Whether falls are told as for walking and episodes start upright."""
 
@@ -38,7 +41,8 @@ class Skill(Goals):
         """Make the task; nothing is drawn."""
         super().__init__(envs, generator)
         self.config = config
-        self.starts = StartStates(upright=config.upright)
+        own = clip_starts(config.clips) if config.clips else None
+        self.starts = StartStates(config.upright, own, own_share=1.0 if config.clips else 0.0)
 
     def reset(self, rows: Rows, body: Body) -> None:
         """See `Task.reset`: there is no goal."""

@@ -17,7 +17,7 @@ from runtime.task_goals import MAX_SPEED, MIN_SPEED
 from training import rotation
 from training.rows import Rows
 from training.tasks import Body
-from training.tasks.base import Goals, closeness, cosine_to, seen_from, velocity_figures
+from training.tasks.base import WALK, WALK_MIRROR, Goals, closeness, cosine_to, velocity_figures, walk
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,8 @@ class Speed(Goals):
     """`training.tasks.Task`; goal [N, 3] = speed (m/s), direction x, y (unit, world)."""
 
     name = "speed"
-    observation_mirror = (torch.arange(3), torch.tensor([1.0, 1.0, -1.0]))
+    observation_names = WALK
+    observation_mirror = (torch.arange(5), torch.tensor(WALK_MIRROR))
 
     def __init__(self, config: SpeedConfig, envs: int, generator: torch.Generator) -> None:
         """Make the task; all randomness is drawn from `generator`."""
@@ -78,9 +79,9 @@ class Speed(Goals):
 
     @staticmethod
     def observe(root_rotation: Tensor, root_position: Tensor, goal: Tensor) -> Tensor:
-        """[N, 3]: speed (m/s), then the direction in the heading frame."""
+        """[N, 5]: see `walk`."""
         speed, x, y = goal.unbind(1)
-        return torch.stack((speed, *seen_from(root_rotation, x, y)), dim=1)
+        return walk(root_rotation, (speed * x, speed * y), (x, y))
 
     def _error(self, body: Body) -> Tensor:
         return (self.goal[:, :1] * self.goal[:, 1:] - body.root_linear_velocity[:, :2]).norm(dim=1)

@@ -18,7 +18,7 @@ from torch import Tensor
 from training import rotation
 from training.rows import Rows
 from training.tasks import Body
-from training.tasks.base import Goals, closeness, cosine_to, seen_from, velocity_figures
+from training.tasks.base import STAND, WALK, WALK_MIRROR, Goals, closeness, cosine_to, velocity_figures, walk
 
 WALKING = 0.3
 """m/s; an episode that starts faster is under way, a slower one stands."""
@@ -52,8 +52,9 @@ class Steering(Goals):
     """`training.tasks.Task`; goal [N, 4] = velocity x, y (m/s), facing x, y (unit), world frame."""
 
     name = "steering"
-    observation_names = ("velocity_ahead", "velocity_left", "facing_ahead", "facing_left", "speed")
-    observation_mirror = (torch.arange(5), torch.tensor([1.0, -1.0, 1.0, -1.0, 1.0]))
+    observation_names = WALK
+    observation_mirror = (torch.arange(5), torch.tensor(WALK_MIRROR))
+    observation_rest = STAND
 
     def __init__(self, config: SteeringConfig, envs: int, generator: torch.Generator) -> None:
         """Make the task; all randomness is drawn from `generator`."""
@@ -97,10 +98,9 @@ class Steering(Goals):
 
     @staticmethod
     def observe(root_rotation: Tensor, root_position: Tensor, goal: Tensor) -> Tensor:
-        """[N, 5]: commanded velocity x, y (m/s) and facing x, y in the heading frame, then the speed (m/s)."""
+        """[N, 5]: see `walk`."""
         vx, vy, fx, fy = goal.unbind(1)
-        speed = (vx * vx + vy * vy).clamp_min(1e-12).sqrt()
-        return torch.stack((*seen_from(root_rotation, vx, vy), *seen_from(root_rotation, fx, fy), speed), dim=1)
+        return walk(root_rotation, (vx, vy), (fx, fy))
 
     def _facing(self, body: Body) -> Tensor:
         return cosine_to(body.root_rotation, self.goal[:, 2], self.goal[:, 3])
