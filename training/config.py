@@ -142,6 +142,10 @@ class EnvironmentConfig:
     """Pushes a second on every torso, at random times and in random horizontal directions …"""
     push_impulse: float = 20.0
     """… of up to this many N·s."""
+    assist: float = 0.0
+    """Upward force on torsos at first, N, less the higher the head already is: a hand that helps up. It fades …"""
+    assist_steps: int = 15_000
+    """… linearly to nothing over this many control steps of each environment."""
     action_std: float = 2.0
     """Action scale: this many standard deviations of the prior's joint angles …"""
     action_floor: float = 0.2
@@ -150,7 +154,7 @@ class EnvironmentConfig:
     def __post_init__(self) -> None:
         """Check what types do not say."""
         _one_of("environment.composition", self.composition, ("additive", "product"))
-        _at_least_one("environment", self, "prior_interval", "start_pool", "start_refresh")
+        _at_least_one("environment", self, "prior_interval", "start_pool", "start_refresh", "assist_steps")
 
 
 @dataclass(frozen=True)
@@ -168,7 +172,9 @@ class LearnerConfig:
     minutes: float = 0.0
     """Wall-clock minutes after which training ends anyway; 0: no limit."""
     hidden: tuple[int, ...] = (256, 128)
-    """Widths of actor and critic."""
+    """Widths of the actor."""
+    critic_hidden: tuple[int, ...] = (128, 128)
+    """Widths of the critic; empty: as the actor's."""
     activation: str = "elu"
     """Activation of both nets."""
     std: tuple[float, float] = (0.15, 0.05)

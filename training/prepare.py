@@ -16,7 +16,8 @@ from __future__ import annotations
 
 import json
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import cast
 
@@ -37,6 +38,9 @@ class Recipe:
     name: str = "locomotion"
     sources: list[Source] = field(default_factory=list)
     held_out_share: float = 0.12
+    held_out: list[str] = field(default_factory=list)
+    """Names of clips (with * and ?) to hold out instead of a share of every category; clips of one performance may then
+    be on both sides, which is for whoever names them to judge."""
     piece_seconds: float = 8.0
     """Clips longer than 1.5 times this are cut into equal pieces of about this length."""
     seed: int = 0
@@ -69,11 +73,22 @@ def prepare(recipe: Recipe, data: Path, output: Path, workers: int = 1) -> dict:
         )
         for piece, figure, owner in zip(pieces, measured, owners, strict=True)
     ]
-    clips = dataset.split_groups(clips, recipe.held_out_share, recipe.seed)
+    if recipe.held_out:
+        clips = _split_named(clips, recipe)
+    else:
+        clips = dataset.split_groups(clips, recipe.held_out_share, recipe.seed)
     dataset.save(output, clips)
     summary = report(clips, measured, read)
     (output / "report.json").write_text(json.dumps(summary, indent=1))
     return summary
+
+
+def _split_named(clips: list[dataset.Clip], recipe: Recipe) -> list[dataset.Clip]:
+    """The clips with `split` set as `recipe.held_out` says; raises DataError for a name that is no clip's."""
+    if unknown := [name for name in recipe.held_out if not any(fnmatch(c.motion.name, name) for c in clips)]:
+        raise DataError(f"dataset {recipe.name!r}: held_out: no clip is called {unknown[0]!r}")
+    held = [any(fnmatch(clip.motion.name, name) for name in recipe.held_out) for clip in clips]
+    return [replace(clip, split="held_out" if out else "train") for clip, out in zip(clips, held, strict=True)]
 
 
 def read_sources(recipe: Recipe, data: Path, workers: int = 1) -> Reading:

@@ -13,7 +13,7 @@ from runtime import character
 from runtime.character import JOINTS
 from training import features
 from training.config import ConfigError, EnvironmentConfig
-from training.learning.environment import ActionTransform, Environment, History
+from training.learning.environment import HEAD, ActionTransform, Environment, History
 from training.physics.mujoco import default_state
 from training.prior.score import STATISTICS
 from training.rows import Rows
@@ -160,6 +160,28 @@ def test_style_reward_by_hand(make_environment):
     assert found.tolist() == pytest.approx([1.0, 0.375, 0.15625])
     slope = [environment._reward(torch.tensor(p)) - environment._reward(torch.tensor(p + 0.1)) for p in (0.0, 3.0)]
     assert slope[0] > 0.1 and slope[1] > 0.001  # steep near real motion, and still a slope far from it
+
+
+def test_who_moves_as_the_prior_knows_nothing_of_fails(make_environment):
+    """With a limit that nobody keeps to, those who are judged in a step fail in it; with none, nobody does."""
+    for limit, failed in ((1e-6, 2), (0.0, 0)):
+        environment = make_environment(style_limit=limit, prior_interval=2)
+        environment.history._frames[2].normal_()  # joint angles of no motion at all
+        _, _, done, _, figures = environment.step(torch.zeros(4, 28))
+        assert done.sum() == figures["failed"].sum() == failed
+
+
+def test_a_helping_hand_lifts_who_is_down_and_fades(make_environment):
+    """Whole for one who lies, none for one who stands; half as much after half of the steps, nothing after all."""
+    environment = make_environment(assist=400.0, assist_steps=10)
+    let_fall(environment, [1])
+    environment.body = environment._read()
+    environment.body.body_position[[0, 2, 3], HEAD, 2] = torch.tensor([1.3, 1.0, 1.25])
+    for steps, share in ((0, 1.0), (5, 0.5), (10, 0.0), (99, 0.0)):
+        environment._steps = steps
+        force = environment._assistance()
+        assert force[:, :2].abs().max() == 0
+        assert force[:, 2].tolist() == pytest.approx([0.0, 400 * share, 200 * share, 0.0], abs=1e-3)
 
 
 def test_pushes_come_at_their_rate(make_environment):

@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -29,7 +30,7 @@ from training.motion import (
 from training.motion.clips import motion_states
 from training.motion.edit import cut, lift, mirror
 from training.motion.steady import steady
-from training.prepare import DataError, Recipe, read_sources
+from training.prepare import DataError, Recipe, _split_named, read_sources
 
 ROOT = Path(__file__).parents[2]
 SHARED = ROOT.parent / "shared" / "data"
@@ -117,6 +118,16 @@ def test_split_is_by_group_and_deterministic():
     assert 6 <= held <= 10
     assert [c.split for c in dataset.split_groups(clips, 0.2, seed=0)] == [c.split for c in found]
     assert [c.split for c in dataset.split_groups(clips, 0.2, seed=1)] != [c.split for c in found]
+
+
+def test_clips_can_be_held_out_by_name():
+    """Those named and no others; a name that is no clip's is an error that quotes it."""
+    motions = [replace(stepping(i), name=f"capture/walk_sad_00{i}") for i in range(3)]
+    clips = [dataset.Clip(motion, "walk", "train", "g", 1.0) for motion in motions]
+    found = _split_named(clips, Recipe(held_out=["*_002"]))
+    assert [clip.split for clip in found] == ["train", "train", "held_out"]
+    with pytest.raises(DataError, match=r"held_out: no clip is called '\*_007'"):
+        _split_named(clips, Recipe(held_out=["*_002", "*_007"]))
 
 
 def test_dataset_round_trip_with_mirrors(tmp_path):

@@ -128,6 +128,18 @@ def test_deviation_and_reward_by_hand():
     torch.testing.assert_close(penalty, torch.tensor([1.5, 0.0, 0.0, 0.0]), atol=1e-5, rtol=0)
 
 
+def test_errors_below_the_floor_are_as_good_as_none():
+    """With a floor of .2 an error of .01 is judged like one of .2, and one of .4 as twice the reference."""
+    score = Score(gaussian.known(SIZE, components=8), error_floor=0.2)
+    score.reference.fill_(math.log(0.2))
+    errors = torch.tensor([0.01, 0.2, 0.4]).view(3, 1, 1).expand(3, len(schedule.LEVELS), len(score.groups))
+    windows = torch.zeros(3, FRAMES, CHANNELS)
+    score.reference[..., 1:] = 0.0  # at rest: the first knot alone
+    deviation = score.deviation(windows, errors)
+    assert deviation[:, 0, 0].tolist() == pytest.approx([0.0, 0.0, math.log(2)], abs=1e-6)
+    assert score.sibling(score.denoiser, groups=True).error_floor == 0.2
+
+
 def test_penalty_of_statistics_by_hand():
     """Two of 14 statistics off by .7 to either side, tolerance .2: 2·.5/14 times the weight; added to the errors'."""
     score = gaussian_score(groups=False)

@@ -18,7 +18,7 @@ from training.rows import Rows
 from training.tasks import Body, dodgeball
 from training.tasks.dodgeball import Dodgeball
 from training.tasks.getup import Getup
-from training.tasks.jump import Jump
+from training.tasks.jump import Jump, course
 
 HEAD = BODIES.index("head")
 EVERYONE = Rows.of(torch.ones(4, dtype=torch.bool))
@@ -179,21 +179,26 @@ def test_jump_by_hand():
     task.steering.goal[:] = still
     task.goal[:] = torch.tensor([*still.tolist(), 0.3, 1 / 30])
     assert task.reward(leap(0.3, 0.3)).tolist() == pytest.approx([1.0] * 4, abs=1e-5)
-    still_there = 0.175 * (math.exp(-0.72) + math.exp(-0.5 * 3.75**2)) + 0.125 * (math.exp(-0.5) + math.exp(-12.5))
-    assert task.reward(leap(0.0, 0.0)).tolist() == pytest.approx([0.2 + still_there] * 4, abs=1e-5)  # on the ground
-    pushing = 0.35 + 0.125 * (math.exp(-0.5) + math.exp(-12.5))  # with all the energy for .3 m, not yet the height
-    rate = math.sqrt(2 * 9.81 * 0.3)
-    assert task.reward(leap(0.0, 0.0, rate)).tolist() == pytest.approx([0.2 + pushing] * 4, abs=1e-5)
-    task.goal[:, 5] = 0.7  # the arc begins .247 s before the apex: until then the way is free, and counts for half
-    assert task.reward(leap(-0.3, 0.0)).tolist() == pytest.approx([0.5] * 4, abs=1e-5)
+    there = 0.2 + 0.25 + 0.15 * (math.exp(-0.5) + math.exp(-12.5))  # on the ground, at the right speed
+    assert task.reward(leap(0.0, 0.0)).tolist() == pytest.approx([there] * 4, abs=1e-5)
+    falling = 0.2 + 0.25 + 0.3 + 0.125 * (math.exp(-2.0) + math.exp(-28.125))  # 3 m/s where it should be at rest
+    assert task.reward(leap(0.3, 0.3, -3.0)).tolist() == pytest.approx([falling] * 4, abs=1e-5)
+    task.goal[:, 4:] = torch.tensor([0.0, 0.8])  # nothing is commanded: the rest of the time counts for half
+    assert task.reward(leap(0.0, 0.0)).tolist() == pytest.approx([0.5] * 4, abs=1e-5)
 
 
-def test_who_is_on_the_ground_at_the_apex_has_not_jumped():
-    """In the very step of the apex; a step before and a step after, and in the air, the episode goes on."""
-    task: Jump = make("jump")
-    for countdown, sole, failed in ((1, 0.0, True), (1, 0.05, False), (2, 0.0, False), (0, 0.0, False)):
-        task.goal[:] = torch.tensor([0.0, 0.0, 1.0, 0.0, 0.3, countdown / 30])
-        assert task.failed(leap(0.1, sole)).tolist() == [failed] * 4
+@pytest.mark.parametrize("apex", [0.1, 0.25, 0.4])
+def test_the_course_of_a_jump_can_be_followed(apex):
+    """From standing to standing without a gap: z* is the integral of its rate, in free fall while the soles are off."""
+    times = torch.arange(0.8, -0.7, -0.001)
+    height, rate = course(torch.full_like(times, apex), times)
+    assert height[0].item() == pytest.approx(0.0, abs=0.002) and height.max().item() == pytest.approx(apex, abs=1e-4)
+    assert height.min().item() == pytest.approx(-0.1 - 0.25 * apex, abs=1e-3)
+    integral = height[0] + 0.001 * torch.cumsum(0.5 * (rate[1:] + rate[:-1]), 0)
+    assert (integral - height[1:]).abs().max() < 0.003
+    flying = times.abs() < math.sqrt(2 * apex / 9.81) - 0.002
+    fall = (rate[1:] - rate[:-1])[flying[1:]] / 0.001
+    assert fall.tolist() == pytest.approx([-9.81] * len(fall), rel=0.01)
 
 
 def test_a_command_lasts_a_second_and_a_half_and_remembers_the_apex():
@@ -222,8 +227,11 @@ def test_who_starts_in_the_air_or_crouched_is_on_a_jump():
     task.reset(EVERYONE, leap(0.1, 0.3, rate=-1.4))  # as high a jump, but past its apex
     assert task.goal[:, 4].tolist() == pytest.approx([0.1 + 1.96 / 19.62] * 4, abs=1e-5)
     assert task.goal[:, 5].tolist() == pytest.approx([-1.4 / 9.81] * 4, abs=1e-5)
-    task.reset(EVERYONE, leap(-0.25, 0.0))  # in a crouch, at rest
-    assert (task.goal[:, 4] >= 0.1).all() and task.goal[:, 5].tolist() == pytest.approx([0.2 + 0.13 * 1.9] * 4)
+    task.reset(EVERYONE, leap(-0.25, 0.0))  # in a crouch, at rest: the push of its jump begins
+    assert (task.goal[:, 4] >= 0.1).all()
+    speed = (2 * 9.81 * task.goal[:, 4]).sqrt()
+    begins = speed / 9.81 + 2 * (0.1 + 0.25 * task.goal[:, 4]) / speed
+    torch.testing.assert_close(task.goal[:, 5], begins)
 
 
 def lying(head: float, root: float = 0.1) -> Body:
@@ -251,6 +259,17 @@ def test_only_who_stood_can_fall():
     assert not task.failed(lying(0.3)).any()
     task.advance(lying(1.25))
     assert task.failed(lying(0.3)).all() and not task.failed(lying(0.6)).any()
+
+
+def test_starts_half_way_up_are_alike_at_every_height():
+    """Nine that sit for one that squats: each height of the root is drawn as often; who stands is not."""
+    task: Getup = make("getup")
+    assert task.starts.preferred is not None
+    height = torch.tensor([0.31] * 9 + [0.55] + [0.88] * 2)
+    points = torch.zeros(12, 10, 7, 3)
+    points[:, -1, 0, 2] = height + 0.46
+    weight = task.starts.preferred({"qpos": height.unsqueeze(1).repeat(1, 3), "key_points": points})
+    assert weight[:9].sum().item() == pytest.approx(weight[9].item()) and (weight[10:] == 0).all()
 
 
 def test_dropped_humanoids_lie():

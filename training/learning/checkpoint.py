@@ -85,6 +85,7 @@ def resumed(config: RunConfig, given: Collection[str] = ()) -> RunConfig:
             raise CheckpointError(f"resume={folder}: expected a run folder with {name}, found none")
     stored = OmegaConf.create(json.loads((folder / CONFIGURATION).read_text()))
     assert isinstance(stored, DictConfig)
+    stored.learner.setdefault("critic_hidden", [])  # runs before there was a choice
     old = settings.resolve(RunConfig, stored)
     output = config.output or ("" if config.export_only else old.output)  # a look at a run replaces nothing unasked
     changes = {name: getattr(config.learner, name) for name in CHANGEABLE if f"learner.{name}" in given}
@@ -131,7 +132,9 @@ def _start_from(path: Path, learner: Learner) -> None:
         learner.lineage = [*state.get("lineage", []), entry]
         actor, critic = stored["actor_state_dict"], stored["critic_state_dict"]
         old_task = stored.get("task", new_task)
-        fits = old_task == new_task and transplant.fits(actor, _on_host(learner.actor))
+        if not transplant.same_widths(critic, _on_host(learner.algorithm.critic)):
+            critic = None
+        fits = old_task == new_task and transplant.fits(actor, _on_host(learner.actor)) and critic is not None
         if "action" not in stored and not fits:
             raise CheckpointError(f"{path}: an older version's, of another task: start from its controller (.onnx)")
         action = (stored["action"]["centre"], stored["action"]["scale"]) if "action" in stored else own

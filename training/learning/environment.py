@@ -2,7 +2,8 @@
 
 `step` in order, all at the control clock (30 Hz):
 
-1. pushes are drawn: a few torsos feel a horizontal force for this one step, `push_rate` times a second each;
+1. pushes are drawn: a few torsos feel a horizontal force for this one step, `push_rate` times a second each; who is
+   down is helped up at first (`assist`);
 2. actions become servo targets, held while physics runs its four steps;
 3. the new state is read and appended to the history of the last ten;
 4. the task rewards it against the goal the policy saw when it acted;
@@ -119,6 +120,8 @@ def _mirrors(task: Task, device: torch.device) -> tuple[tuple[Tensor, Tensor], t
     return (observation[0].to(device), observation[1].to(device)), (action[0].to(device), action[1].to(device))
 
 
+HEAD = character.BODIES.index("head")
+UP, DOWN = 1.25, 0.75  # m, of the head
 _EPISODE = ("age", "style", "errors", "deviation", "oddity")
 
 
@@ -171,7 +174,7 @@ class Environment:
         self, joint_target: Tensor
     ) -> tuple[TensorDict, Tensor, Tensor, dict[str, Tensor], dict[str, Tensor]]:
         """`step` with joint targets [N, 28] rad in place of actions."""
-        self.engine.push(self._pushes())
+        self.engine.push(self._pushes() + self._assistance())
         blown = self.engine.step(joint_target)
         self.body = self._read()
         self.history.push(self.body)
@@ -216,6 +219,13 @@ class Environment:
         force = self.config.push_impulse * character.CONTROL_HZ * dice[:, 1] * chosen
         angle = 2 * torch.pi * dice[:, 2]
         return torch.stack((force * angle.cos(), force * angle.sin(), torch.zeros_like(force)), 1)
+
+    def _assistance(self) -> Tensor:
+        """Forces [N, 3] N that help up who is down: whole below `DOWN`, none from `UP` on, and less with every step."""
+        left = max(0.0, 1.0 - self._steps / self.config.assist_steps)
+        low = ((UP - self.body.body_position[:, HEAD, 2]) / (UP - DOWN)).clamp(0.0, 1.0)
+        none = torch.zeros_like(low)
+        return torch.stack((none, none, self.config.assist * left * low), 1)
 
     def _judge(self) -> Tensor:
         """Refresh the style reward of this step's share of the environments; tell [N] who is beyond `style_limit`."""

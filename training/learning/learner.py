@@ -121,10 +121,12 @@ class Learner:
 
     def _make(self, observation: TensorDict) -> PPO:
         c, env = self.config, self.environment
-        nets = {"hidden_dims": list(c.hidden), "activation": c.activation, "obs_normalization": True}
+        nets = {"activation": c.activation, "obs_normalization": True}
         gaussian = {"class_name": "GaussianDistribution", "init_std": c.std[0], "learn_std": False}
-        actor = MLPModel(observation, _GROUPS, "actor", env.num_actions, distribution_cfg=gaussian, **nets)
-        critic = MLPModel(observation, _GROUPS, "critic", 1, **nets)
+        actor = MLPModel(
+            observation, _GROUPS, "actor", env.num_actions, list(c.hidden), distribution_cfg=gaussian, **nets
+        )
+        critic = MLPModel(observation, _GROUPS, "critic", 1, list(c.critic_hidden or c.hidden), **nets)
         for module in (*actor.modules(), *critic.modules()):
             if isinstance(module, nn.ELU):
                 module.inplace = True  # the same numbers, a twentieth of the update saved

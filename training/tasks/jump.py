@@ -1,31 +1,26 @@
 """Jump: walk or stand as steering does; on command rise to a commanded apex, land and go on.
 
-A command is an apex h (m over the root's height in standing) and a countdown t to it: .8 s at first, −.7 s at last.
-About the apex the root is to follow the arc of a body in free fall,
+A command is an apex h (m over the root's height in standing) and a countdown t to it: .8 s at first, −.7 s at last. It
+asks for a course z*(t) of the root's height over standing that a body can follow: down into the knees, a push of
+constant acceleration, free fall about the apex, and the same backwards:
 
-    z*(t) = z_0 + h - g t²/2,   |t| ≤ T = sqrt(2 h / g)
+    arc      |t| ≤ T = v/g            z* = h - g t²/2                     v = sqrt(2 g h), the speed of take-off
+    push     P = 2 c/v before it      z* = -c + (v²/4c) (time since)²     c = .1 m + h/4, the depth of the crouch
+    dip      .3 s before that         z* = -c (1 - cos(π (time since)/.3 s))/2
 
-(before and after it the way to it is the jumper's own: whatever the prior knows of crouching and landing):
+    r_g = .5 r_steer                                                                          no command
+    r_g = .2 r_steer + .3 f(z - z*, .3 m, .06 m) + .25 f(v_z - dz*/dt, 1.5 m/s, .4 m/s) + .25 off        a command
+    f(e, s, n) = .5 exp(-.5 (e/s)²) + .5 exp(-.5 (e/n)²)     off = both soles higher than 1.2 cm, or |t| > T/2
 
-    r_g = .5 r_steer                                          no command
-    r_g = .5 (.2 r_steer + .8)                                a command, outside the arc
-    r_g = .2 r_steer + .35 f(a - h, .25 m, .08 m) + .25 f(z - z*, .3 m, .06 m) + .2 off              on the arc
-    a = z - z_0 + v_z²/2g    f(e, s, n) = .5 exp(-.5 (e/s)²) + .5 exp(-.5 (e/n)²)
-    off = both soles higher than 1.2 cm, or |t| > T/2
-
-a, the root's energy over that of standing in metres of height, is h all along the arc, and falling does not change it:
-it pays the push off in the very step in which it is made, when the height has not followed yet. The arc's reward is
-dense, so that the first step towards a jump pays: rising on the toes. An episode that starts in the air or taking off
-(samples of a jump's prior, which are preferred) gets the command whose arc it is on; one that starts in a crouch, a
-command whose time is right for it (`PUSH`). So the way down is learned first, then the apex, then the push off, then
-how to get there.
-
-Whoever has a sole on the ground at the apex has not jumped: the episode has failed as if they had fallen. Without that
-policies learned not to jump at all: a jump takes half a second of some three, and at first mostly ends on the ground.
+What failed before (training/README.md): rewarded on the arc alone, policies do not find the crouch and the push that a
+jump begins with, and learn that staying down is safe. An episode that starts in the air or taking off (samples of a
+jump's prior, which are preferred) gets the command whose arc it is on; one that starts in a crouch, a command whose
+push begins.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -36,15 +31,15 @@ from runtime.task_goals import GRAVITY, HIGHEST_APEX, JUMP_LEAD, JUMP_TAIL, LOWE
 from training import features
 from training.rows import Rows
 from training.tasks import Body, StartStates
-from training.tasks.base import STAND, Goals, fallen
+from training.tasks.base import STAND, WALK_MIRROR, Goals
 from training.tasks.steering import Steering, SteeringConfig
 
-ELSEWHERE = 0.5  # what the rest of the time counts for: arcs are a seventh of it
+ELSEWHERE = 0.5  # what the time without a command counts for
+DIP = 0.3  # s, into the crouch
 OFF_GROUND = 0.012  # m, as `training.motion.soles` has it
 AIRBORNE = 0.05  # m: who has both soles this high is in a jump …
 TAKING_OFF = 0.8  # m/s: … and who rises this fast is about to be
 CROUCH = -0.12  # m, of the root over standing
-PUSH, PUSH_RATE, TAKE_OFF = 0.2, 0.13, 1.9  # s, s per m/s, m/s: from a crouch a recorded jump takes .45 s to its apex
 _SOLES = features.KEY_POINTS.index("right_heel")  # from here on the key points are the soles'
 
 
@@ -74,9 +69,9 @@ class Jump(Goals):
     """`training.tasks.Task`; goal [N, 6] = velocity x, y (m/s), facing x, y (unit), apex (m), countdown (s)."""
 
     name = "jump"
-    observation_names = (*Steering.observation_names, "commanded", "apex", "countdown", "arc")
-    observation_rest = (*STAND, 0.0, 0.0, 0.0, 0.0)
-    observation_mirror = (torch.arange(9), torch.tensor([1.0, -1.0, 1.0, -1.0, 1.0, 1.0, 1.0, 1.0, 1.0]))
+    observation_names = (*Steering.observation_names, "commanded", "apex", "countdown", "course", "course_rate")
+    observation_rest = (*STAND, 0.0, 0.0, 0.0, 0.0, 0.0)
+    observation_mirror = (torch.arange(10), torch.tensor([*WALK_MIRROR, 1.0, 1.0, 1.0, 1.0, 1.0]))
     kept = ("goal", "left", "highest", "last_error")
 
     def __init__(self, config: JumpConfig, envs: int, generator: torch.Generator) -> None:
@@ -107,8 +102,10 @@ class Jump(Goals):
         commanded, countdown = self.goal[:, 4], self.goal[:, 5]
         apex = torch.where(pushing, self.uniform(len(rows), *self.config.apex), rows.take(commanded))
         rows.put(commanded, torch.where(flying, ballistic, apex))
-        arc = torch.where(pushing, PUSH + PUSH_RATE * (TAKE_OFF - rate), rows.take(countdown))
-        rows.put(countdown, torch.where(flying, rate / GRAVITY, arc).clamp(-JUMP_TAIL, JUMP_LEAD))
+        speed, _, push = _take_off(rows.take(commanded).clamp_min(LOWEST_APEX))
+        begin = speed / GRAVITY + push * (1 - rate / speed).clamp(0.0, 1.0)
+        begin = torch.where(pushing, begin, rows.take(countdown))
+        rows.put(countdown, torch.where(flying, rate / GRAVITY, begin).clamp(-JUMP_TAIL, JUMP_LEAD))
 
     def advance(self, body: Body) -> None:
         """See `Task.advance`: count down, end jumps, command new ones."""
@@ -130,20 +127,11 @@ class Jump(Goals):
         """See the module's formula."""
         steer = self.steering.reward(body)
         apex, t = self.goal[:, 4], self.goal[:, 5] - 1 / CONTROL_HZ  # the step has taken its time
-        half = (2 * apex / GRAVITY).sqrt()
-        rise = body.root_position[:, 2] - DEFAULT_HEIGHT
-        energy = rise + body.root_linear_velocity[:, 2].square() / (2 * GRAVITY)
-        follows = 0.35 * _near(energy - apex, 0.25, 0.08)
-        follows = follows + 0.25 * _near(rise - (apex - 0.5 * GRAVITY * t.square()), 0.3, 0.06)
-        off = ((_soles(body) > OFF_GROUND) | (t.abs() > 0.5 * half)).float()
-        arc = torch.where(t.abs() <= half, follows + 0.2 * off, 0.8)
-        weight = torch.where((apex > 0) & (t.abs() <= half), 1.0, ELSEWHERE)
-        return weight * torch.where(apex > 0, 0.2 * steer + arc, steer)
-
-    def failed(self, body: Body) -> Tensor:
-        """See `Task.failed`: fallen, or on the ground at the moment of the apex."""
-        at_apex = (self.goal[:, 4] > 0) & ((self.goal[:, 5] - 1 / CONTROL_HZ).abs() < 0.5 / CONTROL_HZ)
-        return fallen(body) | (at_apex & (_soles(body) < OFF_GROUND))
+        height, rate = course(apex.clamp_min(LOWEST_APEX), t)
+        follows = 0.3 * _near(body.root_position[:, 2] - DEFAULT_HEIGHT - height, 0.3, 0.06)
+        follows = follows + 0.25 * _near(body.root_linear_velocity[:, 2] - rate, 1.5, 0.4)
+        off = ((_soles(body) > OFF_GROUND) | (t.abs() > 0.5 * (2 * apex / GRAVITY).sqrt())).float()
+        return torch.where(apex > 0, 0.2 * steer + follows + 0.25 * off, ELSEWHERE * steer)
 
     def figures(self, body: Body) -> dict[str, Tensor]:
         """See `Task.figures`; errors and successes are those of each environment's last jump."""
@@ -161,12 +149,16 @@ class Jump(Goals):
 
     @staticmethod
     def observe(root_rotation: Tensor, root_position: Tensor, goal: Tensor) -> Tensor:
-        """[N, 9]: as for steering 5; whether there is a jump, its apex (m), countdown (s) and arc now (m); else 0."""
+        """[N, 10]: as for steering 5; whether there is a jump, its apex (m), countdown (s), z* (m), dz*/dt (m/s).
+
+        Without a jump those are 0.
+        """
         steer = Steering.observe(root_rotation, root_position, goal[:, :4])
         apex, t = goal[:, 4], goal[:, 5]
         commanded = (apex > 0).float()
-        arc = (apex - 0.5 * GRAVITY * t * t).clamp_min(-0.3)
-        return torch.cat((steer, torch.stack((commanded, apex, commanded * t, commanded * arc), dim=1)), dim=1)
+        height, rate = course(apex.clamp_min(LOWEST_APEX), t)
+        jump = (commanded, apex, commanded * t, commanded * height, commanded * rate)
+        return torch.cat((steer, torch.stack(jump, dim=1)), dim=1)
 
     def _wait(self, rows: Rows) -> None:
         """No jump for a while."""
@@ -174,6 +166,30 @@ class Jump(Goals):
         rows.fill(self.goal[:, 5], JUMP_LEAD)
         rows.fill(self.highest, 0.0)
         rows.put(self.left, self.steps(len(rows), self.config.wait))
+
+
+def course(apex: Tensor, countdown: Tensor) -> tuple[Tensor, Tensor]:
+    """z* [N] m and dz*/dt [N] m/s, the module's course for apexes [N] m at countdowns [N] s."""
+    speed, depth, push = _take_off(apex)
+    flight = speed / GRAVITY
+    t = countdown.abs()
+    pushing = (push - (t - flight)).clamp_min(0)  # s since the push began
+    gain = speed / push  # m/s², constant
+    dipping = ((t - flight - push) / DIP).clamp(0.0, 1.0)  # 1: standing, 0: in the crouch
+    dip = 0.5 * depth * (1 + torch.cos(math.pi * dipping))
+    dip_rate = -0.5 * depth * math.pi / DIP * torch.sin(math.pi * dipping)
+    on_arc, in_push = t <= flight, t <= flight + push
+    height = torch.where(in_push, -depth + 0.5 * gain * pushing.square(), -dip)
+    rate = torch.where(in_push, gain * pushing, dip_rate)
+    height = torch.where(on_arc, apex - 0.5 * GRAVITY * t.square(), height)
+    rate = torch.where(on_arc, GRAVITY * t, rate)
+    return height, torch.where(countdown < 0, -rate, rate)  # the way back is the way there
+
+
+def _take_off(apex: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Speed of take-off (m/s), depth of the crouch (m) and time of the push (s) for apexes [N] m."""
+    speed, depth = (2 * GRAVITY * apex).sqrt(), 0.1 + 0.25 * apex
+    return speed, depth, 2 * depth / speed
 
 
 def _near(error: Tensor, wide: float, narrow: float) -> Tensor:
