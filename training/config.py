@@ -173,7 +173,7 @@ class LearnerConfig:
     """Wall-clock minutes after which training ends anyway; 0: no limit."""
     hidden: tuple[int, ...] = (256, 128)
     """Widths of the actor."""
-    critic_hidden: tuple[int, ...] = (128, 128)
+    critic_hidden: tuple[int, ...] = ()
     """Widths of the critic; empty: as the actor's."""
     activation: str = "elu"
     """Activation of both nets."""

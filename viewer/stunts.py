@@ -1,7 +1,8 @@
 """Jumping and getting up on demand, whatever controller is in charge.
 
-A character whose controller can do it is told to; another one borrows a loaded controller that can, and gets its own
-back when it has landed or stands. Which controller can do what is told by its task.
+A character whose controller can do it is told to; another one borrows a loaded controller that can, or the file of that
+name beside a loaded one (`jump.onnx` beside `steering.onnx`), and gets its own back when it has landed or stands. Which
+controller can do what is told by its task.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from runtime import Controller, Jump
+from runtime import Controller, ControllerError, Jump
 from viewer.wishes import goal_for, take_off
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ class Stunts:
     def __init__(self, stage: Stage) -> None:
         self._stage = stage
         self._loans: dict[int, Loan] = {}
+        self._found: list[Controller] = []  # beside those that were asked for
 
     def jump(self) -> str:
         """Make the steered characters jump; returns what to say if one cannot."""
@@ -71,7 +73,10 @@ class Stunts:
         self._loans.clear()
 
     def _borrow(self, task: str, otherwise: str) -> str:
-        able = next((controller for controller in self._stage.loaded if controller.task == task), None)
+        try:
+            able = self._able(task)
+        except ControllerError as error:
+            return str(error)
         said = ""
         for index in self._stage.steered:
             character = self._stage.world.characters[index]
@@ -84,6 +89,17 @@ class Stunts:
                 self._loans[index] = Loan(now, task)
             self._command(index, task)
         return said
+
+    def _able(self, task: str) -> Controller | None:
+        """Return a controller of that task; raises ControllerError when the file beside the others is no good."""
+        for controller in (*self._stage.loaded, *self._found):
+            if controller.task == task:
+                return controller
+        for path in {controller.path.with_name(f"{task}.onnx") for controller in self._stage.loaded}:
+            if path.is_file() and (controller := Controller.load(path)).task == task:
+                self._found.append(controller)
+                return controller
+        return None
 
     def _command(self, index: int, task: str) -> None:
         character = self._stage.world.characters[index]

@@ -130,3 +130,16 @@ def test_with_several_each_gets_its_own_back(tmp_path):
     assert [character.controller.path.stem for character in stage.world.characters] == ["jump", "jump"]
     go(stage, 1.8)
     assert [character.controller.path.stem for character in stage.world.characters] == ["a", "b"]
+
+
+def test_a_controller_beside_the_loaded_one_is_found(tmp_path):
+    """Steering alone is loaded; a jump borrows the file jump.onnx of its folder, and Tab does not know of it."""
+    paths = [write_controller(tmp_path / f"{task}.onnx", task=task) for task in ("steering", "jump")]
+    stage = Stage(paths[:1], 1)
+    assert stage.stunts.jump() == ""
+    assert hero(stage).controller.path == paths[1] and len(stage.loaded) == 1
+    go(stage, 1.7)
+    assert hero(stage).controller.path == paths[0]
+    assert "no loaded controller can get up" in stage.stunts.get_up()
+    (tmp_path / "getup.onnx").write_bytes(b"broken")
+    assert "getup.onnx: not a usable controller" in stage.stunts.get_up()

@@ -85,7 +85,6 @@ def resumed(config: RunConfig, given: Collection[str] = ()) -> RunConfig:
             raise CheckpointError(f"resume={folder}: expected a run folder with {name}, found none")
     stored = OmegaConf.create(json.loads((folder / CONFIGURATION).read_text()))
     assert isinstance(stored, DictConfig)
-    stored.learner.setdefault("critic_hidden", [])  # runs before there was a choice
     old = settings.resolve(RunConfig, stored)
     output = config.output or ("" if config.export_only else old.output)  # a look at a run replaces nothing unasked
     changes = {name: getattr(config.learner, name) for name in CHANGEABLE if f"learner.{name}" in given}
