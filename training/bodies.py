@@ -1,48 +1,21 @@
-"""The humanoid's shape as capsules: where it is struck, and how low it reaches.
-
-Read from the compiled model. A sphere is a capsule without length; the foot's box is one along its sole, as thick as
-the box is high, with its lower edge at the sole.
-"""
+"""`runtime.capsules` in torch, for many characters at once."""
 
 from __future__ import annotations
 
 from functools import cache
 
-import mujoco
-import numpy as np
 import torch
 from torch import Tensor
 
-from runtime import character
+from runtime import capsules as shape
 from training import rotation
 
 
 @cache
 def capsules(device: torch.device = torch.device("cpu")) -> tuple[tuple[int, ...], Tensor, Tensor]:  # noqa: B008
     """Return the body [G] each capsule is on, its ends [G, 2, 3] m in that body's frame, and its radius [G] m."""
-    model = character.model()
-    first = character.find_slots(model).body
-    owners, ends, radii = [], [], []
-    for geom in range(model.ngeom):
-        if model.geom_bodyid[geom] < first:
-            continue
-        kind, size, centre = model.geom_type[geom], model.geom_size[geom], model.geom_pos[geom]
-        turn = np.zeros(9)
-        mujoco.mju_quat2Mat(turn, model.geom_quat[geom])
-        axes = turn.reshape(3, 3)
-        if kind == mujoco.mjtGeom.mjGEOM_SPHERE:
-            radius, reach = size[0], np.zeros(3)
-        elif kind == mujoco.mjtGeom.mjGEOM_CAPSULE:
-            radius, reach = size[0], size[1] * axes[:, 2]
-        elif kind == mujoco.mjtGeom.mjGEOM_BOX:
-            radius, reach = size[2], (size[0] - size[2]) * axes[:, 0]
-        else:
-            raise ValueError(f"geom {model.geom(geom).name}: expected a sphere, a capsule or a box")
-        owners.append(int(model.geom_bodyid[geom]) - first)
-        ends.append([centre - reach, centre + reach])
-        radii.append(radius)
-    as_tensor = torch.tensor(np.array(ends), dtype=torch.float32, device=device)
-    return tuple(owners), as_tensor, torch.tensor(np.array(radii), dtype=torch.float32, device=device)
+    owners, ends, radii = shape.capsules()
+    return owners, *(torch.tensor(part, dtype=torch.float32, device=device) for part in (ends, radii))
 
 
 def ends(body_position: Tensor, body_rotation: Tensor) -> Tensor:

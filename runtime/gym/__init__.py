@@ -8,7 +8,7 @@ file: the raw state and the goal. So what is trained here, exported with its obs
 and a controller file can act here (`Controller.act`). `gymnasium.wrappers.RescaleAction` gives actions from -1 to 1.
 
     CharacterEnv.step ─┬─ physics: 4 steps of 1/120 s, the same calls as World's
-                       ├─ Task.reward (tasks.py) and Prior.score of the last ten states
+                       ├─ Task.reward (tasks.py, dodgeball.py) and Prior.score of the last ten states
                        └─ Task.failed, Task.advance
 
 The reward of a step is task_weight · task reward + style_weight · prior reward. The task rewards are those of
@@ -18,8 +18,8 @@ them in samples of the prior, has no counterpart here.
 
 import gymnasium
 
-from runtime.gym.env import CharacterEnv
-from runtime.gym.tasks import TASKS, Task
+from runtime.gym.env import TASKS, CharacterEnv
+from runtime.gym.tasks import Task
 
 __all__ = ["TASKS", "CharacterEnv", "Task"]
 

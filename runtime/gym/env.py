@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -25,10 +26,15 @@ from runtime.character import (
     scene_spec,
 )
 from runtime.goals import SCHEMAS, Goal, GoalError
-from runtime.gym.tasks import TASKS, Task
+from runtime.gym.dodgeball import Dodgeball
+from runtime.gym.tasks import Getup, Jump, Location, Skill, Speed, Steering, Task
 from runtime.naturalness import Window
 from runtime.prior import Prior
 
+TASKS: dict[str, Callable[[], Task]] = {
+    kind.name: kind for kind in (Steering, Speed, Location, Jump, Getup, Dodgeball, Skill)
+}
+"""The tasks that are here, by name."""
 Observation = dict[str, np.ndarray]
 _STEPS = PHYSICS_HZ // CONTROL_HZ
 _MAX_SPEED_SQUARED = 1e12  # as in World: beyond is no motion but a broken simulation
@@ -132,6 +138,8 @@ class CharacterEnv(gymnasium.Env[Any, np.ndarray]):
         if self._window is not None:
             self._window.fill(state)
         self._age = 0
+        if (begin := getattr(self.task, "begin", None)) is not None:
+            begin(state)
         self._next_goal(state)
         return self._observation(state), {}
 

@@ -7,7 +7,6 @@ drawn from the same ranges, by the simple rules written here. A task of your own
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from typing import ClassVar, Protocol
 
 import numpy as np
@@ -20,6 +19,7 @@ _HEAD, _PELVIS = BODIES.index("head"), BODIES.index("pelvis")
 _FEET = [BODIES.index(name) for name in FEET]
 _SOLE = np.array([[-0.0435, 0.0, -0.05], [0.1335, 0.0, -0.05]])  # m, heel and toe edge in the foot's frame
 _OFF_GROUND = 0.012  # m
+_DIP = 0.3  # s, into a jump's crouch
 
 
 class Task(Protocol):
@@ -121,12 +121,12 @@ class Jump(Steering):
     max_speed: ClassVar[float] = 2.0
 
     def draw(self, state: State, generator: np.random.Generator) -> tuple[np.ndarray, int]:
-        """Every other goal is a jump of .1 to .4 m, over 1.5 s after its call; between them .3 to 3 s without."""
+        """Every other goal is a jump of .1 to .4 m, over 1.5 s after its call; between them .2 to 2 s without."""
         steering, _ = super().draw(state, generator)
         if generator.random() < 0.5:
             apex = generator.uniform(LOWEST_APEX, HIGHEST_APEX)
             return np.concatenate((steering, [apex, JUMP_LEAD])), math.ceil((JUMP_LEAD + JUMP_TAIL) * CONTROL_HZ)
-        return np.concatenate((steering, [0.0, JUMP_LEAD])), _steps(generator, 0.3, 3.0)
+        return np.concatenate((steering, [0.0, JUMP_LEAD])), _steps(generator, 0.2, 2.0)
 
     def after_step(self, goal: np.ndarray) -> np.ndarray:
         """Count down while a jump is commanded."""
@@ -135,17 +135,16 @@ class Jump(Steering):
         return counted
 
     def reward(self, state: State, goal: np.ndarray) -> float:
-        """.3 r_steer and .7 for the arc of a body in free fall while one is asked for."""
+        """.5 r_steer; on command .2 r_steer and .8 for the course of a jump (`course`)."""
         steer, apex, t = super().reward(state, goal[:4]), goal[4], goal[5] - 1.0 / CONTROL_HZ
         if apex <= 0.0:
-            return steer
-        half = math.sqrt(2.0 * apex / GRAVITY)
-        if abs(t) > half:
-            return 0.3 * steer + 0.7
-        error = state.root_position[2] - (DEFAULT_HEIGHT + apex - 0.5 * GRAVITY * t * t)
-        height = 0.5 * math.exp(-0.5 * (error / 0.3) ** 2) + 0.5 * math.exp(-0.5 * (error / 0.06) ** 2)
-        off = lowest_sole(state) > _OFF_GROUND or abs(t) > 0.5 * half
-        return 0.3 * steer + 0.5 * height + 0.2 * off
+            return 0.5 * steer
+        apex = max(apex, LOWEST_APEX)
+        height, rate = course(apex, t)
+        follows = 0.3 * _near(state.root_position[2] - DEFAULT_HEIGHT - height, 0.3, 0.06)
+        follows += 0.25 * _near(state.root_linear_velocity[2] - rate, 1.5, 0.4)
+        off = lowest_sole(state) > _OFF_GROUND or abs(t) > 0.5 * math.sqrt(2.0 * apex / GRAVITY)
+        return 0.2 * steer + follows + 0.25 * off
 
 
 class Getup:
@@ -191,8 +190,19 @@ class Skill:
         return bool(state.root_position[2] < self.lowest_root)
 
 
-TASKS: dict[str, Callable[[], Task]] = {kind.name: kind for kind in (Steering, Speed, Location, Jump, Getup, Skill)}
-"""The tasks that are here, by name."""
+def course(apex: float, countdown: float) -> tuple[float, float]:
+    """Rise (m) over standing and its rate (m/s) that a jump asks of the root; formula: training/tasks/jump.py."""
+    speed, depth = math.sqrt(2.0 * GRAVITY * apex), 0.1 + 0.25 * apex
+    flight, push, t = speed / GRAVITY, 2.0 * depth / speed, abs(countdown)
+    if t <= flight:
+        height, rate = apex - 0.5 * GRAVITY * t * t, GRAVITY * t
+    elif t <= flight + push:
+        since = flight + push - t
+        height, rate = -depth + 0.5 * speed / push * since * since, speed / push * since
+    else:
+        phase = math.pi * min((t - flight - push) / _DIP, 1.0)
+        height, rate = -0.5 * depth * (1.0 + math.cos(phase)), -0.5 * depth * math.pi / _DIP * math.sin(phase)
+    return height, -rate if countdown < 0 else rate
 
 
 def heading(rotation: np.ndarray) -> np.ndarray:
@@ -211,6 +221,10 @@ def lowest_sole(state: State) -> float:
     """Height [m] of the lower sole's lowest edge."""
     ankle, turn = state.body_position[_FEET, None, :], state.body_rotation[_FEET, None, :]
     return float((ankle + rotate(np.broadcast_to(turn, (2, 2, 4)), np.broadcast_to(_SOLE, (2, 2, 3))))[..., 2].min())
+
+
+def _near(error: float, wide: float, narrow: float) -> float:
+    return 0.5 * math.exp(-0.5 * (error / wide) ** 2) + 0.5 * math.exp(-0.5 * (error / narrow) ** 2)
 
 
 def _closeness(square: float, sharp: float = 4.0) -> float:
