@@ -56,9 +56,11 @@ class Steering:
         return np.concatenate((speed * facing, facing)), _steps(generator, 3.0, 7.0)
 
     def reward(self, state: State, goal: np.ndarray) -> float:
-        """.7 (.5 exp(-.5 d²) + .5 exp(-4 d²)) + .3 max(0, f·heading)."""
+        """.7 (.5 exp(-.5 d²) + .5 exp(-4 d²)) + .3 (.5 max(0, f·heading) + .5 exp((f·heading - 1)/.034))."""
         square = float(np.sum((goal[:2] - state.root_linear_velocity[:2]) ** 2))
-        return 0.7 * _closeness(square) + 0.3 * max(0.0, float(heading(state.root_rotation) @ goal[2:4]))
+        cosine = float(heading(state.root_rotation) @ goal[2:4])
+        facing = 0.5 * max(0.0, cosine) + 0.5 * math.exp((cosine - 1.0) / 0.034)
+        return 0.7 * _closeness(square) + 0.3 * facing
 
     def failed(self, state: State, goal: np.ndarray) -> bool:
         """Fallen."""

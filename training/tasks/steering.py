@@ -1,10 +1,13 @@
 """Steering: move with a commanded velocity, facing a commanded way; stand still when the speed is zero.
 
-    r_g = .7 (.5 exp(-.5 d²) + .5 exp(-4 d²)) + .3 max(0, f·heading)        d = ‖v* - v_xy‖ in m/s
+    r_g = .7 (.5 exp(-.5 d²) + .5 exp(-4 d²)) + .3 (.5 max(0, f·heading) + .5 exp((f·heading - 1)/.034))
 
-After the paper's reference reward .7 exp(-.5 d²) + .3 max(0, f·heading) (method.md §7), with half of the velocity term
-four times as sharp: the wide half leads there from afar, the sharp half tells 2.5 from 3 m/s. Goals face the way they
-travel but for `free_facing_share` of them, which face any way (and are slower: nobody runs backwards at 3 m/s).
+    d = ‖v* - v_xy‖ in m/s; the last term is exp(-.5 (angle/15°)²) for small angles
+
+After the paper's reference reward .7 exp(-.5 d²) + .3 max(0, f·heading) (method.md §7), with sharper halves: the wide
+half leads there from afar, the sharp half tells 2.5 from 3 m/s, and 10° from 20°, which a cosine hardly sees. Goals
+face the way they travel but for `free_facing_share` of them, which face any way (and are slower: nobody runs backwards
+at 3 m/s).
 """
 
 from __future__ import annotations
@@ -20,6 +23,8 @@ from training.rows import Rows
 from training.tasks import Body
 from training.tasks.base import STAND, WALK, WALK_MIRROR, Goals, closeness, cosine_to, velocity_figures, walk
 
+FACING_WIDTH = 0.034
+"""1 - cos 15°."""
 WALKING = 0.3
 """m/s; an episode that starts faster is under way, a slower one stands."""
 
@@ -89,7 +94,9 @@ class Steering(Goals):
     def reward(self, body: Body) -> Tensor:
         """See the module's formula."""
         square = (self.goal[:, :2] - body.root_linear_velocity[:, :2]).square().sum(1)
-        return 0.7 * closeness(square) + 0.3 * self._facing(body).clamp_min(0)
+        cosine = self._facing(body)
+        facing = 0.5 * cosine.clamp_min(0) + 0.5 * torch.exp((cosine - 1.0) / FACING_WIDTH)
+        return 0.7 * closeness(square) + 0.3 * facing
 
     def figures(self, body: Body) -> dict[str, Tensor]:
         """See `Task.figures`."""
