@@ -1,7 +1,9 @@
 """How often do characters fall when their controllers are switched, against when they are not? Part of the benchmark.
 
 Forty characters, far from each other, follow random goals; every 1.5 s each is switched to the other controller. The
-same goals are followed without switching by either controller alone. Private.
+same goals are followed without switching by either controller alone. Or (`among`) each goes through a round of
+steering, jumping, steering and the controller that gets up, which has nothing to do for one who stands; alone, steering
+and the jumper do all of that but the last. Private.
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ import numpy as np
 
 from runtime.character import CONTROL_HZ
 from runtime.events import Fell
-from runtime.goals import Steering
+from runtime.goals import Jump, Steering
 from runtime.world import World
 
 CHARACTERS, SECONDS = 40, 20.0
@@ -31,6 +33,63 @@ def switching(controller: Path | str, other: Path | str) -> list[dict[str, float
     for fade in FADES:
         rows.append({"case": "in turn", "fade": fade, **_run((controller, other), fade)})
     return rows
+
+
+ROUND = (("steering", 90), ("jump", 75), ("steering", 60), ("getup", 60))  # control steps of each
+_TAKE_OFF = 15  # control steps from the switch to the jumper until a jump is commanded
+
+
+def among(steering: Path | str, jump: Path | str, getup: Path | str) -> list[dict[str, float | str]]:
+    """Count switches and falls of a crowd in turn, and of the same goals by steering and by the jumper alone."""
+    files = {"steering": steering, "jump": jump, "getup": getup}
+    cases = {"steering alone": ("steering",), "jump alone": ("jump",), "steering, jump and getup in turn": tuple(files)}
+    return [{"case": case, "fade": 0.2, **_among(files, names)} for case, names in cases.items()]
+
+
+def _among(files: dict[str, Path | str], names: tuple[str, ...]) -> dict[str, float]:
+    """Run the crowd once; who has one controller alone keeps it in every part of the round."""
+    world, rng, side = World(on_error="reset"), np.random.default_rng(0), math.isqrt(CHARACTERS - 1) + 1
+    crowd = [
+        world.add_character(files[names[0]], (_SPACING * (number % side), _SPACING * (number // side)))
+        for number in range(CHARACTERS)
+    ]
+    length, switches, falls, jumps = sum(steps for _, steps in ROUND), 0, 0, 0
+    asked = [(0.0, 0.0)] * CHARACTERS
+    for step in range(round(SECONDS * CONTROL_HZ)):
+        for number, character in enumerate(crowd):
+            part, since = _part((step + 7 * number) % length)
+            name = part if part in names else names[0]
+            if since == 0:
+                speed = 0.0 if part == "getup" else float(rng.uniform(0.0, 2.0))
+                asked[number] = (speed, float(rng.uniform(-math.pi, math.pi)))
+            if (since == 0 and step > 0) and len(names) > 1:
+                character.controller = files[name]
+                switches += 1
+            if since in (0, _TAKE_OFF) and name != "getup":
+                jumping = part == "jump" and since == _TAKE_OFF and name == "jump"
+                jumps += jumping
+                apex = float(rng.uniform(0.1, 0.4)) if part == "jump" and since == _TAKE_OFF else 0.0
+                character.goal = (
+                    Jump(*asked[number], apex=apex if jumping else 0.0) if name == "jump" else Steering(*asked[number])
+                )
+        world.step()
+        falls += sum(isinstance(event, Fell) for event in world.events())
+        if step % _LOOK_STEPS == 0:
+            for character in crowd:
+                if character.fallen:
+                    character.reset()
+    return {
+        "switches": switches, "jumps": jumps, "falls": falls, "falls_a_minute": 60.0 * falls / (CHARACTERS * SECONDS),
+    }  # fmt: skip
+
+
+def _part(step: int) -> tuple[str, int]:
+    """Which part of the round a step belongs to, and how long it has lasted by then."""
+    for name, steps in ROUND:
+        if step < steps:
+            return name, step
+        step -= steps
+    raise AssertionError
 
 
 def _run(pair: tuple[Path | str, Path | str], fade: float) -> dict[str, float]:

@@ -195,6 +195,9 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
         result["soak"] = in_process("soak", (controller, options.soak), cores=1, module="_soak")
     if options.switch:
         result["switching"] = in_process("switching", (controller, str(options.switch)), cores=1, module="_switching")
+    if options.among:
+        files = (controller, *(str(path) for path in options.among))
+        result["among"] = in_process("among", files, cores=1, module="_switching")
     return result
 
 
@@ -222,7 +225,7 @@ def table(result: dict[str, Any]) -> str:
         lines += ["soak: " + ", ".join(f"{key} {value:.6g}" for key, value in result["soak"].items())]
     lines += [
         f"{row['case']}, fade {row['fade']:.1f} s: {row['switches']} switches, {row['falls']} falls"
-        for row in result.get("switching", ())
+        for row in (*result.get("switching", ()), *result.get("among", ()))
     ]
     return "\n".join(lines)
 
@@ -237,6 +240,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--steps", type=int, default=90, help="control steps of every crowd (%(default)s)")
     parser.add_argument("--soak", type=int, default=0, help="control steps of the soak; 1000000 takes some 5 minutes")
     parser.add_argument("--switch", type=Path, help="another steering controller: falls with and without switching")
+    parser.add_argument("--among", type=Path, nargs=2, metavar=("JUMP", "GETUP"), help="falls in turn with these two")
     parser.add_argument("--quick", action="store_true", help="a few rounds of everything, to see that it runs")
     options = parser.parse_args(arguments)
     if options.quick:

@@ -7,6 +7,7 @@ import pytest
 
 from runtime import _switching, benchmark
 from runtime._soak import soak
+from tests.tiny import write_controller
 
 SHIPPED = Path(__file__).parents[2] / "exported" / "steering.onnx"
 
@@ -65,3 +66,12 @@ def test_a_controller_that_is_not_there_is_said_first(tmp_path: Path, capsys: py
     with pytest.raises(SystemExit):
         benchmark.main(["--controller", str(tmp_path / "nowhere.onnx")])
     assert "nowhere.onnx" in capsys.readouterr().err
+
+
+def test_switching_among_three_tasks_is_counted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """One character through a round of 9.5 s: four switches and a jump; alone none, and the jumper jumps, too."""
+    monkeypatch.setattr(_switching, "CHARACTERS", 1)
+    monkeypatch.setattr(_switching, "SECONDS", 9.9)
+    files = [str(write_controller(tmp_path / f"{task}.onnx", task=task)) for task in ("steering", "jump", "getup")]
+    alone, jumper, turns = _switching.among(*files)
+    assert [(row["switches"], row["jumps"]) for row in (alone, jumper, turns)] == [(0, 0), (0, 1), (4, 1)]
