@@ -38,7 +38,7 @@ def test_the_example_of_a_crowd_is_hit_by_balls(monkeypatch, capsys):
     exec(compile(embedding_example("crowd"), "README.md", "exec"), names)
     world = names["world"]
     assert abs(world.time - 6.0) < 1e-9
-    assert {character.director_state for character in world.characters} <= {"walk", "lie"}
+    assert {character.director_state for character in world.characters} <= {"walk", "getup"}
     assert len(world.props) == 6
     assert re.search(r"^\d+\.\d\d s: Hit humanoid", capsys.readouterr().out, re.MULTILINE)
 

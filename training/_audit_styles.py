@@ -23,7 +23,7 @@ from training.prior.style import Styled, upper_channels, whole
 
 STEPS, BATCH, WIDTH = 1500, 256, 256
 NOISE = 0.1  # standard deviations, on the classifier's input while it learns
-GUIDANCE = (1.0, 2.0)
+GUIDANCE = (1.0, 2.0, 3.0)
 
 
 class Classifier(nn.Module):

@@ -214,6 +214,7 @@ def _style_figures(samples: dict[str, Any]) -> dict[str, Any]:
     return {
         "style of generated windows as asked": found["generated_guidance_1"]["accuracy"],
         "style of generated windows as asked, guidance 2": found["generated_guidance_2"]["accuracy"],
+        "style of generated windows as asked, guidance 3": found["generated_guidance_3"]["accuracy"],
         "style of held-out windows told right by the classifier": found["classifier_on_held_out"],
         "two styles composed, upper and lower body as asked": [found["composed"][k] for k in found["composed"]],
     }
