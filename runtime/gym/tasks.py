@@ -137,16 +137,19 @@ class Jump(Steering):
         return counted
 
     def reward(self, state: State, goal: np.ndarray) -> float:
-        """.5 r_steer; on command .2 r_steer and .8 for the course of a jump (`course`)."""
+        """.5 r_steer; on command .2 r_steer and .8 for the course of a jump (`course`), half of it before and after."""
         steer, apex, t = super().reward(state, goal[:4]), goal[4], goal[5] - 1.0 / CONTROL_HZ
         if apex <= 0.0:
             return 0.5 * steer
         apex = max(apex, LOWEST_APEX)
         height, rate = course(apex, t)
-        follows = 0.3 * _near(state.root_position[2] - DEFAULT_HEIGHT - height, 0.3, 0.06)
-        follows += 0.25 * _near(state.root_linear_velocity[2] - rate, 1.5, 0.4)
-        off = lowest_sole(state) > _OFF_GROUND or abs(t) > 0.5 * math.sqrt(2.0 * apex / GRAVITY)
-        return 0.2 * steer + follows + 0.25 * off
+        follows = 0.3 * _near(state.root_position[2] - DEFAULT_HEIGHT - height, 0.2, 0.06)
+        follows += 0.25 * _near(state.root_linear_velocity[2] - rate, 1.0, 0.4)
+        speed = math.sqrt(2.0 * GRAVITY * apex)
+        flight, push = speed / GRAVITY, 2.0 * (0.1 + 0.25 * apex) / speed
+        off = lowest_sole(state) > _OFF_GROUND or abs(t) > 0.5 * flight
+        weight = 1.0 if -flight <= t <= flight + push else 0.5
+        return weight * (0.2 * steer + follows + 0.25 * off)
 
 
 class Getup:

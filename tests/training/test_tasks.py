@@ -179,9 +179,9 @@ def test_jump_by_hand():
     task.steering.goal[:] = still
     task.goal[:] = torch.tensor([*still.tolist(), 0.3, 1 / 30])
     assert task.reward(leap(0.3, 0.3)).tolist() == pytest.approx([1.0] * 4, abs=1e-5)
-    there = 0.2 + 0.25 + 0.15 * (math.exp(-0.5) + math.exp(-12.5))  # on the ground, at the right speed
+    there = 0.2 + 0.25 + 0.15 * (math.exp(-1.125) + math.exp(-12.5))  # on the ground, at the right speed
     assert task.reward(leap(0.0, 0.0)).tolist() == pytest.approx([there] * 4, abs=1e-5)
-    falling = 0.2 + 0.25 + 0.3 + 0.125 * (math.exp(-2.0) + math.exp(-28.125))  # 3 m/s where it should be at rest
+    falling = 0.2 + 0.25 + 0.3 + 0.125 * (math.exp(-4.5) + math.exp(-28.125))  # 3 m/s where it should be at rest
     assert task.reward(leap(0.3, 0.3, -3.0)).tolist() == pytest.approx([falling] * 4, abs=1e-5)
     task.goal[:, 4:] = torch.tensor([0.0, 0.8])  # nothing is commanded: the rest of the time counts for half
     assert task.reward(leap(0.0, 0.0)).tolist() == pytest.approx([0.5] * 4, abs=1e-5)

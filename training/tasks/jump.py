@@ -9,8 +9,9 @@ constant acceleration, free fall about the apex, and the same backwards:
     dip      .3 s before that         z* = -c (1 - cos(π (time since)/.3 s))/2
 
     r_g = .5 r_steer                                                                          no command
-    r_g = .2 r_steer + .3 f(z - z*, .3 m, .06 m) + .25 f(v_z - dz*/dt, 1.5 m/s, .4 m/s) + .25 off        a command
+    r_g = w (.2 r_steer + .3 f(z - z*, .2 m, .06 m) + .25 f(v_z - dz*/dt, 1 m/s, .4 m/s) + .25 off)      a command
     f(e, s, n) = .5 exp(-.5 (e/s)²) + .5 exp(-.5 (e/n)²)     off = both soles higher than 1.2 cm, or |t| > T/2
+    w = 1 from the push to the landing, else .5
 
 What failed before (training/README.md): rewarded on the arc alone, policies do not find the crouch and the push that a
 jump begins with, and learn that staying down is safe. An episode that starts in the air or taking off (samples of a
@@ -34,7 +35,7 @@ from training.tasks import Body, StartStates
 from training.tasks.base import STAND, WALK_MIRROR, Goals
 from training.tasks.steering import Steering, SteeringConfig
 
-ELSEWHERE = 0.5  # what the time without a command counts for
+ELSEWHERE = 0.5  # what all the time counts for but that from the push to the landing
 DIP = 0.3  # s, into the crouch
 OFF_GROUND = 0.012  # m, as `training.motion.soles` has it
 AIRBORNE = 0.05  # m: who has both soles this high is in a jump …
@@ -128,10 +129,13 @@ class Jump(Goals):
         steer = self.steering.reward(body)
         apex, t = self.goal[:, 4], self.goal[:, 5] - 1 / CONTROL_HZ  # the step has taken its time
         height, rate = course(apex.clamp_min(LOWEST_APEX), t)
-        follows = 0.3 * _near(body.root_position[:, 2] - DEFAULT_HEIGHT - height, 0.3, 0.06)
-        follows = follows + 0.25 * _near(body.root_linear_velocity[:, 2] - rate, 1.5, 0.4)
-        off = ((_soles(body) > OFF_GROUND) | (t.abs() > 0.5 * (2 * apex / GRAVITY).sqrt())).float()
-        return torch.where(apex > 0, 0.2 * steer + follows + 0.25 * off, ELSEWHERE * steer)
+        follows = 0.3 * _near(body.root_position[:, 2] - DEFAULT_HEIGHT - height, 0.2, 0.06)
+        follows = follows + 0.25 * _near(body.root_linear_velocity[:, 2] - rate, 1.0, 0.4)
+        speed, _, push = _take_off(apex.clamp_min(LOWEST_APEX))
+        flight = speed / GRAVITY
+        off = ((_soles(body) > OFF_GROUND) | (t.abs() > 0.5 * flight)).float()
+        weight = torch.where((t <= flight + push) & (t >= -flight), 1.0, ELSEWHERE)
+        return torch.where(apex > 0, weight * (0.2 * steer + follows + 0.25 * off), ELSEWHERE * steer)
 
     def figures(self, body: Body) -> dict[str, Tensor]:
         """See `Task.figures`; errors and successes are those of each environment's last jump."""
