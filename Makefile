@@ -8,18 +8,19 @@ TORCH ?= torch==2.13.0
 CONTROLLER ?= exported/steering.onnx
 HEADLESS ?=
 INPUTS ?= 100000
-DURATION ?= 8
-GOALS ?= 0:speed=1,dir=0;3:speed=2,dir=60;6:speed=3,dir=60
+DURATION ?= 10
+GOALS ?= 0:speed=1,dir=0;3:speed=2,dir=60;5.5:jump;7.5:speed=3,dir=60
 
 BIN = $(VENV)/bin
 INSTALL = $(BIN)/python -m pip install -qq --disable-pip-version-check
 # not empty where a window can be opened
 WINDOW := $(if $(HEADLESS),,$(DISPLAY)$(filter Darwin,$(shell uname)))
 
-STRIP = $(BIN)/python -m viewer --controller exported/steering.onnx --headless --seconds 8 --goals
+VIEW = $(BIN)/python -m viewer --headless --seconds 8
+STRIP = $(VIEW) --controller exported/steering.onnx --goals
 
-# 20 s: walk, run round a bend, turn back, stop, be hit
-DEMO = 0:speed=1.3,dir=0;4.5:speed=3,dir=60;9:speed=1.5,dir=180;12.5:speed=3,dir=250;16:speed=0;18:throw
+# 20 s: walk, run round a bend, jump, turn back, jump again, stop, be knocked down and get up
+DEMO = 0:speed=1.3,dir=0;4:speed=3,dir=60;7.5:speed=1.5,dir=60;8.5:jump;10.5:speed=1.5,dir=200;13:speed=0;14:jump;16:throw
 
 .PHONY: help run strips test check fuzz format wheel-check graphics
 help:
@@ -41,6 +42,11 @@ strips: $(VENV)/for-run ## Render the pictures, strips and the video that README
 	$(STRIP) "0:speed=1,dir=0" --strip docs/walk.png --strip-from 4.5 --strip-to 5.9
 	$(STRIP) "0:speed=1.5,dir=0;4:speed=1.5,dir=180" --strip docs/turn.png --strip-from 4 --strip-to 6.4
 	$(STRIP) "0:speed=2,dir=0;4:speed=0,dir=0" --strip docs/stop.png --strip-from 3.8 --strip-to 5.8
+	$(STRIP) "0:speed=1,dir=0;3:speed=2.5,dir=60;5.5:speed=0" --strip docs/steering.png --strip-from 2 --strip-to 6.8
+	$(VIEW) --controller exported/speed.onnx --goals "0:speed=5,dir=0" --strip docs/speed.png --strip-from 4.5 --strip-to 5.2
+	$(VIEW) --controller exported/location.onnx --goals "0:speed=2,dir=20" --strip docs/location.png --strip-from 0.2
+	$(VIEW) --controller exported/jump.onnx --goals "0:speed=1.5,dir=0;3:jump" --strip docs/jump.png --strip-from 3.1 --strip-to 4.7
+	$(VIEW) --controller exported/getup.onnx --goals "$(FELLED)" --strip docs/getup.png --strip-from 3.4 --strip-to 6.4
 	$(BIN)/python -m viewer --controller exported/steering.onnx --headless --seconds 21 --video-from 1 --fps 15 \
 		--size 640x360 --trail --goals "$(DEMO)" --video docs/demo.webp
 	$(BIN)/python -m viewer --controller exported/steering.onnx --characters 40 --headless --seconds 3 \

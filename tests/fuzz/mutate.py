@@ -108,7 +108,7 @@ def spoil_tree(tree: Any, rng: random.Random) -> Any:
         elif change == 4 and isinstance(holder[key], int | float) and not isinstance(holder[key], bool):
             holder[key] = holder[key] * rng.choice((-1, 0, 1 + 1e-9, 2, 1e9)) + rng.choice((0, 1))
         elif isinstance(holder, list):
-            holder.insert(key, copy.deepcopy(holder[key]))
+            holder.insert(key, holder[key])  # the same twice: what is hostile may be too deep to be copied
         else:
             holder[rng.choice(TEXTS)] = hostile(rng)
         if "" not in root:
