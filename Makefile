@@ -19,7 +19,7 @@ WINDOW := $(if $(HEADLESS),,$(DISPLAY)$(filter Darwin,$(shell uname)))
 VIEW = $(BIN)/python -m viewer --headless --seconds 8
 STRIP = $(VIEW) --controller exported/steering.onnx --goals
 
-# 20 s: walk, run round a bend, jump, turn back, jump again, stop, be knocked down and get up
+# 20 s: walk, run round a bend, jump on the way, turn back, stop, jump again, be hit
 DEMO = 0:speed=1.3,dir=0;4:speed=3,dir=60;7.5:speed=1.5,dir=60;8.5:jump;10.5:speed=1.5,dir=200;13:speed=0;14:jump;16:throw
 
 .PHONY: help run strips test check fuzz format wheel-check graphics
@@ -46,7 +46,6 @@ strips: $(VENV)/for-run ## Render the pictures, strips and the video that README
 	$(VIEW) --controller exported/speed.onnx --goals "0:speed=5,dir=0" --strip docs/speed.png --strip-from 4.5 --strip-to 5.2
 	$(VIEW) --controller exported/location.onnx --goals "0:speed=2,dir=20" --strip docs/location.png --strip-from 0.2
 	$(VIEW) --controller exported/jump.onnx --goals "0:speed=1.5,dir=0;3:jump" --strip docs/jump.png --strip-from 3.1 --strip-to 4.7
-	$(VIEW) --controller exported/getup.onnx --goals "$(FELLED)" --strip docs/getup.png --strip-from 3.4 --strip-to 6.4
 	$(BIN)/python -m viewer --controller exported/steering.onnx --headless --seconds 21 --video-from 1 --fps 15 \
 		--size 640x360 --trail --goals "$(DEMO)" --video docs/demo.webp
 	$(BIN)/python -m viewer --controller exported/steering.onnx --characters 40 --headless --seconds 3 \

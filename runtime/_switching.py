@@ -9,6 +9,7 @@ and the jumper do all of that but the last. Private.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -42,11 +43,13 @@ _TAKE_OFF = 15  # control steps from the switch to the jumper until a jump is co
 def among(steering: Path | str, jump: Path | str, getup: Path | str) -> list[dict[str, float | str]]:
     """Count switches and falls of a crowd in turn, and of the same goals by steering and by the jumper alone."""
     files = {"steering": steering, "jump": jump, "getup": getup}
-    cases = {"steering alone": ("steering",), "jump alone": ("jump",), "steering, jump and getup in turn": tuple(files)}
+    cases: dict[str, Sequence[str]] = {
+        "steering alone": ("steering",), "jump alone": ("jump",), "steering, jump and getup in turn": tuple(files),
+    }  # fmt: skip
     return [{"case": case, "fade": 0.2, **_among(files, names)} for case, names in cases.items()]
 
 
-def _among(files: dict[str, Path | str], names: tuple[str, ...]) -> dict[str, float]:
+def _among(files: dict[str, Path | str], names: Sequence[str]) -> dict[str, float]:
     """Run the crowd once; who has one controller alone keeps it in every part of the round."""
     world, rng, side = World(on_error="reset"), np.random.default_rng(0), math.isqrt(CHARACTERS - 1) + 1
     crowd = [

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import mujoco
 import numpy as np
@@ -55,6 +56,13 @@ def roll_out(
         rollout = _Run(controller, episode, restarts, hardship or Hardship(), number).rollout()
         done(len(rollout.life))
         yield rollout
+
+
+def record(controller: Controller, episode: Episode, restarts: bool, path: Path) -> None:
+    """Run an episode and write the world's recording of it; raises OSError when the file cannot be written."""
+    run = _Run(controller, episode, restarts, Hardship(), 0)
+    with run.world.record(path):
+        run.rollout()
 
 
 class _Run:

@@ -14,8 +14,9 @@ from training import rotation
 @cache
 def capsules(device: torch.device = torch.device("cpu")) -> tuple[tuple[int, ...], Tensor, Tensor]:  # noqa: B008
     """Return the body [G] each capsule is on, its ends [G, 2, 3] m in that body's frame, and its radius [G] m."""
-    owners, ends, radii = shape.capsules()
-    return owners, *(torch.tensor(part, dtype=torch.float32, device=device) for part in (ends, radii))
+    owners, local, radii = shape.capsules()
+    ends, radius = (torch.tensor(part, dtype=torch.float32, device=device) for part in (local, radii))
+    return owners, ends, radius
 
 
 def ends(body_position: Tensor, body_rotation: Tensor) -> Tensor:

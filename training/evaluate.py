@@ -67,6 +67,10 @@ class EvaluateConfig:
     """Run random episodes again under pushes, other friction and masses, and latency."""
     robustness_episodes: int = 16
     """Episodes of each of those."""
+    record: str = ""
+    """Recording to write of one episode, number `record_episode`, to be seen by `python -m viewer --recording`."""
+    record_episode: int = 0
+    """Which episode, from 0."""
     seed: int = 0
     """Draws goals, starts and the prior's noise."""
     reference: bool = False
@@ -110,6 +114,10 @@ def evaluate(config: EvaluateConfig, console: Console | None = None) -> dict[str
     prior, trial = Prior.load(config.prior), trials.of(controller.task)
     mocap, note = _real_motion(config, prior)
     plan = trial.plan(Request(config.episodes, config.seconds, config.grid_episodes, config.seed, prior))
+    if config.record:
+        if not 0 <= config.record_episode < len(plan):
+            raise EvaluateError(f"record_episode is {config.record_episode}: expected 0 to {len(plan) - 1}")
+        _episodes.record(controller, plan[config.record_episode], trial.RESTARTS, Path(config.record))
     hard = [e for e in plan if e.kind == "random"][: config.robustness_episodes] if config.robustness else []
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[rate]}"), TimeRemainingColumn())
     with Progress(*columns, console=console, disable=console is None) as progress:

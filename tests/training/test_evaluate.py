@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from runtime import Controller, Motion, Prior, Steering, World
+from runtime import Controller, Motion, Prior, Recording, Steering, World
 from runtime.character import DEFAULT_HEIGHT, DEFAULT_POSE, JOINT_NAMES
 from tests.tiny import linear, write_controller, write_prior
 from training import _episodes, _mocap, evaluate, trials
@@ -303,3 +303,15 @@ def test_motion_without_strides_or_a_held_out_side_is_a_reference_too(config: Ev
     apart = np.linalg.norm(values[3:] - values[:-3], axis=1)
     assert mocap.threshold == pytest.approx(np.quantile(apart, 0.9), rel=0.05)
     assert mocap.figures["poses"]["held_out_coverage"] is None
+
+
+def test_an_episode_can_be_recorded(tmp_path):
+    """The recording is of that episode's length; a number beyond the plan is refused before anything runs."""
+    path = write_controller(tmp_path / "steering.onnx")
+    plan = trials.of("steering").plan(Request(1, 1.0, 0, 0))
+    _episodes.record(Controller.load(path), plan[0], True, tmp_path / "walk.rec")
+    recording = Recording.load(tmp_path / "walk.rec")
+    assert len(recording.motion(recording.characters[0])) == pytest.approx(31, abs=1)
+    with pytest.raises(evaluate.EvaluateError, match="record_episode is 9: expected 0 to 0"):
+        config = EvaluateConfig(str(path), prior=str(write_prior(tmp_path / "prior.onnx")), episodes=1, grid_episodes=0)
+        evaluate.evaluate(replace(config, record="x.rec", record_episode=9))
