@@ -38,7 +38,6 @@ else
 endif
 
 strips: $(VENV)/for-run ## Render the pictures, strips and the video that README shows, into docs/
-	$(STRIP) "0:speed=3,dir=0" --strip docs/run.png --strip-from 4.5 --strip-to 5.4
 	$(STRIP) "0:speed=1,dir=0" --strip docs/walk.png --strip-from 4.5 --strip-to 5.9
 	$(STRIP) "0:speed=1.5,dir=0;4:speed=1.5,dir=180" --strip docs/turn.png --strip-from 4 --strip-to 6.4
 	$(STRIP) "0:speed=2,dir=0;4:speed=0,dir=0" --strip docs/stop.png --strip-from 3.8 --strip-to 5.8

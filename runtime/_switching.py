@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
+from runtime._character import Character
 from runtime.character import CONTROL_HZ
 from runtime.events import Fell
 from runtime.goals import Jump, Steering
@@ -51,11 +52,8 @@ def among(steering: Path | str, jump: Path | str, getup: Path | str) -> list[dic
 
 def _among(files: dict[str, Path | str], names: Sequence[str]) -> dict[str, float]:
     """Run the crowd once; who has one controller alone keeps it in every part of the round."""
-    world, rng, side = World(on_error="reset"), np.random.default_rng(0), math.isqrt(CHARACTERS - 1) + 1
-    crowd = [
-        world.add_character(files[names[0]], (_SPACING * (number % side), _SPACING * (number // side)))
-        for number in range(CHARACTERS)
-    ]
+    world, rng = World(on_error="reset"), np.random.default_rng(0)
+    crowd = _crowd(world, files[names[0]])
     length, switches, falls, jumps = sum(steps for _, steps in ROUND), 0, 0, 0
     asked = [(0.0, 0.0)] * CHARACTERS
     for step in range(round(SECONDS * CONTROL_HZ)):
@@ -75,15 +73,8 @@ def _among(files: dict[str, Path | str], names: Sequence[str]) -> dict[str, floa
                 character.goal = (
                     Jump(*asked[number], apex=apex if jumping else 0.0) if name == "jump" else Steering(*asked[number])
                 )
-        world.step()
-        falls += sum(isinstance(event, Fell) for event in world.events())
-        if step % _LOOK_STEPS == 0:
-            for character in crowd:
-                if character.fallen:
-                    character.reset()
-    return {
-        "switches": switches, "jumps": jumps, "falls": falls, "falls_a_minute": 60.0 * falls / (CHARACTERS * SECONDS),
-    }  # fmt: skip
+        falls += _step(world, step)
+    return {"switches": switches, "jumps": jumps, "falls": falls, "falls_a_minute": _a_minute(falls)}
 
 
 def _part(step: int) -> tuple[str, int]:
@@ -97,11 +88,8 @@ def _part(step: int) -> tuple[str, int]:
 
 def _run(pair: tuple[Path | str, Path | str], fade: float) -> dict[str, float]:
     """Run the crowd once; the same goals whatever the controllers."""
-    world, rng, side = World(fade=fade, on_error="reset"), np.random.default_rng(0), math.isqrt(CHARACTERS - 1) + 1
-    crowd = [
-        world.add_character(pair[0], (_SPACING * (number % side), _SPACING * (number // side)))
-        for number in range(CHARACTERS)
-    ]
+    world, rng = World(fade=fade, on_error="reset"), np.random.default_rng(0)
+    crowd = _crowd(world, pair[0])
     turns, switches, falls = [0] * CHARACTERS, 0, 0
     for step in range(round(SECONDS * CONTROL_HZ)):
         for number, character in enumerate(crowd):
@@ -111,10 +99,29 @@ def _run(pair: tuple[Path | str, Path | str], fade: float) -> dict[str, float]:
                 turns[number] += 1
                 switches += 1
                 character.controller = pair[turns[number] % 2]
-        world.step()
-        falls += sum(isinstance(event, Fell) for event in world.events())
-        if step % _LOOK_STEPS == 0:
-            for character in crowd:
-                if character.fallen:
-                    character.reset()
-    return {"switches": switches, "falls": falls, "falls_a_minute": 60.0 * falls / (CHARACTERS * SECONDS)}
+        falls += _step(world, step)
+    return {"switches": switches, "falls": falls, "falls_a_minute": _a_minute(falls)}
+
+
+def _crowd(world: World, controller: Path | str) -> list[Character]:
+    """Put the characters into the world, each with the controller and far from the others."""
+    side = math.isqrt(CHARACTERS - 1) + 1
+    return [
+        world.add_character(controller, (_SPACING * (number % side), _SPACING * (number // side)))
+        for number in range(CHARACTERS)
+    ]
+
+
+def _step(world: World, step: int) -> int:
+    """Let a control step pass, put the fallen up again now and then; returns how many fell."""
+    world.step()
+    falls = sum(isinstance(event, Fell) for event in world.events())
+    if step % _LOOK_STEPS == 0:
+        for character in world.characters:
+            if character.fallen:
+                character.reset()
+    return falls
+
+
+def _a_minute(falls: int) -> float:
+    return 60.0 * falls / (CHARACTERS * SECONDS)

@@ -7,11 +7,14 @@ the box is high, with its lower edge at the sole.
 from __future__ import annotations
 
 from functools import cache
+from typing import Any, TypeVar
 
 import mujoco
 import numpy as np
 
 from runtime import character
+
+A = TypeVar("A", bound=Any)
 
 
 @cache
@@ -48,8 +51,8 @@ def ends(state: character.State) -> np.ndarray:
     return state.body_position[list(owners), None, :] + character.rotate(turn, local)
 
 
-def segment_distance(p: np.ndarray, q: np.ndarray, a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Distance [G] m between the segments p-q and a-b, each end [G, 3] m.
+def segment_distance(p: A, q: A, a: A, b: A) -> A:
+    """Distance [...] m between the segments p-q and a-b, each end [..., 3] m; numpy arrays or torch tensors.
 
     Closest points of two lines, each clamped to its segment in turn (C. Ericson, Real-Time Collision Detection, 5.1.9).
     """
@@ -58,7 +61,8 @@ def segment_distance(p: np.ndarray, q: np.ndarray, a: np.ndarray, b: np.ndarray)
     dr, er = (d * r).sum(-1), (e * r).sum(-1)
     tiny = 1e-12
     cross = dd * ee - de * de
-    s = np.clip(np.where(cross > tiny, (de * er - dr * ee) / np.maximum(cross, tiny), 0.0), 0.0, 1.0)
-    t = np.clip(np.where(ee > tiny, (de * s + er) / np.maximum(ee, tiny), 0.0), 0.0, 1.0)
-    s = np.clip(np.where(dd > tiny, (de * t - dr) / np.maximum(dd, tiny), 0.0), 0.0, 1.0)
-    return np.linalg.norm(r + s[..., None] * d - t[..., None] * e, axis=-1)
+    s = ((cross > tiny) * (de * er - dr * ee) / cross.clip(tiny, None)).clip(0.0, 1.0)
+    t = ((ee > tiny) * (de * s + er) / ee.clip(tiny, None)).clip(0.0, 1.0)
+    s = ((dd > tiny) * (de * t - dr) / dd.clip(tiny, None)).clip(0.0, 1.0)
+    gap = r + s[..., None] * d - t[..., None] * e
+    return (gap * gap).sum(-1) ** 0.5

@@ -30,19 +30,3 @@ def ends(body_position: Tensor, body_rotation: Tensor) -> Tensor:
 def lowest(body_position: Tensor, body_rotation: Tensor) -> Tensor:
     """Height [...] m of the lowest point of any capsule."""
     return (ends(body_position, body_rotation)[..., 2].amin(-1) - capsules(body_position.device)[2]).amin(-1)
-
-
-def segment_distance(p: Tensor, q: Tensor, a: Tensor, b: Tensor) -> Tensor:
-    """Distance [...] m between the segments p-q and a-b, each end [..., 3] m.
-
-    Closest points of two lines, each clamped to its segment in turn (C. Ericson, Real-Time Collision Detection, 5.1.9).
-    """
-    d, e, r = q - p, b - a, p - a
-    dd, ee, de = (d * d).sum(-1), (e * e).sum(-1), (d * e).sum(-1)
-    dr, er = (d * r).sum(-1), (e * r).sum(-1)
-    tiny = 1e-12
-    cross = dd * ee - de * de
-    s = torch.where(cross > tiny, (de * er - dr * ee) / cross.clamp_min(tiny), 0.0).clamp(0.0, 1.0)
-    t = torch.where(ee > tiny, (de * s + er) / ee.clamp_min(tiny), 0.0).clamp(0.0, 1.0)
-    s = torch.where(dd > tiny, (de * t - dr) / dd.clamp_min(tiny), 0.0).clamp(0.0, 1.0)
-    return (r + s.unsqueeze(-1) * d - t.unsqueeze(-1) * e).norm(dim=-1)

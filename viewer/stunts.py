@@ -95,7 +95,7 @@ class Stunts:
         for controller in (*self._stage.loaded, *self._found):
             if controller.task == task:
                 return controller
-        for path in {controller.path.with_name(f"{task}.onnx") for controller in self._stage.loaded}:
+        for path in dict.fromkeys(loaded.path.with_name(f"{task}.onnx") for loaded in self._stage.loaded):
             if path.is_file() and (controller := Controller.load(path)).task == task:
                 self._found.append(controller)
                 return controller

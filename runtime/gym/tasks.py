@@ -145,8 +145,8 @@ class Jump(Steering):
         height, rate = course(apex, t)
         follows = 0.3 * _near(state.root_position[2] - DEFAULT_HEIGHT - height, 0.2, 0.06)
         follows += 0.25 * _near(state.root_linear_velocity[2] - rate, 1.0, 0.4)
-        speed = math.sqrt(2.0 * GRAVITY * apex)
-        flight, push = speed / GRAVITY, 2.0 * (0.1 + 0.25 * apex) / speed
+        speed, _, push = _take_off(apex)
+        flight = speed / GRAVITY
         off = lowest_sole(state) > _OFF_GROUND or abs(t) > 0.5 * flight
         weight = 1.0 if -flight <= t <= flight + push else 0.5
         return weight * (0.2 * steer + follows + 0.25 * off)
@@ -197,8 +197,8 @@ class Skill:
 
 def course(apex: float, countdown: float) -> tuple[float, float]:
     """Rise (m) over standing and its rate (m/s) that a jump asks of the root; formula: training/tasks/jump.py."""
-    speed, depth = math.sqrt(2.0 * GRAVITY * apex), 0.1 + 0.25 * apex
-    flight, push, t = speed / GRAVITY, 2.0 * depth / speed, abs(countdown)
+    speed, depth, push = _take_off(apex)
+    flight, t = speed / GRAVITY, abs(countdown)
     if t <= flight:
         height, rate = apex - 0.5 * GRAVITY * t * t, GRAVITY * t
     elif t <= flight + push:
@@ -208,6 +208,12 @@ def course(apex: float, countdown: float) -> tuple[float, float]:
         phase = math.pi * min((t - flight - push) / _DIP, 1.0)
         height, rate = -0.5 * depth * (1.0 + math.cos(phase)), -0.5 * depth * math.pi / _DIP * math.sin(phase)
     return height, -rate if countdown < 0 else rate
+
+
+def _take_off(apex: float) -> tuple[float, float, float]:
+    """Speed of take-off (m/s), depth of the crouch (m) and time of the push (s)."""
+    speed, depth = math.sqrt(2.0 * GRAVITY * apex), 0.1 + 0.25 * apex
+    return speed, depth, 2.0 * depth / speed
 
 
 def heading(rotation: np.ndarray) -> np.ndarray:
@@ -229,7 +235,7 @@ def lowest_sole(state: State) -> float:
 
 
 def _near(error: float, wide: float, narrow: float) -> float:
-    return 0.5 * math.exp(-0.5 * (error / wide) ** 2) + 0.5 * math.exp(-0.5 * (error / narrow) ** 2)
+    return _closeness((error / wide) ** 2, 0.5 * (wide / narrow) ** 2)
 
 
 def _closeness(square: float, sharp: float = 4.0) -> float:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import torch
 
+from runtime.capsules import segment_distance
 from runtime.character import BODIES, DEFAULT_HEIGHT, DEFAULT_POSE
 from runtime.goals import SCHEMAS
 from tests.training.test_steering import body
@@ -287,10 +288,10 @@ def test_dropped_humanoids_lie():
 def test_segments_by_hand():
     """Crossing at a distance, side by side, end to end, and two points."""
     x, y, z, o = torch.eye(3)[0], torch.eye(3)[1], torch.eye(3)[2], torch.zeros(3)
-    assert bodies.segment_distance(-x, x, 2 * z - y, 2 * z + y).item() == pytest.approx(2.0)
-    assert bodies.segment_distance(o, x, y, x + y).item() == pytest.approx(1.0)
-    assert bodies.segment_distance(o, x, 3 * x, 4 * x).item() == pytest.approx(2.0)
-    assert bodies.segment_distance(o, o, 3 * x, 3 * x).item() == pytest.approx(3.0)
+    assert segment_distance(-x, x, 2 * z - y, 2 * z + y).item() == pytest.approx(2.0)
+    assert segment_distance(o, x, y, x + y).item() == pytest.approx(1.0)
+    assert segment_distance(o, x, 3 * x, 4 * x).item() == pytest.approx(2.0)
+    assert segment_distance(o, o, 3 * x, 3 * x).item() == pytest.approx(3.0)
 
 
 def standing() -> torch.Tensor:

@@ -131,7 +131,7 @@ def _start_from(path: Path, learner: Learner) -> None:
         learner.lineage = [*state.get("lineage", []), entry]
         actor, critic = stored["actor_state_dict"], stored["critic_state_dict"]
         old_task = stored.get("task", new_task)
-        if not transplant.same_widths(critic, _on_host(learner.algorithm.critic)):
+        if transplant.widths(critic) != transplant.widths(_on_host(learner.algorithm.critic)):
             critic = None
         fits = old_task == new_task and transplant.fits(actor, _on_host(learner.actor)) and critic is not None
         if "action" not in stored and not fits:

@@ -174,7 +174,8 @@ class Environment:
         self, joint_target: Tensor
     ) -> tuple[TensorDict, Tensor, Tensor, dict[str, Tensor], dict[str, Tensor]]:
         """`step` with joint targets [N, 28] rad in place of actions."""
-        self.engine.push(self._pushes() + self._assistance())
+        pushes = self._pushes()
+        self.engine.push(pushes + self._assistance() if self.config.assist > 0 else pushes)
         blown = self.engine.step(joint_target)
         self.body = self._read()
         self.history.push(self.body)

@@ -62,11 +62,6 @@ def widths(weights: Weights) -> tuple[int, ...]:
     return tuple(len(value) for name, value in weights.items() if name.startswith("mlp.") and value.dim() == 2)[:-1]
 
 
-def same_widths(weights: Weights, other: Weights) -> bool:
-    """Whether both networks have hidden layers of the same widths."""
-    return widths(weights) == widths(other)
-
-
 def fits(weights: Weights, into: Weights) -> bool:
     """Whether the weights are those of the same networks on an observation of the same size."""
     return all(name in weights and weights[name].shape == value.shape for name, value in into.items())

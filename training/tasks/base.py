@@ -11,11 +11,6 @@ from torch import Tensor
 from runtime.character import BODIES, CONTROL_HZ, FALLEN_HEAD, FALLEN_ROOT
 from runtime.goals import default_vector
 from training import rotation
-from training.config import ConfigError
-from training.learning.starts import start_windows
-from training.motion import dataset
-from training.motion import windows as motion_windows
-from training.prior.projection import Projector
 from training.rows import Rows
 from training.tasks import Body, StartStates
 
@@ -64,18 +59,6 @@ class Goals:
     def steps(self, n: int, seconds: tuple[float, float]) -> Tensor:
         """Draw [n] times, uniform within `seconds`, in control steps."""
         return (self.uniform(n, *seconds) * CONTROL_HZ).long()
-
-
-def clip_starts(folder: str) -> dict[str, Tensor]:
-    """Start windows (`training.learning.starts.Starts`) of every frame of a folder that `training.prepare` wrote.
-
-    Raises FileNotFoundError or RecordingError for a folder that is none, ConfigError for one without a whole window.
-    """
-    try:
-        windows = motion_windows.cut(dataset.load(folder)).values
-    except ValueError as error:
-        raise ConfigError(f"task.options.clips={folder}: {error}") from None
-    return start_windows(Projector().poses(windows))
 
 
 def fallen(body: Body) -> Tensor:

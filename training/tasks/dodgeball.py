@@ -20,6 +20,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from runtime.capsules import segment_distance
 from runtime.character import BODIES, CONTROL_HZ
 from runtime.task_goals import GRAVITY, NO_BALL
 from training import bodies
@@ -181,7 +182,7 @@ def clearance(ball: Tensor, ends: Tensor) -> Tensor:
     time = ((middle[..., :2] - ball[:, None, :2]) * velocity).sum(2) / velocity.square().sum(2).clamp_min(1e-6)
     time = time.clamp_min(0).unsqueeze(2)
     place = ball[:, None, :3] + ball[:, None, 3:] * time + 0.5 * _falling(time) * time  # [N, G, 3]
-    distance = bodies.segment_distance(place, place, ends[:, :, 0], ends[:, :, 1])
+    distance = segment_distance(place, place, ends[:, :, 0], ends[:, :, 1])
     return (distance - bodies.capsules(ball.device)[2] - RADIUS).amin(1)
 
 
@@ -192,7 +193,7 @@ def gap(ball: Tensor, before: Tensor, after: Tensor) -> Tensor:
     """
     start, end = ball[:, None, :3], fly(ball, _STEP)[0][:, None]
     moved = (after - before).mean(2)  # [N, G, 3]
-    distance = bodies.segment_distance(start + moved, end.expand_as(moved), after[:, :, 0], after[:, :, 1])
+    distance = segment_distance(start + moved, end.expand_as(moved), after[:, :, 0], after[:, :, 1])
     return (distance - bodies.capsules(ball.device)[2] - RADIUS).amin(1)
 
 

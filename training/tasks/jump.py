@@ -32,7 +32,7 @@ from runtime.task_goals import GRAVITY, HIGHEST_APEX, JUMP_LEAD, JUMP_TAIL, LOWE
 from training import features
 from training.rows import Rows
 from training.tasks import Body, StartStates
-from training.tasks.base import STAND, WALK_MIRROR, Goals
+from training.tasks.base import STAND, WALK_MIRROR, Goals, closeness
 from training.tasks.steering import Steering, SteeringConfig
 
 ELSEWHERE = 0.5  # what all the time counts for but that from the push to the landing
@@ -128,10 +128,11 @@ class Jump(Goals):
         """See the module's formula."""
         steer = self.steering.reward(body)
         apex, t = self.goal[:, 4], self.goal[:, 5] - 1 / CONTROL_HZ  # the step has taken its time
-        height, rate = course(apex.clamp_min(LOWEST_APEX), t)
+        asked = apex.clamp_min(LOWEST_APEX)
+        height, rate = course(asked, t)
         follows = 0.3 * _near(body.root_position[:, 2] - DEFAULT_HEIGHT - height, 0.2, 0.06)
         follows = follows + 0.25 * _near(body.root_linear_velocity[:, 2] - rate, 1.0, 0.4)
-        speed, _, push = _take_off(apex.clamp_min(LOWEST_APEX))
+        speed, _, push = _take_off(asked)
         flight = speed / GRAVITY
         off = ((_soles(body) > OFF_GROUND) | (t.abs() > 0.5 * flight)).float()
         weight = torch.where((t <= flight + push) & (t >= -flight), 1.0, ELSEWHERE)
@@ -198,7 +199,7 @@ def _take_off(apex: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 
 def _near(error: Tensor, wide: float, narrow: float) -> Tensor:
     """Closeness [N] in (0, 1] of errors [N], with a slope from afar and one nearby (deviations in the errors' unit)."""
-    return 0.5 * torch.exp(-0.5 * (error / wide).square()) + 0.5 * torch.exp(-0.5 * (error / narrow).square())
+    return closeness((error / wide).square(), 0.5 * (wide / narrow) ** 2)
 
 
 def _jumping(windows: dict[str, Tensor]) -> Tensor:

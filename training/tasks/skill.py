@@ -12,9 +12,14 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from training.config import ConfigError
+from training.learning.starts import start_windows
+from training.motion import dataset
+from training.motion import windows as motion_windows
+from training.prior.projection import Projector
 from training.rows import Rows
 from training.tasks import Body, StartStates
-from training.tasks.base import HEAD, Goals, clip_starts, no_goal
+from training.tasks.base import HEAD, Goals, no_goal
 
 
 @dataclass(frozen=True)
@@ -41,7 +46,7 @@ class Skill(Goals):
         """Make the task; nothing is drawn."""
         super().__init__(envs, generator)
         self.config = config
-        own = clip_starts(config.clips) if config.clips else None
+        own = _clip_starts(config.clips) if config.clips else None
         self.starts = StartStates(config.upright, own, own_share=1.0 if config.clips else 0.0)
 
     def reset(self, rows: Rows, body: Body) -> None:
@@ -70,3 +75,15 @@ class Skill(Goals):
     def observe(root_rotation: Tensor, root_position: Tensor, goal: Tensor) -> Tensor:
         """[N, 0]."""
         return no_goal(root_rotation)
+
+
+def _clip_starts(folder: str) -> dict[str, Tensor]:
+    """Start windows (`training.learning.starts.Starts`) of every frame of a folder that `training.prepare` wrote.
+
+    Raises FileNotFoundError or RecordingError for a folder that is none, ConfigError for one without a whole window.
+    """
+    try:
+        windows = motion_windows.cut(dataset.load(folder)).values
+    except ValueError as error:
+        raise ConfigError(f"task.options.clips={folder}: {error}") from None
+    return start_windows(Projector().poses(windows))
