@@ -1,6 +1,7 @@
 """What an evaluation reports: rollouts in, a JSON-ready dictionary out. Private to `training.evaluate`.
 
     report ── random:  _goals or _outcomes, naturalness, coverage    goals drawn anew every few seconds
+           ── free:    _goals                           likewise, facing any way
            ── steady:  _steady, naturalness             one entry a speed
            ── turn, aside: _change                      one entry a turn
            ── stop:    _stop                            one entry a stop
@@ -37,6 +38,7 @@ DEFINITIONS = {
     "3 m/s and a turn of up to ±180°, or (12 %) a stop as it stands; facing = direction of travel. Episodes start "
     "standing in the default pose; after a fall the character stands again where it began and goes on with the goal in "
     "force (but not in getup and skill)",
+    "free": "as random, but facing any way whatever the direction of travel, at up to 1.3 m/s",
     "steady": "one speed straight ahead for 10 s, measured from 3 s on; starts up to 30° off the direction",
     "turn, stop": "4 s straight ahead at a speed, then a turn at that speed (6 s) or a stop (5 s): the second goal's "
     "figures; aside: 4 s straight ahead at 1 m/s, then on like that while facing another way (6 s)",
@@ -95,6 +97,7 @@ def report(
         groups.setdefault(episode.kind, {}).setdefault(episode.label, []).append((number, as_velocity))
     figures = {
         "random": {**_goals(groups["random"]["random"]), **natural},
+        **({"free": _goals(groups["free"]["random"])} if "free" in groups else {}),
         "steady": {label: _steady(group, measure) for label, group in groups.get("steady", {}).items()},
         "turn": {label: _change(group) for label, group in groups.get("turn", {}).items()},
         "aside": {label: _change(group) for label, group in groups.get("aside", {}).items()},
@@ -154,6 +157,7 @@ def _headline(figures: dict[str, Any]) -> dict[str, Any]:
     random, steady = figures["random"], figures["steady"]
     return {
         "success": random["success"]["share"],
+        **({"success_facing_freely": figures["free"]["success"]["share"]} if "free" in figures else {}),
         "speed_error_m_s": random["speed_error_m_s"]["mean"],
         "heading_error_deg": random["heading_error_deg"]["mean"],
         "falls_per_minute": random["falls"]["per_minute"],

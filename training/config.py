@@ -13,6 +13,8 @@ from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING, DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from runtime.character import CONTROL_HZ
+
 T = TypeVar("T")
 
 
@@ -38,6 +40,9 @@ class RewardConfig:
     """Judge body groups apart instead of all channels as one."""
     error_floor: float = 0.0
     """Errors below this are as good as none; for single clips, whose own errors are next to nothing."""
+    judge_standing: bool = False
+    """Ask for the statistics of real motion at standstill, too, instead of letting them fade out below walking speed;
+    for single clips, which never stand still, so that a policy does not either."""
     by_speed: bool = True
     """Compare with real motion of the same speed and turning rate instead of all real motion."""
     calm_weight: float = 1.0
@@ -69,6 +74,10 @@ class PriorConfig:
     no difference between wrong and very wrong (method.md §3 has .2)."""
     styles: bool = False
     """Tell the denoiser each clip's style, so that it can be asked for one (training/prior/style.py)."""
+    mirrored: bool = True
+    """Learn every window's mirror image, too. Not for a single clip that is to be done as it was captured: the prior
+    would know a left and a right one, and halfway between them is standing. Such a policy needs
+    `learner.symmetry=none`."""
     style_dropout: float = 0.15
     """Share of windows it is not told the style of, so that it knows motion without one and guidance works."""
     play_speeds: tuple[float, ...] = (0.88, 0.94, 1.0, 1.06, 1.13)
@@ -146,6 +155,8 @@ class EnvironmentConfig:
     """Upward force on torsos at first, N, less the higher the head already is: a hand that helps up. It fades …"""
     assist_steps: int = 15_000
     """… linearly to nothing over this many control steps of each environment."""
+    latency: float = 0.0
+    """Joint targets come late by up to this, s, under a control period; each episode draws its own delay."""
     action_std: float = 2.0
     """Action scale: this many standard deviations of the prior's joint angles …"""
     action_floor: float = 0.2
@@ -155,6 +166,10 @@ class EnvironmentConfig:
         """Check what types do not say."""
         _one_of("environment.composition", self.composition, ("additive", "product"))
         _at_least_one("environment", self, "prior_interval", "start_pool", "start_refresh", "assist_steps")
+        if not 0.0 <= self.latency < 1 / CONTROL_HZ:
+            raise ConfigError(
+                f"configuration: environment.latency is {self.latency}: expected from 0 to below {1 / CONTROL_HZ:.4f} s"
+            )
 
 
 @dataclass(frozen=True)

@@ -67,7 +67,7 @@ def train(config: settings.PretrainConfig, clips: list[Clip], folder: Path) -> F
     result = _fit(config, training, weights, held_out, styles, console)
     (folder / "curve.json").write_text(json.dumps(result.curve))
     minutes = (time.monotonic() - start) / 60
-    mean, std = joint_statistics(training, weights)
+    mean, std = joint_statistics(training, weights, config.prior.mirrored)
     extra = {
         "joints": {"mean": mean.tolist(), "std": std.tolist()},
         **reference_errors(result.score, held_out, whole(styles.held_out) if styles else None),

@@ -83,7 +83,12 @@ def check(config: RunConfig) -> None:
         raise ConfigError("export_only=true: expected resume=FOLDER, the run to export from")
     if on_gpu(config) and not workers.under_torchrun() and world > torch.cuda.device_count():
         raise ConfigError(f"learner.processes={world}: expected at most one a GPU, of {torch.cuda.device_count()}")
-    set_style(prior_file.load(config.task.prior).score, config.environment)
+    prior = prior_file.load(config.task.prior)
+    set_style(prior.score, config.environment)
+    if config.learner.symmetry != "none" and not prior.metadata["configuration"].get("mirrored", True):
+        raise ConfigError(
+            f"learner.symmetry={config.learner.symmetry}: expected none, {config.task.prior} knows motion one way round"
+        )
     tasks.create(config.task.name, dict(config.task.options), 1, torch.Generator())
     checkpoint.check(config)
 

@@ -58,7 +58,7 @@ def prior_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     denoiser = DenoiserConfig(options={"components": 8, "width": 16, "blocks": 1})
     config = PriorConfig(name="tiny", denoiser=denoiser, iterations=250, batch=32)
     result = fit(config, windows, weights, windows.take(torch.arange(0, len(windows), 4)), 0, lambda *figures: None)
-    mean, std = joint_statistics(windows, weights)
+    mean, std = joint_statistics(windows, weights, mirrored=True)
     extra = {
         "joints": {"mean": mean.tolist(), "std": std.tolist()},
         "reference_error": [1.0, 1.0, 1.0],

@@ -283,9 +283,33 @@ def test_start_pool_is_refreshed(make_environment):
     assert torch.equal(environment.starts._pool["qpos"][:48], before[16:])
 
 
-def test_state_and_restore_repeat_the_future(make_environment):
+def test_targets_come_late(make_environment, monkeypatch):
+    """Each episode has a delay of its own, up to 20 of 33 ms; until it is over the old target is held.
+
+    At first that is the pose of the start. Without latency the engine is given what was asked for.
+    """
+    environment = make_environment(envs=64, latency=0.02, standing_share=0.0)
+    late, start = environment._late.clone(), environment.engine.qpos[:, 7:].float().clone()
+    assert 0 <= late.min() < 0.1 and 0.5 < late.max() <= 0.6
+    held: list[torch.Tensor] = []
+    step = environment.engine.step
+    monkeypatch.setattr(environment.engine, "step", lambda target: held.append(target.clone()) or step(target))
+    first, second = (torch.randn(64, 28) * 0.1 for _ in range(2))
+    _, _, done, _, _ = environment.step_targets(first)
+    environment.step_targets(second)
+    share = late.unsqueeze(1)
+    torch.testing.assert_close(held[0], share * start + (1 - share) * first)
+    lives = done == 0
+    torch.testing.assert_close(held[1][lives], (share * first + (1 - share) * second)[lives])
+    punctual = make_environment(envs=64)
+    assert punctual._held(first) is first
+
+
+@pytest.mark.parametrize("latency", [0.0, 0.02])
+def test_state_and_restore_repeat_the_future(make_environment, latency):
     """Another environment given the state goes on with the same observations, rewards and ends, bit for bit."""
     settings = {"start_refresh": 15, "episode_seconds": 0.5, "style_sharpness": (0.05, 0.1)}  # so that style counts
+    settings["latency"] = latency
     one, other = make_environment(**settings), make_environment(seed=9, **settings)
     actions = torch.randn(32, 4, 28, generator=torch.Generator().manual_seed(1))
     for action in actions[:16]:

@@ -90,8 +90,9 @@ def test_end_to_end(config: EvaluateConfig, clips: list[Clip], tmp_path: Path) -
     standing = report["steady"]["0 m/s"]
     assert standing["falls"]["falls"] == falls > 0 and standing["falls"]["survival"] == 0.0
     assert standing["falls"]["per_minute"] == pytest.approx(6 * falls)
-    assert report["protocol"]["control_steps"] == 2 * 120 + 7 * 300 + 6 * 300 + 3 * 270 + 5 * 300
+    assert report["protocol"]["control_steps"] == (2 + 2) * 120 + 7 * 300 + 6 * 300 + 3 * 270 + 5 * 300
     assert report["random"]["success"]["share"] == 0.0 and report["headline"]["success"] == 0.0
+    assert report["free"]["episodes"] == 2 and report["headline"]["success_facing_freely"] == 0.0
     assert 0.0 <= report["random"]["coverage"]["mean"] < 0.5
     assert report["random"]["jerk_rad_s3"]["mocap"] > 0.0
     assert report["turn"]["+90° at 1 m/s"]["success"] == report["stop"]["from 3 m/s"]["success"] == 0.0
@@ -197,8 +198,9 @@ def test_plan_depends_on_seed_and_number_alone() -> None:
     """More episodes leave the first ones as they are; goals are as the protocol says."""
     few, many = steering.plan(Request(3, 20.0, 1, 5)), steering.plan(Request(40, 20.0, 1, 5))
     assert many[:3] == few[:3] and few[3:] == many[40:]
+    assert [episode.kind for episode in few[3:5]] == ["free", "free"] and few[5].kind == "steady"
     assert steering.plan(Request(3, 20.0, 1, 6))[0] != few[0]
-    assert len(few) == 3 + 7 + 6 + 3 + 5
+    assert len(few) == 3 + 2 + 7 + 6 + 3 + 5
     goals = [order.goal for episode in many[:40] for order in episode.orders]
     speeds = [goal.speed for goal in goals if isinstance(goal, Steering)]
     assert len(speeds) == len(goals) and all(0.0 <= speed <= 3.0 for speed in speeds)

@@ -143,12 +143,15 @@ def test_loss_is_the_noise_missed():
 def test_joint_statistics_are_symmetric():
     """Left and right knee alike; shoulders about x with opposite means and equal deviations."""
     windows = six(50, seed=1)
-    mean, std = fitting.joint_statistics(windows, torch.ones(50))
+    mean, std = fitting.joint_statistics(windows, torch.ones(50), mirrored=True)
     index, sign = features.JOINT_MIRROR
     torch.testing.assert_close(mean[torch.from_numpy(index)] * torch.from_numpy(sign), mean, atol=1e-5, rtol=0)
     torch.testing.assert_close(std[torch.from_numpy(index)], std, atol=1e-5, rtol=1e-4)
     both = torch.cat((windows.values, motion_windows.mirror(windows.values)))[:, -1, 9:37]
     torch.testing.assert_close(std, both.std(0, correction=0), atol=1e-5, rtol=1e-4)
+    mean, std = fitting.joint_statistics(windows, torch.ones(50), mirrored=False)
+    torch.testing.assert_close(mean, windows.values[:, -1, 9:37].mean(0), atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(std, windows.values[:, -1, 9:37].std(0, correction=0), atol=1e-5, rtol=1e-4)
 
 
 def test_bad_settings_are_named():

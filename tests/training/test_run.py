@@ -103,6 +103,7 @@ def test_ctrl_c_keeps_everything(prior_path, tmp_path):
         (["init=nothing.pt"], "nothing.pt: no such checkpoint"),
         (["resume=nowhere"], "resume=nowhere: expected a run folder with configuration.json, found none"),
         (["export_only=true"], "export_only=true: expected resume=FOLDER"),
+        ([f"task.prior={ROOT}/exported/priors/cartwheel.onnx"], "learner.symmetry=augment: expected none, "),
     ],
 )
 def test_bad_input_is_one_sentence(command, prior_path, tmp_path, capsys, overrides, sentence):

@@ -216,6 +216,14 @@ def test_oddity_fades_out_below_walking():
     torch.testing.assert_close(share, expected.unsqueeze(1).expand_as(share), atol=1e-5, rtol=0)
 
 
+def test_standing_is_judged_where_that_is_asked_for():
+    """With `judge_standing` statistics count in full at any speed, and a sibling of the score does the same."""
+    score = Score(gaussian.known(SIZE, components=8), judge_standing=True)
+    windows = travelling(torch.tensor([0.0, 0.25, 2.0]))
+    torch.testing.assert_close(score.oddity(windows), statistics(windows, score.channel_std))
+    assert score.sibling(score.denoiser, groups=True).judge_standing
+
+
 def test_statistics_do_not_see_left_or_right():
     """A window and its mirror image have the same statistics where left and right have the same deviations."""
     windows = 0.3 * torch.randn(5, FRAMES, CHANNELS, generator=torch.Generator().manual_seed(0))

@@ -324,6 +324,35 @@ def test_a_ball_at_15_m_s_hits_what_is_in_its_way(height, aside, hits):
     assert (dodgeball.clearance(start, ends).item() < 0) == hits
 
 
+@pytest.mark.parametrize(("aside", "expected"), [(0.1, -1.0), (-0.1, 1.0), (0.7, 0.0)])
+def test_the_way_out_of_a_balls_path(aside, expected):
+    """A ball along -x in half a second, `aside` m to the left: .5 m in .5 s to the other side, none where it misses."""
+    here = body()
+    goal = torch.tensor([[8.0, aside, 1.5, -16.0, 0.0, 0.0]]).repeat(len(here.root_position), 1)
+    values = Dodgeball.observe(here.root_rotation, here.root_position, goal)[0].tolist()
+    seen = dict(zip(Dodgeball.observation_names, values, strict=True))
+    assert seen["velocity_left"] == pytest.approx(expected, abs=1e-4)
+    assert seen["velocity_ahead"] == pytest.approx(0.0, abs=1e-4)
+    assert [seen["facing_ahead"], seen["coming"], seen["time"]] == pytest.approx([1.0, 1.0, 0.5])
+
+
+def test_balls_are_aimed_aside():
+    """Within the option's 0.3 m to either side of the torso, and to both."""
+    task: Dodgeball = make("dodgeball", envs=256, wait=[0.0, 0.0], aside=0.3)
+    state = body()
+    torso = state.body_position[:1, BODIES.index("torso")]
+    state = Body(**{name: value[:1].repeat(256, *[1] * (value.dim() - 1)) for name, value in vars(state).items()})
+    task.reset(Rows.of(torch.ones(256, dtype=torch.bool)), state)
+    task.advance(state)
+    ball = task.goal
+    time = dodgeball.pass_time(ball, torso)
+    place = dodgeball.fly(ball, time.unsqueeze(1))[0] - torso
+    way = ball[:, 3:5] / ball[:, 3:5].norm(dim=1, keepdim=True)
+    aside = way[:, 0] * place[:, 1] - way[:, 1] * place[:, 0]
+    assert -0.3 <= aside.min() < -0.25 and 0.25 < aside.max() <= 0.3
+    assert aside.mean().abs() < 0.05
+
+
 def test_balls_come_one_after_the_other_and_are_counted():
     """A standing humanoid is hit by every ball that is aimed at its torso; one that is far away by none."""
     task: Dodgeball = make("dodgeball", wait=[0.1, 0.2])

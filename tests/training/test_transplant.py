@@ -56,13 +56,15 @@ def start(config, init: Path, task: str = "location", **changes) -> Learner:
 
 @pytest.mark.parametrize("name", ["controller.onnx", CHECKPOINT])
 def test_the_new_policy_moves_as_the_old_one_told_to_stand(config, steering, name):
-    """Balls are nothing that steering knows: whatever comes, the targets are the old policy's that is to stand."""
+    """A skill has no goal: the targets are the old policy's that is to stand. Nor has a ball that is not there."""
     old, folder = steering
-    new = start(config, folder / name, "dodgeball")
+    new, dodger = start(config, folder / name, "skill"), start(config, folder / name, "dodgeball")
     body = 0.3 * torch.randn(5, OWN)
     stand = torch.tensor(STAND).expand(5, -1)
     before = old.actor.mlp(old.actor.obs_normalizer(torch.cat((body, stand), 1)))
-    after = new.actor.mlp(new.actor.obs_normalizer(torch.cat((body, torch.randn(5, 11)), 1)))
+    after = new.actor.mlp(new.actor.obs_normalizer(body))
+    torch.testing.assert_close(before, after, atol=1e-5, rtol=1e-4)
+    after = dodger.actor.mlp(dodger.actor.obs_normalizer(torch.cat((body, stand, torch.randn(5, 11)), 1)))
     torch.testing.assert_close(before, after, atol=1e-5, rtol=1e-4)
     assert new.samples == 0 and new.lineage == [
         {"checkpoint": name, "samples": 64, "hours": pytest.approx(0.01)}

@@ -4,7 +4,7 @@
 
 1. pushes are drawn: a few torsos feel a horizontal force for this one step, `push_rate` times a second each; who is
    down is helped up at first (`assist`);
-2. actions become servo targets, held while physics runs its four steps;
+2. actions become servo targets, held while physics runs its four steps; with `latency` the old ones are still felt;
 3. the new state is read and appended to the history of the last ten;
 4. the task rewards it against the goal the policy saw when it acted;
 5. the prior judges the window that ends in it; with `prior_interval` k each environment is judged every k-th step
@@ -150,6 +150,8 @@ class Environment:
         self._errors = torch.zeros(engine.envs, len(schedule.LEVELS), device=device)
         self._deviation = torch.zeros(engine.envs, len(score.groups), device=device)
         self._oddity = torch.zeros(engine.envs, len(STATISTICS), device=device)
+        self._target = torch.zeros(engine.envs, self.num_actions, device=device)  # rad, of the step before
+        self._late = torch.zeros(engine.envs, device=device)  # share of a control step that it is still held
         self._steps = 0
         self._restart(Rows.of(torch.ones(engine.envs, dtype=torch.bool, device=device)))
 
@@ -176,7 +178,7 @@ class Environment:
         """`step` with joint targets [N, 28] rad in place of actions."""
         pushes = self._pushes()
         self.engine.push(pushes + self._assistance() if self.config.assist > 0 else pushes)
-        blown = self.engine.step(joint_target)
+        blown = self.engine.step(self._held(joint_target))
         self.body = self._read()
         self.history.push(self.body)
         task_reward = self.task.reward(self.body)
@@ -200,7 +202,7 @@ class Environment:
         return {
             "engine": self.engine.state(), "task": self.task.state(), "history": self.history.state(),
             "starts": self.starts.state(), "generator": self._generator.get_state(), "steps": self._steps,
-            **{name: getattr(self, f"_{name}").clone() for name in _EPISODE},
+            **{name: getattr(self, f"_{name}").clone() for name in self._kept},
         }  # fmt: skip
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -209,9 +211,25 @@ class Environment:
             getattr(self, part).restore(state[part])
         self._generator.set_state(state["generator"])
         self._steps = state["steps"]
-        for name in _EPISODE:
+        for name in self._kept:
             getattr(self, f"_{name}").copy_(state[name])
         self.body = self._read()
+
+    @property
+    def _kept(self) -> tuple[str, ...]:
+        """Attributes of running episodes that a checkpoint keeps."""
+        return (*_EPISODE, "target", "late") if self.config.latency > 0 else _EPISODE
+
+    def _held(self, joint_target: Tensor) -> Tensor:
+        """What the servos hold on average over this control step, [N, 28] rad: the new targets, and the old till then.
+
+        Servos are springs: two targets, one after the other, push as much as their mean over time.
+        """
+        if self.config.latency == 0:
+            return joint_target
+        held = torch.lerp(joint_target, self._target, self._late.unsqueeze(1))
+        self._target.copy_(joint_target)
+        return held
 
     def _pushes(self) -> Tensor:
         """Forces [N, 3] N, world and horizontal, on the torsos for one control step: a few pushed, most not."""
@@ -269,8 +287,17 @@ class Environment:
             start = self.starts.draw(len(rows), self.config.standing_share)
             self.engine.reset(rows.where, start["qpos"], start["qvel"])
             self.history.fill(rows, start)
+            self._delay(rows, start["qpos"][:, 7:])
         self.body = self._read()
         self.task.reset(rows, self.body)
+
+    def _delay(self, rows: Rows, joint_position: Tensor) -> None:
+        """Draw how late the targets of new episodes come; until their first one they hold the pose they start in."""
+        if self.config.latency > 0:
+            most = self.config.latency * character.CONTROL_HZ
+            device = joint_position.device
+            rows.put(self._late, most * torch.rand(len(rows), generator=self._generator, device=device))
+            rows.put(self._target, joint_position)
 
     def _read(self) -> Body:
         qpos, qvel = self.engine.qpos.float(), self.engine.qvel.float()

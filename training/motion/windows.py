@@ -79,6 +79,11 @@ def mirror(values: Tensor) -> Tensor:
     return values[..., torch.from_numpy(index)] * torch.from_numpy(sign)
 
 
+def sides(values: Tensor, mirrored: bool) -> Tensor:
+    """Windows [N, 10, 58] followed by their mirror images where `mirrored`, else as they are."""
+    return torch.cat((values, mirror(values))) if mirrored else values
+
+
 def balance(windows: Windows, clips: Sequence[Clip], power: float) -> Tensor:
     """Weights [N], mean 1, that lift what is rare: (share of the speed bin · share of the performance)^-power.
 

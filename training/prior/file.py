@@ -153,7 +153,9 @@ def load(path: Path | str) -> LoadedPrior:
     options = settings["denoiser"]["options"] | ({"styles": len(styles)} if styles else {})
     network = denoiser.create(settings["denoiser"]["kind"], _WINDOW_SIZE, **options)
     reward = settings["reward"]
-    score = Score(network, reward["groups"], styles, reward.get("error_floor", 0.0))
+    score = Score(
+        network, reward["groups"], styles, reward.get("error_floor", 0.0), reward.get("judge_standing", False)
+    )
     held = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
     expected = score.state_dict()
     score.load_state_dict({name: _found(path, held, f"score.{name}", like) for name, like in expected.items()})

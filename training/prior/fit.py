@@ -81,21 +81,21 @@ def fit(
     except ValueError as error:
         raise ConfigError(f"prior.denoiser: {error}") from None
     names = styles.names if styles else ()
-    score = Score(network, config.reward.groups, names, config.reward.error_floor)
-    _set_normaliser(score, training.values, weights, config.channel_std_floor)
-    both = torch.cat([score.normalise(values) for values in (training.values, motion_windows.mirror(training.values))])
-    score.denoiser.fit(both, torch.cat((weights, weights)))
-    latent = torch.cat([score.denoiser.encode(part)[:, : score.denoiser.trained] for part in both.split(16_384)])
-    del both
+    score = Score(network, config.reward.groups, names, config.reward.error_floor, config.reward.judge_standing)
+    copies = 2 if config.mirrored else 1
+    share = weights.repeat(copies)
+    _set_normaliser(score, motion_windows.sides(training.values, config.mirrored), share, config.channel_std_floor)
+    known = score.normalise(motion_windows.sides(training.values, config.mirrored))
+    score.denoiser.fit(known, share)
+    latent = torch.cat([score.denoiser.encode(part)[:, : score.denoiser.trained] for part in known.split(16_384)])
+    del known
     with _precision("medium"):  # products by oneDNN: twice as fast, the curve the same
-        curve, best = _optimise(
-            config, score, latent, torch.cat((weights, weights)), held_out.values, styles, generator, report
-        )
+        curve, best = _optimise(config, score, latent, share, held_out.values, styles, generator, report)
     score.denoiser.load_state_dict(best)
     _round(score.denoiser)
     score.eval().requires_grad_(False)
-    own = whole(styles.held_out).repeat(2, 1) if styles else None
-    _set_reward(config, score, torch.cat((held_out.values, motion_windows.mirror(held_out.values))), own)
+    own = whole(styles.held_out).repeat(copies, 1) if styles else None
+    _set_reward(config, score, motion_windows.sides(held_out.values, config.mirrored), own)
     return Fit(score, curve[-1][0], tuple(curve))
 
 
@@ -118,11 +118,10 @@ def _round(model: nn.Module) -> None:
 
 
 def _set_normaliser(score: Score, values: Tensor, weights: Tensor, floor: float) -> None:
-    """Weighted mean and deviation per channel, shared by the frames, the same for left and right."""
-    both = torch.cat((values, motion_windows.mirror(values)))
-    share = (torch.cat((weights, weights)) / (2 * weights.sum())).view(-1, 1)
-    mean = (share * both.mean(1)).sum(0)
-    variance = (share * (both - mean).square().mean(1)).sum(0)
+    """Weighted mean and deviation per channel, shared by the frames."""
+    share = (weights / weights.sum()).view(-1, 1)
+    mean = (share * values.mean(1)).sum(0)
+    variance = (share * (values - mean).square().mean(1)).sum(0)
     score.channel_mean.copy_(mean)
     score.channel_std.copy_(variance.sqrt().clamp_min(floor))
 
@@ -136,7 +135,7 @@ def _optimise(
     average = copy.deepcopy(model).eval()
     judge = score.sibling(average, config.reward.groups)
     optimiser = torch.optim.AdamW(model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay)
-    labels = styles.training.repeat(2, 1) if styles else None
+    labels = styles.training.repeat(2 if config.mirrored else 1, 1) if styles else None
     own = whole(styles.held_out) if styles else None
     least, kept, kept_at, curve, running = math.inf, copy.deepcopy(average.state_dict()), 0, [], 0.0
     for step in range(1, config.iterations + 1):
@@ -204,10 +203,14 @@ def _set_reward(config: PriorConfig, score: Score, values: Tensor, style: Tensor
     score.calibrate(values, by_speed=reward.by_speed, quantile=reward.tolerance_quantile, style=style)
 
 
-def joint_statistics(training: Windows, weights: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean and standard deviation [28] rad of the joint angles, left and right alike: what actions are scaled by."""
+def joint_statistics(training: Windows, weights: Tensor, mirrored: bool) -> tuple[Tensor, Tensor]:
+    """Mean and standard deviation [28] rad of the joint angles: what actions are scaled by.
+
+    With `mirrored` left and right alike.
+    """
     first = features.WINDOW_NAMES.index("abdomen_x")
-    both = torch.cat((training.values, motion_windows.mirror(training.values)))[:, -1, first : first + 28]
-    share = (torch.cat((weights, weights)) / (2 * weights.sum())).unsqueeze(1)
-    mean = (share * both).sum(0)
-    return mean, (share * (both - mean).square()).sum(0).sqrt()
+    angles = motion_windows.sides(training.values, mirrored)[:, -1, first : first + 28]
+    share = weights.repeat(2 if mirrored else 1).unsqueeze(1)
+    share /= share.sum()
+    mean = (share * angles).sum(0)
+    return mean, (share * (angles - mean).square()).sum(0).sqrt()

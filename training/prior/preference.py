@@ -168,17 +168,18 @@ def halves(group: Tensor, speed: Tensor) -> Tensor:
 
 def cross_fit(
     score: Score, real: Judged, changed: Mapping[str, Judged], half: Tensor, calibrations: Sequence[Calibration],
-    report: Callable[[], None] = lambda: None,
+    report: Callable[[], None] = lambda: None, mirrored: bool = True,
 ) -> dict[Calibration, dict[str, Tensor]]:  # fmt: skip
     """Share [N] of draws in which the reward, calibrated on the other half of the windows, prefers each real window.
 
     Per calibration and change. `half` [N] is a mask; `report` is called after each calibration of each half.
+    `mirrored` is whether the prior knows the mirror images of its clips.
     """
     shares = {calibration: {name: torch.empty(len(half)) for name in changed} for calibration in calibrations}
     for measured in (half, ~half):
         others = real.take(~measured)
-        known = torch.cat((others.windows, motion_windows.mirror(others.windows)))
-        style = None if others.style is None else others.style.repeat(2, 1)
+        known = motion_windows.sides(others.windows, mirrored)
+        style = None if others.style is None else others.style.repeat(2 if mirrored else 1, 1)
         here, changed_here = real.take(measured), {name: judged.take(measured) for name, judged in changed.items()}
         fitted: dict[Calibration, Score] = {}  # the references do not depend on the weights
         for calibration in calibrations:

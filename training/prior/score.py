@@ -17,7 +17,7 @@ prior file, so that a reward means the same in every run:
 - statistics: what the error cannot tell is asked directly. A shuffle of short quick steps has a lower error than real
   walking, and the noise of a policy that explores hides even that. `statistics` (how far each body group moves within
   the window and how straight, how the feet slip while they are down, how far they are apart) are held to those of
-  real motion at the same speed in the same way; below walking speed they fade out.
+  real motion at the same speed in the same way; below walking speed they fade out unless `judge_standing`.
 
     p = mean_{t,g} max(0, |log(max(e_{t,g}, floor) / ρ_{t,g}(c))| - tolerance_{t,g})
         + statistics_weight · mean_s max(0, |u_s - ū_s(c)| - tolerance_s)
@@ -117,8 +117,9 @@ class Score(nn.Module):
     calm_weight: Tensor  # []
 
     def __init__(
-        self, denoiser: Denoiser, groups: bool = True, styles: Sequence[str] = (), error_floor: float = 0.0
-    ) -> None:
+        self, denoiser: Denoiser, groups: bool = True, styles: Sequence[str] = (), error_floor: float = 0.0,
+        judge_standing: bool = False,
+    ) -> None:  # fmt: skip
         """Wrap a denoiser of [B, 580] windows; `groups` False judges all 58 channels as one group.
 
         `styles` names the S styles of a conditional denoiser. Where no style is given with windows they are judged by
@@ -127,7 +128,7 @@ class Score(nn.Module):
         super().__init__()
         self.denoiser = denoiser
         self.styles = tuple(styles)
-        self.error_floor = error_floor
+        self.error_floor, self.judge_standing = error_floor, judge_standing
         self.register_buffer("style", torch.zeros(2 * len(self.styles)), persistent=False)
         names = list(features.GROUPS) if groups else ["all"]
         self.groups = tuple(names)
@@ -152,7 +153,7 @@ class Score(nn.Module):
 
     def sibling(self, denoiser: Denoiser, groups: bool) -> Score:
         """Return a score of `denoiser` with this one's normaliser, not calibrated yet."""
-        other = Score(denoiser, groups, self.styles, self.error_floor)
+        other = Score(denoiser, groups, self.styles, self.error_floor, self.judge_standing)
         other.style.copy_(self.style)
         other.channel_mean.copy_(self.channel_mean)
         other.channel_std.copy_(self.channel_std)
@@ -210,12 +211,13 @@ class Score(nn.Module):
         """How far the window's statistics are from those of real motion at its speed: u - ū(c) [B, U], logarithmic.
 
         It fades out below walking speed, from .4 to .1 m/s: how much a body moves that goes nowhere says nothing, and
-        next to no capture here stands still. Standing is judged by the errors alone.
+        next to no capture here stands still. Standing is judged by the errors alone, unless `judge_standing`.
         """
+        odd = statistics(windows, self.channel_std) - self.condition(windows, style) @ self.statistics_reference.T
+        if self.judge_standing:
+            return odd
         speed = windows[:, 0, :2].norm(dim=1, keepdim=True) / _SPAN
-        moving = ((speed - 0.1) / 0.3).clamp(0.0, 1.0)
-        usual = self.condition(windows, style) @ self.statistics_reference.T
-        return moving * (statistics(windows, self.channel_std) - usual)
+        return odd * ((speed - 0.1) / 0.3).clamp(0.0, 1.0)
 
     def penalty(self, deviation: Tensor, oddity: Tensor) -> Tensor:
         """What deviations [B, K, G] and oddities [B, S] cost beyond the tolerances, [B]."""

@@ -7,6 +7,9 @@ c is how far the ball's path ahead stays from the surface of the nearest limb, d
 with the body as it is now: every centimetre out of the way pays at once, where the reference's distance to the ball
 itself (method.md §7) is the same for who dodges and who does not until the ball is there. A hit ends the episode.
 
+A policy sees the shortest way out of the ball's path as one who steers sees a velocity, so that
+`init=exported/steering.onnx` steps aside from the first; how much of that is worth it the reward says.
+
 The ball is a point on a parabola, and a hit is that its way during a control step comes within both radii of a capsule
 of the body that moved meanwhile (`training.bodies`). It is no body of the engine: an episode ends with the hit, so that
 no force of it would ever act on what a policy learns, and neither engine has to know of balls.
@@ -23,14 +26,15 @@ from torch import Tensor
 from runtime.capsules import segment_distance
 from runtime.character import BODIES, CONTROL_HZ
 from runtime.task_goals import GRAVITY, NO_BALL
-from training import bodies
+from training import bodies, rotation
 from training.rows import Rows
 from training.tasks import Body
-from training.tasks.base import Goals, fallen, seen_from
+from training.tasks.base import STAND, WALK, WALK_MIRROR, Goals, fallen, seen_from, walk
 
 RADIUS = 0.1  # m
 PASSED = 0.2  # s after its closest pass a ball is done with
 HORIZON = 1.0  # s: times to the closest pass are cut here
+OUT, FASTEST = 0.6, 3.0  # m, m/s: so far from the ball's path the root is out of it, and how fast it is to get there
 _TORSO = BODIES.index("torso")
 _STEP = 1 / CONTROL_HZ  # s
 
@@ -47,15 +51,24 @@ class DodgeballConfig:
     """Slowest and fastest horizontal speed, m/s."""
     wait: tuple[float, float] = (0.5, 3.0)
     """Shortest and longest time from a ball's end to the next launch, s."""
+    aside: float = 0.0
+    """Most that a ball is aimed to the left or right of the torso's middle, m. One that comes straight at it is dodged
+    as well to either side, so that on average neither pays at first; one that comes a hand's breadth beside it says
+    which way is out."""
 
 
 class Dodgeball(Goals):
     """`training.tasks.Task`; goal [N, 6] = the ball's position (m) and velocity (m/s), world."""
 
     name = "dodgeball"
-    observation_mirror = (
-        torch.arange(11), torch.tensor([1.0, 1.0, 1.0, -1.0, 1.0, 1.0, -1.0, 1.0, 1.0, -1.0, 1.0])
+    observation_names = (
+        *WALK, "coming", "time", "then_ahead", "then_left", "then_up", "now_ahead", "now_left", "now_up",
+        "velocity_of_ball_ahead", "velocity_of_ball_left", "velocity_of_ball_up",
     )  # fmt: skip
+    observation_mirror = (
+        torch.arange(16), torch.tensor([*WALK_MIRROR, 1.0, 1.0, 1.0, -1.0, 1.0, 1.0, -1.0, 1.0, 1.0, -1.0, 1.0])
+    )  # fmt: skip
+    observation_rest = (*STAND, *11 * (0.0,))
     kept = ("goal", "left", "before", "thrown", "hits")
 
     def __init__(self, config: DodgeballConfig, envs: int, generator: torch.Generator) -> None:
@@ -106,10 +119,10 @@ class Dodgeball(Goals):
 
     @staticmethod
     def observe(root_rotation: Tensor, root_position: Tensor, goal: Tensor) -> Tensor:
-        """[N, 11]: whether a ball is coming; time to its closest pass (s); in the heading frame its place then and now.
+        """[N, 16]: the velocity that leads out of the ball's path, facing as it is (`walk`); of the ball 11 more.
 
-        Then: relative to the root, 3 (m); now: likewise, 3 (a tenth of m); its velocity, 3 (a tenth of m/s). Zeros
-        without a ball.
+        Whether one is coming; time to its closest pass (s); in the heading frame its place then, relative to the root,
+        3 (m), now, 3 (a tenth of m), and its velocity, 3 (a tenth of m/s). All zeros without a ball.
         """
         coming = on_its_way(goal).float()
         time = pass_time(goal, root_position)
@@ -118,7 +131,8 @@ class Dodgeball(Goals):
         for vector, limit in ((then, 2.0), (now, 1.5), (velocity, 2.5)):
             ahead, left = seen_from(root_rotation, vector[:, 0], vector[:, 1])
             parts += [part.clamp(-limit, limit) for part in (ahead, left, vector[:, 2])]
-        return torch.stack(parts, 1) * coming.unsqueeze(1)
+        out = walk(root_rotation, _way_out(goal, then, time), rotation.heading(root_rotation))
+        return torch.cat((out, torch.stack(parts, 1) * coming.unsqueeze(1)), 1)
 
     def _hit(self, body: Body) -> Tensor:
         """Mask [N]: the ball touched the body during the step that led to `body`."""
@@ -143,6 +157,8 @@ class Dodgeball(Goals):
         torso, time = rows.take(body.body_position)[:, _TORSO], (distance / speed).unsqueeze(1)
         drift = rows.take(body.root_linear_velocity)[:, :2] * time
         aim = torch.cat((torso[:, :2] + drift, torso[:, 2:]), 1)
+        across = torch.stack((-side.sin(), side.cos(), torch.zeros_like(side)), 1)
+        aim += self.uniform(n, -c.aside, c.aside).unsqueeze(1) * across
         offset = distance.unsqueeze(1) * torch.stack((side.cos(), side.sin()), 1)
         place = torch.cat((torso[:, :2] + offset, self.uniform(n, *c.height).unsqueeze(1)), 1)
         velocity = (aim - place) / time - 0.5 * _falling(time)
@@ -195,6 +211,19 @@ def gap(ball: Tensor, before: Tensor, after: Tensor) -> Tensor:
     moved = (after - before).mean(2)  # [N, G, 3]
     distance = segment_distance(start + moved, end.expand_as(moved), after[:, :, 0], after[:, :, 1])
     return (distance - bodies.capsules(ball.device)[2] - RADIUS).amin(1)
+
+
+def _way_out(ball: Tensor, then: Tensor, time: Tensor) -> tuple[Tensor, Tensor]:
+    """Velocity x, y [N] m/s, world, across the path of balls [N, 6] to the side nearer to its edge, in time for them.
+
+    `then` [N, 3] m is their place relative to the root at the closest pass, in `time` [N] s. Zero without a ball.
+    """
+    velocity = ball[:, 3:5]
+    x, y = (velocity / velocity.norm(dim=1, keepdim=True).clamp_min(1e-6)).unbind(1)
+    left = y * then[:, 0] - x * then[:, 1]  # how far to the left of the path the root is
+    speed = ((OUT - left.abs()) / time.clamp_min(_STEP)).clamp(0.0, FASTEST) * (on_its_way(ball) & (time > 0))
+    side = torch.where(left < 0, -speed, speed)
+    return -y * side, x * side
 
 
 def _at(ball: Tensor, time: Tensor) -> Tensor:

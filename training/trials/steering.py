@@ -23,6 +23,7 @@ STOP_SPEEDS = (1.0, 2.0, 3.0)  # m/s
 LEAD_SECONDS, TURN_SECONDS, STOP_SECONDS = 4.0, 6.0, 5.0
 FACINGS = (45.0, -45.0, 90.0, -90.0, 180.0)  # deg off the direction of travel
 FACING_SPEED = 1.0  # m/s
+FREE_SPEED, FREE_PER_COURSE = 1.3, 2  # m/s; random episodes of free facing for each episode of a set course
 
 RESTARTS = True
 DEFINITION = (
@@ -33,9 +34,11 @@ DEFINITION = (
 
 
 def plan(request: Request) -> list[Episode]:
-    """See `Trial.plan`: `episodes` random ones and `courses` of every set course."""
+    """See `Trial.plan`: `episodes` random ones, `courses` of every set course, twice as many that face freely."""
     seed = request.seed
     every = [_random(np.random.default_rng((seed, 0, n)), request.seconds) for n in range(request.episodes)]
+    free = range(FREE_PER_COURSE * request.courses)
+    every += [_random(np.random.default_rng((seed, 99, n)), request.seconds, free=True) for n in free]
     courses = [_steady(speed) for speed in STEADY_SPEEDS]
     courses += [_turn(speed, turn) for speed, turn in product(TURN_SPEEDS, TURNS)]
     courses += [_stop(speed) for speed in STOP_SPEEDS]
@@ -64,24 +67,28 @@ def outcomes(rollout: Rollout) -> list[Outcome]:
     ]  # fmt: skip
 
 
-def _random(rng: np.random.Generator, seconds: float) -> Episode:
-    """Goals drawn anew every 4 to 7 s: speed 0 to 3 m/s and a turn of up to ±180°, or a stop as it stands."""
+def _random(rng: np.random.Generator, seconds: float, free: bool = False) -> Episode:
+    """Goals drawn anew every 4 to 7 s: speed 0 to 3 m/s and a turn of up to ±180°, or a stop as it stands.
+
+    With `free` any facing, whatever the direction, and at most 1.3 m/s.
+    """
     heading = direction = rng.uniform(-np.pi, np.pi)
     orders, second = [], 0.0
     while second < seconds:
         stop, turn, speed, hold = (
             rng.random(),
             rng.uniform(-np.pi, np.pi),
-            rng.uniform(0, MAX_SPEED),
+            rng.uniform(0, FREE_SPEED if free else MAX_SPEED),
             rng.uniform(*HOLD),
         )
         if stop < STOP_SHARE:
             speed = 0.0
         else:
             direction += turn
-        orders.append(Order(second, Steering(float(speed), float(direction))))
+        facing = float(rng.uniform(-np.pi, np.pi)) if free else None
+        orders.append(Order(second, Steering(float(speed), float(direction), facing)))
         second += hold
-    return Episode("random", "random", seconds, float(heading), tuple(orders))
+    return Episode("free" if free else "random", "random", seconds, float(heading), tuple(orders))
 
 
 Course = tuple[str, str, float, tuple[Order, ...]]
