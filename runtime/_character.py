@@ -27,6 +27,9 @@ from runtime.props import finite_vector
 if TYPE_CHECKING:
     from runtime._simulation import Simulation
 
+STANDING = np.array([0.0, 0.0, DEFAULT_HEIGHT, 1.0, 0.0, 0.0, 0.0, *DEFAULT_POSE]), np.zeros(NV)
+"""qpos [35] and qvel [34] of standing at the origin, at rest, looking along x."""
+
 
 class Character(Asked):
     """One simulated humanoid in a `World`. Made by `World.add_character`.
@@ -220,7 +223,9 @@ class Character(Asked):
         self._simulation.push(self, BODIES.index(body), vector)
 
     def reset(self, position: Sequence[float] | None = None, heading: float | None = None) -> None:
-        """Stand it still in the default pose, at a new place or where it was last put; it keeps its goal.
+        """Begin anew, at a new place or where it was last put, keeping its goal.
+
+        It stands still in the default pose, or is in the state in which its controller's file says it begins.
 
         Args:
             position: x, y [m] on the ground.
@@ -238,16 +243,17 @@ class Character(Asked):
             self._simulation.place([self])
 
     def write_placement(self, data: mujoco.MjData) -> None:
-        """Write its starting place into `data`: default pose, at rest, servos holding the pose. Private."""
+        """Write its start into `data`: its controller's, else standing; servos hold the pose. Private."""
         self.frozen_pose, self.fade, self.placed = None, None, self._simulation.steps
         slots, (position, heading) = self.slots, self.placement
         q, d, b = slots.qpos, slots.dof, slots.body
-        data.qpos[q : q + 3] = *position, DEFAULT_HEIGHT
-        data.qpos[q + 3 : q + 7] = math.cos(heading / 2), 0.0, 0.0, math.sin(heading / 2)
-        data.qpos[q + 7 : q + NQ] = DEFAULT_POSE
-        data.ctrl[slots.ctrl : slots.ctrl + NU] = DEFAULT_POSE
-        for array in (data.qvel, data.qacc_warmstart):
-            array[d : d + NV] = 0.0
+        start = STANDING if self.controller is None or self.controller.start is None else self.controller.start
+        qpos, qvel = turned(*start, heading)
+        data.qpos[q : q + NQ] = qpos
+        data.qpos[q : q + 2] += position
+        data.ctrl[slots.ctrl : slots.ctrl + NU] = qpos[7:]
+        data.qvel[d : d + NV] = qvel
+        data.qacc_warmstart[d : d + NV] = 0.0
         data.xfrc_applied[b : b + NB] = 0.0
 
     def freeze(self) -> None:
@@ -282,3 +288,15 @@ def checked_placement(position: Sequence[float], heading: float) -> tuple[tuple[
     if not math.isfinite(heading):
         raise ValueError(f"heading: expected a finite angle, found {heading!r}")
     return (float(x), float(y)), float(heading)
+
+
+def turned(qpos: np.ndarray, qvel: np.ndarray, heading: float) -> tuple[np.ndarray, np.ndarray]:
+    """Turn a state, qpos [35] and qvel [34], by `heading` (rad) about the vertical through the origin."""
+    cos, sin = math.cos(heading), math.sin(heading)
+    turn = np.array([[cos, -sin], [sin, cos]])
+    qpos, qvel = qpos.copy(), qvel.copy()
+    qpos[:2], qvel[:2] = turn @ qpos[:2], turn @ qvel[:2] + 0.0  # no negative zeros
+    attitude = np.empty(4)
+    mujoco.mju_mulQuat(attitude, np.array([math.cos(heading / 2), 0.0, 0.0, math.sin(heading / 2)]), qpos[3:7])
+    qpos[3:7] = attitude
+    return qpos, qvel

@@ -34,6 +34,9 @@ _REQUIRED = {
     "goal": dict, "task": str, "prior": (dict, type(None)), "datasets": list, "training": dict, "evaluation": dict,
     "self_test": list,
 }  # fmt: skip
+_OPTIONAL = {"start": dict}
+START_SHAPES = {"qpos": 7 + len(character.JOINTS), "qvel": 6 + len(character.JOINTS)}
+"""Numbers of a start state, see `controller_metadata`."""
 
 
 @dataclass(frozen=True)
@@ -114,6 +117,7 @@ def controller_metadata(
     training: dict[str, Any],
     evaluation: dict[str, Any],
     self_test: Sequence[dict[str, Any]],
+    start: dict[str, list[float]] | None = None,
 ) -> dict[str, Any]:
     """Return a controller's metadata, complete; the character, the rates and the goal schema are filled in here.
 
@@ -124,6 +128,8 @@ def controller_metadata(
         training: seed, samples, hours, hardware, code_version, configuration (resolved).
         evaluation: figures measured on the exported controller; may be empty.
         self_test: three of {"inputs": {name: nested list without batch axis}, "joint_target": [28]}.
+        start: {"qpos": [35], "qvel": [34]}, the state in which a character begins that has this controller, at the
+            origin and looking along x (m, wxyz, rad; m/s world, rad/s body frame, rad/s). None: standing.
     """
     return {
         "schema_version": SCHEMA_VERSION,
@@ -139,6 +145,7 @@ def controller_metadata(
         "training": training,
         "evaluation": evaluation,
         "self_test": list(self_test),
+        **({} if start is None else {"start": start}),
     }
 
 
@@ -152,9 +159,12 @@ def check_metadata(metadata: Mapping[str, Any]) -> list[Problem]:
         return [Problem("metadata.schema_version", str(SCHEMA_VERSION), repr(version), _REEXPORT)]
     problems = list(_check_keys(metadata))
     broken = {problem.field.removeprefix("metadata.") for problem in problems}
-    checks = {"character": check_character, "joints": _check_joints, "goal": _check_goal, "self_test": _check_self_test}
+    checks = {
+        "character": check_character, "joints": _check_joints, "goal": _check_goal, "self_test": _check_self_test,
+        "start": _check_start,
+    }  # fmt: skip
     for key, check in checks.items():
-        if key not in broken:
+        if key in metadata and key not in broken:
             problems += check(metadata[key])
     for key, expected in (("physics_hz", character.PHYSICS_HZ), ("control_hz", character.CONTROL_HZ)):
         if key not in broken and metadata[key] != expected:
@@ -181,7 +191,10 @@ def _check_keys(metadata: Mapping[str, Any]) -> Iterator[Problem]:
             yield Problem(f"metadata.{key}", name, "nothing", _REEXPORT)
         elif not isinstance(metadata[key], kind):
             yield Problem(f"metadata.{key}", name, type(metadata[key]).__name__, _REEXPORT)
-    for key in sorted(set(metadata) - set(_REQUIRED)):
+    for key in sorted(set(metadata) & set(_OPTIONAL)):
+        if not isinstance(metadata[key], _OPTIONAL[key]):
+            yield Problem(f"metadata.{key}", _OPTIONAL[key].__name__, type(metadata[key]).__name__, _REEXPORT)
+    for key in sorted(set(metadata) - set(_REQUIRED) - set(_OPTIONAL)):
         yield Problem(f"metadata.{key}", f"no such key in version {SCHEMA_VERSION}", "one", _REEXPORT)
 
 
@@ -215,6 +228,20 @@ def _check_goal(found: Mapping[str, Any]) -> Iterator[Problem]:
     rows = entries if isinstance(entries, list) else [entries]
     if [{key: row.get(key) for key in keys} if isinstance(row, dict) else row for row in rows] != expected:
         yield Problem(f"metadata.goal.entries of {task}", str(expected), str(entries), _REEXPORT)
+
+
+def _check_start(found: Mapping[str, Any]) -> Iterator[Problem]:
+    for key, count in START_SHAPES.items():
+        values = found.get(key)
+        numbers = values if isinstance(values, list) else []
+        if len(numbers) != count or not all(_finite(value) for value in numbers):
+            yield Problem(f"metadata.start.{key}", f"{count} finite numbers", str(values), _REEXPORT)
+        elif key == "qpos" and not math.isclose(math.hypot(*numbers[3:7]), 1.0, abs_tol=1e-3):
+            yield Problem("metadata.start.qpos[3:7]", "a unit quaternion", str(numbers[3:7]), _REEXPORT)
+
+
+def _finite(value: object) -> bool:
+    return isinstance(value, int | float) and math.isfinite(value)
 
 
 def _check_self_test(found: Sequence[Any]) -> Iterator[Problem]:

@@ -51,6 +51,8 @@ class Controller:
     """The columns of the goal."""
     sha256: str
     """SHA-256 (hex) of the file it was loaded from."""
+    start: tuple[np.ndarray, np.ndarray] | None
+    """qpos [35] and qvel [34] in which a character begins, at the origin and looking along x; None: standing."""
 
     def __init__(
         self, path: Path, metadata: dict[str, Any], session: onnxruntime.InferenceSession, sha256: str = ""
@@ -61,6 +63,8 @@ class Controller:
         self.metadata = metadata
         self.task = metadata["task"]
         self.goal_schema = SCHEMAS[self.task]
+        start = metadata.get("start")
+        self.start = None if start is None else (np.array(start["qpos"]), np.array(start["qvel"]))
         self._session = session
         self._batch = Batch(session, 1, self.task)
         self._lock = threading.Lock()

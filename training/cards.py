@@ -78,7 +78,8 @@ def _controller_card(path: Path) -> Iterator[str]:
     report = path.with_name(path.stem + ".evaluation.json")
     content = json.loads(report.read_text()) if report.is_file() else {}
     robust = " robustness=true" if "robustness" in content else ""
-    yield from _figures(path, ".evaluation.json", f"python -m training.evaluate controller={path}{robust}")
+    clip = f" data={content['mocap']['source']}" if "dtw_error_m" in content.get("headline", {}) else ""
+    yield from _figures(path, ".evaluation.json", f"python -m training.evaluate controller={path}{clip}{robust}")
     if content:
         yield from _spreads(content.get("random", {}))
         yield from _robustness(content.get("robustness", {}))

@@ -26,6 +26,7 @@ import torch
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
+from runtime import contract
 from training import config as settings
 from training import physics, tasks
 from training.config import ConfigError, EnvironmentConfig, RunConfig
@@ -193,7 +194,16 @@ def card(config: RunConfig, learner: Learner, seconds: float) -> dict[str, Any]:
             "hardware": hardware(), "code_version": code_version(), "configuration": settings.as_plain(config),
         },
         "evaluation": {},
+        "start": _start(learner),
     }  # fmt: skip
+
+
+def _start(learner: Learner) -> dict[str, list[float]] | None:
+    """Where a character with this controller begins: where all episodes of the task do, or standing (None)."""
+    starts = learner.environment.task.starts
+    if starts.own is None or starts.own_share < 1.0:
+        return None
+    return {name: starts.own[name][0].tolist() for name in contract.START_SHAPES}
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from runtime.contract import (
     joints_metadata,
 )
 
+START = {"qpos": [0.0, 0.0, 0.9, 1.0] + 31 * [0.0], "qvel": 34 * [0.0]}
 VECTOR = {"inputs": {}, "joint_target": []}
 
 
@@ -30,6 +31,14 @@ def metadata() -> dict:
 def test_good_metadata_has_no_problem() -> None:
     """What `controller_metadata` makes is accepted after a trip through JSON."""
     assert check_metadata(metadata()) == []
+
+
+def test_a_start_is_kept() -> None:
+    """A controller may say in which state its character begins."""
+    made = controller_metadata(
+        task="skill", prior=None, datasets=[], training={}, evaluation={}, self_test=[VECTOR] * 3, start=START
+    )
+    assert check_metadata(made) == [] and made["start"] == START
 
 
 def test_numbers_keep_full_precision() -> None:
@@ -65,6 +74,10 @@ def test_input_shapes_are_the_state_then_the_goal() -> None:
         (lambda m: m["goal"]["entries"][0].update(unit="km/h"), "metadata.goal.entries of steering", "km/h"),
         (lambda m: m["goal"].update(entries=None), "metadata.goal.entries of steering", "None"),
         (lambda m: m.update(task="jump"), "metadata.goal.task", "'steering'"),
+        (lambda m: m.update(start=[1.0]), "metadata.start", "list"),
+        (lambda m: m.update(start={"qpos": START["qpos"]}), "metadata.start.qvel", "None"),
+        (lambda m: m.update(start=START | {"qvel": [float("nan")] * 34}), "metadata.start.qvel", "nan"),
+        (lambda m: m.update(start=START | {"qpos": [0.0] * 35}), "metadata.start.qpos[3:7]", "[0.0, 0.0, 0.0, 0.0]"),
         (lambda m: m["self_test"].pop(), "metadata.self_test", "2, of which 2 whole"),
         (lambda m: m["self_test"].__setitem__(1, {}), "metadata.self_test", "3, of which 2 whole"),
     ],

@@ -22,6 +22,31 @@ def fresh_state(world: World) -> State:
     return character.read_state(data.qpos, data.qvel, data.xpos, data.xquat, character.find_slots(world.model))
 
 
+def test_a_controller_may_say_how_its_character_begins(tmp_path: Path) -> None:
+    """Walking along y, a quarter turn to the left where it is put: there it walks along -x; a reset repeats that."""
+    angles = DEFAULT_POSE + 0.1
+    start = {
+        "qpos": [0.0, 0.0, 0.95, math.cos(math.pi / 4), 0.0, 0.0, math.sin(math.pi / 4), *angles],
+        "qvel": [0.0, 1.5, 0.0, 0.0, 0.0, 0.3, *(0.2 * np.ones(28))],
+    }
+    path = write_controller(tmp_path / "c.onnx", task="skill", edit_metadata=lambda m: m.update(start=start))
+    world = World()
+    hero = world.add_character(path, position=(1.0, 2.0), heading=math.pi / 2)
+    for _ in range(2):
+        state = hero.state
+        np.testing.assert_allclose(state.root_position, [1.0, 2.0, 0.95])
+        np.testing.assert_allclose(character.rotate(state.root_rotation, np.array([1.0, 0, 0])), [-1, 0, 0], atol=1e-12)
+        np.testing.assert_allclose(state.root_linear_velocity, [-1.5, 0, 0], atol=1e-12)
+        np.testing.assert_allclose(state.root_angular_velocity, [0, 0, 0.3], atol=1e-12)
+        np.testing.assert_allclose(state.joint_position, angles)
+        np.testing.assert_allclose(state.joint_velocity, 0.2)
+        world.step()
+        hero.reset()
+    hero.controller = None
+    hero.reset()
+    np.testing.assert_allclose(hero.state.joint_position, DEFAULT_POSE)
+
+
 def test_character_stands_where_it_is_put() -> None:
     """At (1, 2) with heading 90° the root is there, at default height, and its x axis points along the world's y."""
     hero = World().add_character(position=(1.0, 2.0), heading=math.pi / 2)

@@ -34,6 +34,7 @@ from training.tasks.base import STAND, WALK, WALK_MIRROR, Goals, fallen, seen_fr
 RADIUS = 0.1  # m
 PASSED = 0.2  # s after its closest pass a ball is done with
 HORIZON = 1.0  # s: times to the closest pass are cut here
+FADING = 0.999  # a control step, of the counts of balls and hits
 OUT, FASTEST = 0.6, 3.0  # m, m/s: so far from the ball's path the root is out of it, and how fast it is to get there
 _TORSO = BODIES.index("torso")
 _STEP = 1 / CONTROL_HZ  # s
@@ -77,7 +78,7 @@ class Dodgeball(Goals):
         self.config = config
         ends = (envs, len(bodies.capsules(self.device)[0]), 2, 3)
         self.before = torch.zeros(ends, device=self.device)  # ends of the capsules at the last step
-        self.thrown, self.hits = torch.zeros(2, envs, device=self.device)  # balls so far, of each environment
+        self.thrown, self.hits = torch.zeros(2, envs, device=self.device)  # balls of each environment, fading
         self._no_ball = torch.tensor([[*NO_BALL, 0.0, 0.0, 0.0]], device=self.device)
 
     def reset(self, rows: Rows, body: Body) -> None:
@@ -87,7 +88,8 @@ class Dodgeball(Goals):
 
     def advance(self, body: Body) -> None:
         """See `Task.advance`: balls fly on, passed ones end, new ones are launched."""
-        self.hits += self._hit(body)
+        self.hits = FADING * self.hits + self._hit(body)
+        self.thrown *= FADING
         self.goal[:] = torch.cat(fly(self.goal, _STEP), 1)
         self.before[:] = bodies.ends(body.body_position, body.body_rotation)
         flying = on_its_way(self.goal)
@@ -112,7 +114,7 @@ class Dodgeball(Goals):
         return self._hit(body) | fallen(body)
 
     def figures(self, body: Body) -> dict[str, Tensor]:
-        """See `Task.figures`; shares are of all balls since the run was begun or resumed."""
+        """See `Task.figures`; the share dodged is of the balls of about the last thousand steps."""
         share = 1 - self.hits.sum() / self.thrown.sum().clamp_min(1)
         speed = body.root_linear_velocity[:, :2].norm(dim=1)
         return {"dodged": share.expand(len(speed)), "hit": self._hit(body).float(), "speed_m_s": speed}
