@@ -19,6 +19,7 @@ Phases are timed in iterations of their own. A new policy (no `init=`) falls wit
 from __future__ import annotations
 
 import json
+import math
 import os
 import statistics
 import sys
@@ -41,7 +42,7 @@ from training.learning.checkpoint import CheckpointError
 from training.prior.file import PriorFileError
 from training.provenance import code_version, hardware
 
-CPU_ENVS = (64, 256, 1024, 4096)
+CPU_ENVS = (64, 256, 1024, 2048, 4096)
 GPU_ENVS = (256, 1024, 4096, 16384)
 
 
@@ -97,32 +98,33 @@ def benchmark(config: BenchmarkConfig, console: Console) -> dict[str, Any]:
         raise ConfigError("training.benchmark starts its processes by itself: set learner.processes, without torchrun")
     gpu = physics.device(config.physics).type == "cuda"
     sizes = config.envs or (GPU_ENVS if gpu else CPU_ENVS)
-    runs = [_run(config, envs) for envs in sizes]
+    processes = workers.count(config.learner.processes, math.gcd(*sizes), gpu)
+    runs = [_run(config, envs, processes) for envs in sizes]
     for each in runs:
         run.check(each)
     report: dict[str, Any] = {
         "hardware": hardware(),
         "code_version": code_version(),
         "engine": config.physics,
-        "processes": workers.count(config.learner.processes, gpu),
+        "processes": processes,
         "load_before": os.getloadavg()[0],
         "configuration": settings.as_plain(config),
         "sizes": [],
     }
     for each in runs:
-        console.print(f"{each.learner.envs} environments, {report['processes']} processes …")
+        console.print(f"{each.learner.envs} environments, {processes} processes …")
         with tempfile.TemporaryDirectory() as folder:
             arguments = (each, config.repeats, config.seconds, config.environment.start_refresh, folder)
-            workers.launch(config.learner.processes, _benchmark_worker.measure, *arguments, gpu=gpu)
+            workers.launch(processes, _benchmark_worker.measure, *arguments, gpu=gpu)
             parts = [json.loads(path.read_text()) for path in sorted(Path(folder).glob("*.json"))]
         report["sizes"].append({"envs": each.learner.envs, **summary(parts, each.learner.envs)})
     return report
 
 
-def _run(config: BenchmarkConfig, envs: int) -> RunConfig:
+def _run(config: BenchmarkConfig, envs: int, processes: int) -> RunConfig:
     """What training.run would be given; the start pool stays, its renewal is timed by itself."""
     environment = replace(config.environment, start_refresh=2**62)
-    learner = replace(config.learner, envs=envs)
+    learner = replace(config.learner, envs=envs, processes=processes)
     return RunConfig(config.task, learner, environment, config.physics, config.seed, init=config.init)
 
 

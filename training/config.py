@@ -139,7 +139,7 @@ class EnvironmentConfig:
     more than 1 exaggerate (training/prior/style.py). Empty: none."""
     style_of_legs: dict[str, float] = field(default_factory=dict)
     """Styles of the lower body, where they are others than those of the upper."""
-    prior_interval: int = 4
+    prior_interval: int = 6
     """Control steps from one judgement of an environment to the next."""
     start_pool: int = 4096
     """Start windows kept; a quarter is replaced every `start_refresh` control steps."""
@@ -176,12 +176,13 @@ class EnvironmentConfig:
 class LearnerConfig:
     """PPO (rsl_rl) and what surrounds it. The defaults are for a CPU."""
 
-    envs: int = 1024
+    envs: int = 2048
     """Environments, over all processes."""
-    horizon: int = 16
+    horizon: int = 8
     """Control steps an environment runs between updates."""
     processes: int = 0
-    """Worker processes of one thread each; 0: one for every core this process may use. Ignored under torchrun."""
+    """Worker processes of one thread each; 0: one for every core this process may use, but fewer where the environments
+    would not be shared evenly. Ignored under torchrun."""
     samples: int = 20_000_000
     """Control steps to train for, over all environments."""
     minutes: float = 0.0

@@ -64,7 +64,8 @@ def main(composed: DictConfig) -> None:
         folder = Path(config.folder)
         folder.mkdir(parents=True, exist_ok=True)
         (folder / checkpoint.CONFIGURATION).write_text(json.dumps(settings.as_plain(config), indent=1))
-    workers.launch(config.learner.processes, train, config, gpu=on_gpu(config))
+    gpu = on_gpu(config)
+    workers.launch(workers.count(config.learner.processes, config.learner.envs, gpu), train, config, gpu=gpu)
 
 
 def on_gpu(config: RunConfig) -> bool:
@@ -77,7 +78,7 @@ def check(config: RunConfig) -> None:
 
     Raises ConfigError, PriorFileError or CheckpointError.
     """
-    world = workers.count(config.learner.processes, on_gpu(config))
+    world = workers.count(config.learner.processes, config.learner.envs, on_gpu(config))
     if config.learner.envs % world:
         raise ConfigError(f"learner.envs={config.learner.envs} does not divide evenly among {world} processes")
     if config.export_only and not config.resume:

@@ -133,6 +133,17 @@ def test_only_a_share_is_judged_each_step(make_environment):
         assert changed == [step % 3, step % 3 + 3]
 
 
+def test_fewer_environments_than_the_interval(make_environment):
+    """Two environments judged every third step: in one step of three there is nobody to judge."""
+    environment = make_environment(envs=2, prior_interval=3)
+    environment._style.fill_(-1.0)
+    judged = []
+    for _ in range(3):
+        environment.step(torch.zeros(2, 28))
+        judged.append(int((environment._style >= 0).sum()))
+    assert judged == [1, 2, 2]
+
+
 def test_style_reward_is_that_of_the_window(make_environment, prior):
     """From the prior's reward r = exp(-w p) of the window that ends now follows r_smp of w/20 and w/10: r^.05, r^.1.
 

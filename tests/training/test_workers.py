@@ -94,14 +94,14 @@ def test_torchrun_is_joined(tmp_path, monkeypatch):
     monkeypatch.setenv("WORLD_SIZE", "1")
     workers.launch(5, work, tmp_path, "once")
     assert [path.name for path in tmp_path.iterdir()] == ["end-0"]
-    assert workers.count(5) == 1
+    assert workers.count(5, 2048) == 1
 
 
 def test_count_of_processes(monkeypatch):
-    """The number asked for, or one for every core that this process may use."""
-    assert workers.count(3) == 3
-    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {0, 1, 2, 3}, raising=False)
-    assert workers.count(0) == 4
+    """The number asked for, or one for every core that this process may use, if they share the environments evenly."""
+    assert workers.count(3, 2048) == 3
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: set(range(6)), raising=False)
+    assert [workers.count(0, envs) for envs in (2048, 12, 7, 6)] == [4, 6, 1, 6]
 
 
 def test_first_and_second_signal():

@@ -249,6 +249,9 @@ class Environment:
     def _judge(self) -> Tensor:
         """Refresh the style reward of this step's share of the environments; tell [N] who is beyond `style_limit`."""
         share = slice(self._steps % self.config.prior_interval, None, self.config.prior_interval)
+        strange = torch.zeros(self.num_envs, dtype=torch.bool, device=self.engine.device)
+        if share.start >= self.num_envs:  # fewer environments than steps from one turn to the next
+            return strange
         windows = self.history.windows(share)
         shape = (len(windows), len(schedule.LEVELS), *windows.shape[1:])
         noise = torch.randn(shape, generator=self._generator, device=windows.device)
@@ -257,7 +260,6 @@ class Environment:
         self._deviation[share] = deviation.mean(1)
         self._oddity[share] = oddity
         self._style[share] = self._reward(penalty)
-        strange = torch.zeros(self.num_envs, dtype=torch.bool, device=penalty.device)
         if self.config.style_limit > 0:
             strange[share] = penalty > self.config.style_limit
         return strange

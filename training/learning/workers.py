@@ -106,27 +106,30 @@ def available_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def count(processes: int, gpu: bool = False) -> int:
-    """How many workers `launch(processes, ...)` has."""
+def count(processes: int, envs: int, gpu: bool = False) -> int:
+    """How many workers share `envs` environments where `processes` are asked for, or torchrun made them.
+
+    0 means one for every core (or GPU), but of a number that shares the environments evenly: 4 on 6 cores for 2,048.
+    """
     if under_torchrun():
         return int(os.environ["WORLD_SIZE"])
-    return processes or (torch.cuda.device_count() if gpu else available_cores())
+    most = torch.cuda.device_count() if gpu else available_cores()
+    return processes or max(n for n in range(1, max(most, 1) + 1) if envs % n == 0)
 
 
 def launch(processes: int, work: Callable[..., None], *arguments: object, gpu: bool = False) -> None:
-    """Call `work(worker, *arguments)` in `processes` processes (0: one a core, or a GPU) and wait for all of them.
+    """Call `work(worker, *arguments)` in `processes` processes, see `count`, and wait for all of them.
 
     With `gpu` each has a GPU of its own, the current device of torch. Under torchrun it is called once, here, as the
     rank that torchrun gave. An exception in any worker ends all: it is printed there, and here the first to arrive is
     raised.
     """
-    world = count(processes, gpu)
     if under_torchrun():
-        _join(int(os.environ["RANK"]), world, None, gpu, work, arguments)
-    elif world == 1:
+        _join(int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"]), None, gpu, work, arguments)
+    elif processes == 1:
         _join(0, 1, None, gpu, work, arguments)
     else:
-        _spawn(world, gpu, work, arguments)
+        _spawn(processes, gpu, work, arguments)
 
 
 def _spawn(world: int, gpu: bool, work: Callable[..., None], arguments: tuple[object, ...]) -> None:
