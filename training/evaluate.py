@@ -113,7 +113,9 @@ def evaluate(config: EvaluateConfig, console: Console | None = None) -> dict[str
     config = replace(config, prior=config.prior or _own_prior(controller))
     prior, trial = Prior.load(config.prior), trials.of(controller.task)
     mocap, note = _real_motion(config, prior)
-    plan = trial.plan(Request(config.episodes, config.seconds, config.grid_episodes, config.seed, prior))
+    plan = trial.plan(
+        Request(config.episodes, config.seconds, config.grid_episodes, config.seed, prior, controller.start)
+    )
     if config.record:
         if not 0 <= config.record_episode < len(plan):
             raise EvaluateError(f"record_episode is {config.record_episode}: expected 0 to {len(plan) - 1}")

@@ -10,6 +10,7 @@ from runtime import character
 from training import features, rotation
 from training.kinematics import Kinematics
 from training.learning.starts import LARGEST_CLAMP, LOWEST_HEAD, LOWEST_ROOT, Starts, _velocity
+from training.tasks import StartStates
 
 HEAD = character.BODIES.index("head")
 
@@ -149,3 +150,16 @@ def test_a_prior_without_valid_samples_is_told(prior):
 
     with pytest.raises(RuntimeError, match=r"too few valid start states: 0 of 5120 samples"):
         Underground(prior.score, 10, torch.Generator().manual_seed(0))
+
+
+def test_joints_are_off_at_the_start_where_asked(prior):
+    """Every draw is off by a deviation of its own, within the joints' ranges; velocities and the history are not."""
+    generator = torch.Generator().manual_seed(0)
+    own = Starts(prior.score, 4, generator).draw(4)
+    states = StartStates(own=own, own_share=1.0, noise=0.05)
+    drawn = Starts(prior.score, 4, torch.Generator().manual_seed(1), states).draw(200)
+    nearest = (drawn["qpos"][:, None] - own["qpos"]).abs().sum(2).argmin(1)
+    off = drawn["qpos"] - own["qpos"][nearest]
+    assert (off[:, :7] == 0).all() and off[:, 7:].std().item() == pytest.approx(0.05, rel=0.1)
+    torch.testing.assert_close(drawn["qvel"], own["qvel"][nearest])
+    torch.testing.assert_close(drawn["joint_position"], own["joint_position"][nearest])

@@ -161,6 +161,18 @@ def test_speeds_are_judged_as_velocities_ahead():
         assert outcome.success == success and outcome.label == f"{wanted:g} m/s"
 
 
+def test_a_skill_begins_about_where_its_file_says(prior_path):
+    """Joints .05 rad off, everything else as it is; the first episodes stay the same where there are more."""
+    start = np.append([0.0, 0.0, 0.9, 1.0, 0.0, 0.0, 0.0], DEFAULT_POSE), np.arange(34.0)
+    prior = Prior.load(prior_path)
+    plan, more = (skill.plan(Request(n, 20.0, 1, 0, prior, start)) for n in (40, 70))
+    assert all((a.start.qpos == b.start.qpos).all() for a, b in zip(plan, more, strict=False))
+    off = np.array([e.start.qpos - start[0] for e in plan])
+    assert (off[:, :7] == 0).all() and off[:, 7:].std() == pytest.approx(0.05, rel=0.1)
+    assert all((e.start.qvel == start[1]).all() for e in plan)
+    assert (start[0][7:] == DEFAULT_POSE).all()
+
+
 def test_a_skill_begins_in_what_its_prior_dreams(prior_path):
     """Starts are the prior's samples; who is 15 cm lower than any of them has failed."""
     plan = skill.plan(Request(2, 20.0, 1, 0, Prior.load(prior_path)))

@@ -81,7 +81,12 @@ class Starts:
             chosen = dice >= 1.0 - self._states.own_share
             picks = torch.randint(len(self._own["qpos"]), (count,), **draw)
             windows = {key: _where(chosen, self._own[key][picks], value) for key, value in windows.items()}
-        return {key: _where(standing, self._standing[key], value) for key, value in windows.items()}
+        windows = {key: _where(standing, self._standing[key], value) for key, value in windows.items()}
+        if self._states.noise > 0:
+            off = self._states.noise * torch.randn(count, len(character.JOINTS), **draw)
+            joints = (windows["qpos"][:, 7:] + off).clamp(_LOW.to(off), _HIGH.to(off))
+            windows["qpos"] = torch.cat((windows["qpos"][:, :7], joints), 1)
+        return windows
 
     def _rest(self) -> dict[str, Tensor]:
         """One window [1, ...] of standing still in the default pose."""

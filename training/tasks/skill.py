@@ -31,6 +31,8 @@ class SkillConfig:
     clips: str = ""
     """Folder that `training.prepare` wrote: episodes start in its frames instead of samples of the prior. Samples of a
     single clip's prior hold together less well than the clip, and the prior sees every such flaw."""
+    noise: float = 0.0
+    """Deviation (rad) of every joint angle at the start from the clip's, so that it is learned to find back."""
     upright: bool = False
     """Whether falls are told as for walking and episodes start upright."""
 
@@ -47,7 +49,7 @@ class Skill(Goals):
         super().__init__(envs, generator)
         self.config = config
         own = _clip_starts(config.clips) if config.clips else None
-        self.starts = StartStates(config.upright, own, own_share=1.0 if config.clips else 0.0)
+        self.starts = StartStates(config.upright, own, own_share=1.0 if config.clips else 0.0, noise=config.noise)
 
     def reset(self, rows: Rows, body: Body) -> None:
         """See `Task.reset`: there is no goal."""

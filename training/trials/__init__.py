@@ -81,7 +81,9 @@ class Request:
     """Episodes of each set course."""
     seed: int
     prior: Prior | None = None
-    """For trials whose episodes start in a prior's samples."""
+    """For trials whose episodes start in a prior's samples, or are judged by them."""
+    start: tuple[np.ndarray, np.ndarray] | None = None
+    """`Controller.start`, for trials that start there."""
 
 
 def random_episodes(
