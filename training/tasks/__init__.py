@@ -56,12 +56,12 @@ class StartStates:
     """Start windows of the task's own, fields as `training.learning.starts.Starts` has them."""
     own_share: float = 0.0
     """Share of episodes that start in one of those."""
-    noise: float = 0.0
-    """Deviation (rad) that is added to every joint angle at the start, so that a policy learns to find back."""
     preferred: Callable[[dict[str, Tensor]], Tensor] | None = None
     """Weights [P] (or a mask) of the prior's start windows that the task has a special use for."""
     preferred_share: float = 0.0
     """Share of episodes that start in one of those, where the prior makes them."""
+    noise: float = 0.0
+    """Deviation (rad) that is added to every joint angle at the start, so that a policy learns to find back."""
 
 
 class Task(Protocol):

@@ -1,11 +1,12 @@
 """Dodgeball: stay clear of balls thrown at the torso, 0.1 m in radius, from 8 to 10 m at 12 to 20 m/s.
 
-    r_g = .7 clear + .3 exp(-‖v_xy‖²)     clear = 1 without a ball on its way, else the mean of
+    r_g = .9 clear + .1 exp(-‖v_xy‖²)     clear = 1 without a ball on its way, else the mean of
                                           1 - exp(-c / .15 m) and 1 - exp(-(d / .6 m)²)
 
 c is how far the ball's path ahead stays from the surface of the nearest limb, d how far from the torso's origin, both
-with the body as it is now: every centimetre out of the way pays at once, where the reference's distance to the ball
-itself (method.md §7) is the same for who dodges and who does not until the ball is there. A hit ends the episode.
+for a body that keeps its pose and goes on as its root moves (v_xy): who sets off, brakes or turns is paid in the same
+step, where the reference's distance to the ball itself (method.md §7) is the same for who dodges and who does not until
+the ball is there. A hit ends the episode.
 
 A policy sees the shortest way out of the ball's path as one who steers sees a velocity, so that
 `init=exported/steering.onnx` steps aside from the first; how much of that is worth it the reward says.
@@ -102,12 +103,14 @@ class Dodgeball(Goals):
         """See the module's formula; the ball is where it is after the step."""
         ball = torch.cat(fly(self.goal, _STEP), 1)
         coming = on_its_way(self.goal) & (ball[:, 2] > 0) & (pass_time(ball, body.root_position) > 0)
+        seen = ball.clone()  # from the body, that goes on as it moves
+        seen[:, 3:5] -= body.root_linear_velocity[:, :2]
         torso = body.body_position[:, _TORSO]
-        d = (_at(ball, pass_time(ball, torso)) - torso).norm(dim=1)
-        limb, edge = clearance(ball, bodies.ends(body.body_position, body.body_rotation)), 0.15
+        d = (_at(seen, pass_time(seen, torso)) - torso).norm(dim=1)
+        limb, edge = clearance(seen, bodies.ends(body.body_position, body.body_rotation)), 0.15
         clear = 0.5 * (1 - torch.exp(-limb.clamp_min(0) / edge)) + 0.5 * (1 - torch.exp(-(d / 0.6).square()))
         calm = torch.exp(-body.root_linear_velocity[:, :2].square().sum(1))
-        return 0.7 * torch.where(coming, clear, 1.0) + 0.3 * calm
+        return 0.9 * torch.where(coming, clear, 1.0) + 0.1 * calm
 
     def failed(self, body: Body) -> Tensor:
         """See `Task.failed`: hit or fallen."""
