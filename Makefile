@@ -45,6 +45,8 @@ strips: $(VENV)/for-run ## Render the pictures, strips and the video that README
 	$(VIEW) --controller exported/speed.onnx --goals "0:speed=5,dir=0" --strip docs/speed.png --strip-from 4.5 --strip-to 5.2
 	$(VIEW) --controller exported/location.onnx --goals "0:speed=2,dir=20" --strip docs/location.png --strip-from 0.2
 	$(VIEW) --controller exported/jump.onnx --goals "0:speed=1.5,dir=0;3:jump" --strip docs/jump.png --strip-from 3.1 --strip-to 4.7
+	$(VIEW) --controller exported/spinkick.onnx --strip docs/spinkick.png --strip-from 1 --strip-to 2.4
+	$(VIEW) --controller exported/cartwheel.onnx --strip docs/cartwheel.png --strip-from 0.2 --strip-to 2.4
 	$(BIN)/python -m viewer --controller exported/steering.onnx --headless --seconds 21 --video-from 1 --fps 15 \
 		--size 640x360 --trail --goals "$(DEMO)" --video docs/demo.webp
 	$(BIN)/python -m viewer --controller exported/steering.onnx --characters 40 --headless --seconds 3 \
