@@ -38,13 +38,17 @@ else
 endif
 
 strips: $(VENV)/for-run ## Render the pictures, strips and the video that README shows, into docs/
-	$(STRIP) "0:speed=1,dir=0" --strip docs/walk.png --strip-from 4.5 --strip-to 5.9
+	$(STRIP) "0:speed=1,dir=0" --strip docs/walking.png --strip-from 4.5 --strip-to 5.9
 	$(STRIP) "0:speed=1.5,dir=0;4:speed=1.5,dir=180" --strip docs/turn.png --strip-from 4 --strip-to 6.4
 	$(STRIP) "0:speed=2,dir=0;4:speed=0,dir=0" --strip docs/stop.png --strip-from 3.8 --strip-to 5.8
 	$(STRIP) "0:speed=1,dir=0;3:speed=2.5,dir=60;5.5:speed=0" --strip docs/steering.png --strip-from 2 --strip-to 6.8
 	$(VIEW) --controller exported/speed.onnx --goals "0:speed=5,dir=0" --strip docs/speed.png --strip-from 4.5 --strip-to 5.2
 	$(VIEW) --controller exported/location.onnx --goals "0:speed=2,dir=20" --strip docs/location.png --strip-from 0.2
 	$(VIEW) --controller exported/jump.onnx --goals "0:speed=1.5,dir=0;3:jump" --strip docs/jump.png --strip-from 3.1 --strip-to 4.7
+	$(VIEW) --controller exported/steering_facing.onnx --goals "0:speed=1,dir=0;3:speed=1,dir=0,facing=90" \
+		--strip docs/steering_facing.png --strip-from 2.5 --strip-to 5.5
+	$(VIEW) --controller exported/walk.onnx --strip docs/walk.png --strip-from 3 --strip-to 4.1
+	$(VIEW) --controller exported/run.onnx --strip docs/run.png --strip-from 3 --strip-to 3.8
 	$(VIEW) --controller exported/spinkick.onnx --strip docs/spinkick.png --strip-from 1 --strip-to 2.4
 	$(VIEW) --controller exported/cartwheel.onnx --strip docs/cartwheel.png --strip-from 0.2 --strip-to 2.4
 	$(BIN)/python -m viewer --controller exported/steering.onnx --headless --seconds 21 --video-from 1 --fps 15 \

@@ -148,6 +148,9 @@ def _marks(task: str, prior: str, headline: dict[str, Any]) -> Iterator[str]:
     """What was asked for and whether it is met."""
     skate, coverage = headline.get("skate_ratio", {}), headline.get("coverage")
     rows = [("success", headline.get("success"), f"≥ {MARKS[task]:.2f}", lambda value: value >= MARKS[task])]
+    if "success_facing_freely" in headline:
+        free = headline["success_facing_freely"]
+        rows.append(("success, facing any way", free, f"≥ {MARKS[task]:.2f}", lambda value: value >= MARKS[task]))
     for kind in ("mean", "median"):
         name = f"foot skate over mocap's, {kind}"
         rows.append((name, skate.get(kind), f"≤ {SKATE_MARK:g}", lambda value: value <= SKATE_MARK))
