@@ -54,8 +54,9 @@ def measure(
     bar = progress.add_task("remedies", total=2 * len(calibrations))
     group = preference.group_numbers(held_out, groups)
     half = preference.halves(group, held_out.speed)
-    mirrored = loaded.metadata["configuration"].get("mirrored", True)
-    fitted = preference.cross_fit(score, real, changed, half, calibrations, lambda: progress.advance(bar), mirrored)
+    fitted = preference.cross_fit(
+        score, real, changed, half, calibrations, lambda: progress.advance(bar), loaded.mirrored
+    )
     shares = {c: {name: each.mean().item() for name, each in row.items()} for c, row in fitted.items()}
     errors = {name: preference.standard_error(each, group) for name, each in fitted[shipped].items()}
     plain = {name: preference.preferred(real.error.mean(2), c.error.mean(2)).mean() for name, c in changed.items()}

@@ -87,7 +87,7 @@ def check(config: RunConfig) -> None:
         raise ConfigError(f"learner.processes={world}: expected at most one a GPU, of {torch.cuda.device_count()}")
     prior = prior_file.load(config.task.prior)
     set_style(prior.score, config.environment)
-    if config.learner.symmetry != "none" and not prior.metadata["configuration"].get("mirrored", True):
+    if config.learner.symmetry != "none" and not prior.mirrored:
         raise ConfigError(
             f"learner.symmetry={config.learner.symmetry}: expected none, {config.task.prior} knows motion one way round"
         )

@@ -56,6 +56,11 @@ class LoadedPrior:
         joints = self.metadata["joints"]
         return torch.tensor(joints["mean"]), torch.tensor(joints["std"])
 
+    @property
+    def mirrored(self) -> bool:
+        """Whether it knows its motion the other way round, too, as all files do that do not say."""
+        return self.metadata["configuration"].get("mirrored", True)
+
 
 class PriorGraph(nn.Module):
     """What the file computes: raw states [B, 10, ...] and noise [B, K, 10, 58] to error [B, K] and reward [B].

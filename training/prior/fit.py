@@ -84,8 +84,9 @@ def fit(
     score = Score(network, config.reward.groups, names, config.reward.error_floor, config.reward.judge_standing)
     copies = 2 if config.mirrored else 1
     share = weights.repeat(copies)
-    _set_normaliser(score, motion_windows.sides(training.values, config.mirrored), share, config.channel_std_floor)
-    known = score.normalise(motion_windows.sides(training.values, config.mirrored))
+    known = motion_windows.sides(training.values, config.mirrored)
+    _set_normaliser(score, known, share, config.channel_std_floor)
+    known = score.normalise(known)
     score.denoiser.fit(known, share)
     latent = torch.cat([score.denoiser.encode(part)[:, : score.denoiser.trained] for part in known.split(16_384)])
     del known

@@ -89,8 +89,9 @@ class Dodgeball(Goals):
 
     def advance(self, body: Body) -> None:
         """See `Task.advance`: balls fly on, passed ones end, new ones are launched."""
-        self.hits = FADING * self.hits + self._hit(body)
         self.thrown *= FADING
+        self.hits *= FADING
+        self.hits += self._hit(body)
         self.goal[:] = torch.cat(fly(self.goal, _STEP), 1)
         self.before[:] = bodies.ends(body.body_position, body.body_rotation)
         flying = on_its_way(self.goal)

@@ -40,22 +40,23 @@ def plan(request: Request) -> list[Episode]:
     count = max(64, request.episodes)
     pool = Starts(file.load(str(request.prior.path)).score, count, generator, StartStates(upright=False)).draw(count)
     lowest = float(pool["root_position"][..., 2].min()) - MARGIN
-    dreamt = [Start(*(pool[name][row].numpy().astype(float) for name in ("qpos", "qvel"))) for row in range(count)]
-    starts = dreamt if request.start is None else [_about(request, row) for row in range(count)]
+
+    def start(number: int) -> Start:
+        if request.start is None:
+            return Start(*(pool[name][number].numpy().astype(float) for name in ("qpos", "qvel")))
+        return _about(*request.start, np.random.default_rng((request.seed, number)))
+
     return [
-        Episode("random", f"{lowest:.3f}", SECONDS, 0.0, (Order(0.0, Skill()),), start)
-        for start in starts[: request.episodes]
+        Episode("random", f"{lowest:.3f}", SECONDS, 0.0, (Order(0.0, Skill()),), start(number))
+        for number in range(request.episodes)
     ]
 
 
-def _about(request: Request, number: int) -> Start:
-    """The start of the controller's file with every joint a little off, within its range."""
-    assert request.start is not None
-    qpos, qvel = (values.copy() for values in request.start)
-    off = np.random.default_rng((request.seed, number)).normal(0.0, NOISE, len(JOINTS))
+def _about(qpos: np.ndarray, qvel: np.ndarray, rng: np.random.Generator) -> Start:
+    """A start, qpos [35] and qvel [34], with every joint a little off, within its range."""
     low, high = np.array([joint.range for joint in JOINTS]).T
-    qpos[7:] = np.clip(qpos[7:] + off, low, high)
-    return Start(qpos, qvel)
+    joints = np.clip(qpos[7:] + rng.normal(0.0, NOISE, len(JOINTS)), low, high)
+    return Start(np.append(qpos[:7], joints), qvel)
 
 
 def judge(episode: Episode, rollout: Rollout) -> list[Outcome]:
