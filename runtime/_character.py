@@ -18,7 +18,7 @@ import numpy as np
 
 from runtime._asked import Asked
 from runtime._control import NB, NQ, NU, NV, Fade
-from runtime.character import BODIES, CONTROL_HZ, DEFAULT_HEIGHT, DEFAULT_POSE, Slots, State
+from runtime.character import BODIES, CONTROL_HZ, DEFAULT_HEIGHT, DEFAULT_POSE, Slots, State, rotate
 from runtime.controller import Controller
 from runtime.director import Directing, Director, Situation
 from runtime.events import ControllerChanged
@@ -292,11 +292,9 @@ def checked_placement(position: Sequence[float], heading: float) -> tuple[tuple[
 
 def turned(qpos: np.ndarray, qvel: np.ndarray, heading: float) -> tuple[np.ndarray, np.ndarray]:
     """Turn a state, qpos [35] and qvel [34], by `heading` (rad) about the vertical through the origin."""
-    cos, sin = math.cos(heading), math.sin(heading)
-    turn = np.array([[cos, -sin], [sin, cos]])
-    qpos, qvel = qpos.copy(), qvel.copy()
-    qpos[:2], qvel[:2] = turn @ qpos[:2], turn @ qvel[:2] + 0.0  # no negative zeros
-    attitude = np.empty(4)
-    mujoco.mju_mulQuat(attitude, np.array([math.cos(heading / 2), 0.0, 0.0, math.sin(heading / 2)]), qpos[3:7])
-    qpos[3:7] = attitude
-    return qpos, qvel
+    turn, attitude = np.array([math.cos(heading / 2), 0.0, 0.0, math.sin(heading / 2)]), np.empty(4)
+    mujoco.mju_mulQuat(attitude, turn, qpos[3:7])
+    return (
+        np.concatenate((rotate(turn, qpos[:3]), attitude, qpos[7:])),
+        np.concatenate((rotate(turn, qvel[:3]), qvel[3:])),
+    )
