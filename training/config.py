@@ -193,6 +193,9 @@ class LearnerConfig:
     """Widths of the critic; empty: as the actor's."""
     activation: str = "elu"
     """Activation of both nets."""
+    clone: int = 0
+    """Optimiser steps in which a new actor learns to follow the prior's samples (training/learning/cloning.py); 0: it
+    holds the mean pose."""
     std: tuple[float, float] = (0.15, 0.05)
     """Action deviation at first and at last, in units of the action scale; falls linearly. Wide finds balance, but its
     tremor hides from the prior how the motion would look without it."""
@@ -208,7 +211,7 @@ class LearnerConfig:
     """GAE's λ."""
     clip: float = 0.2
     """PPO's ratio clip."""
-    epochs: int = 3
+    epochs: int = 2
     """Passes over a rollout."""
     minibatches: int = 4
     """Minibatches a pass."""

@@ -101,6 +101,8 @@ def train(worker: Worker, config: RunConfig) -> None:
     config = replace(config, folder=_agreed(worker, config.folder))
     learner = build(worker, config)
     before = checkpoint.restore(config, learner)
+    if config.learner.clone and not (config.resume or config.init):
+        learner.clone()
     log = Log(Path(config.folder), config, worker, learner.samples, before)
     start = saved = time.monotonic()
     ending = learner.samples >= config.learner.samples

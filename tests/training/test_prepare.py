@@ -95,6 +95,19 @@ def test_toes_are_raised_out_of_the_ground():
     assert ground.raise_toes(motion)[1] == 0.0
 
 
+def test_body_is_raised_out_of_the_ground():
+    """A pelvis 10 cm lower for a moment takes feet and shins along; raised, nothing is deeper, the rest untouched."""
+    motion = standing(60)
+    height = np.zeros(60)
+    height[25:30] = -0.10
+    raised, most = ground.raise_body(lift(motion, height))
+    assert soles.heights(motion_states(raised)).min() > -0.01
+    assert most == pytest.approx(0.10 - ground.DEPTH, abs=1e-3)
+    np.testing.assert_array_equal(raised.root_position[:15], motion.root_position[:15])
+    np.testing.assert_array_equal(raised.joint_position, motion.joint_position)
+    assert ground.raise_body(motion)[1] == 0.0
+
+
 def test_copies_and_takes_are_found():
     """An exact mirror image is a copy; an overlapping cut with noise shares the group; another motion does not."""
     rng = np.random.default_rng(4)

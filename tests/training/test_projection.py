@@ -8,8 +8,8 @@ from torch import Tensor
 
 from runtime import character
 from training import features
+from training.clearance import Clearance
 from training.kinematics import Kinematics
-from training.prior.clearance import Clearance
 from training.prior.legs import LEG_INDEX, Legs
 from training.prior.projection import Projector, skate, soles
 

@@ -9,7 +9,7 @@ import torch
 from runtime import character
 from training import features, rotation
 from training.kinematics import Kinematics
-from training.learning.starts import LARGEST_CLAMP, LOWEST_HEAD, LOWEST_ROOT, Starts, _velocity
+from training.learning.starts import LARGEST_CLAMP, LOWEST_HEAD, LOWEST_ROOT, Starts, velocity
 from training.tasks import StartStates
 
 HEAD = character.BODIES.index("head")
@@ -104,7 +104,7 @@ def test_a_rolling_root_spins_in_its_own_frame():
     turn = torch.tensor([torch.tensor(0.15).cos(), 0.0, 0.0, torch.tensor(0.15).sin()])
     turned = torch.tensor([turn[0] * half, -turn[3] * half, turn[0] * half, turn[3] * half])  # turn · pitched
     orientation = torch.stack((pitched, turned)).unsqueeze(0)
-    found = _velocity(torch.zeros(1, 2, 3), orientation, torch.zeros(1, 2, 28))
+    found = velocity(torch.zeros(1, 2, 3), orientation, torch.zeros(1, 2, 28))
     assert found[0, :6].tolist() == pytest.approx([0, 0, 0, -9.0, 0, 0], abs=1e-4)
 
 

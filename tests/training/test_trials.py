@@ -10,11 +10,13 @@ import pytest
 from runtime import Controller, Jump, Prior, Steering
 from runtime.character import BODIES, CONTROL_HZ, DEFAULT_HEIGHT, DEFAULT_POSE, JOINT_NAMES, State
 from runtime.goals import SCHEMAS
+from runtime.recording import Motion
 from tests.tiny import linear, write_controller
 from tests.training.test_metrics import states
 from training import _episodes, trials
 from training._episodes import Hardship
 from training.metrics import Rollout
+from training.motion.clips import motion_states
 from training.trials import Episode, Order, Request, dodgeball, getup, jump, location, skill, speed
 
 
@@ -199,6 +201,17 @@ def test_warped_error_by_hand():
     assert skill.warped_error(circle(80, 40) + [0.0, 0.0, 0.05], clip) == pytest.approx(0.05)
     assert skill.warped_error(np.repeat(clip[:1], 80, axis=0), clip) > 0.15
     assert skill.warped_error(circle(80, 40)[::-1], clip) > 0.15  # the wrong way round
+
+
+@pytest.mark.parametrize("frames", [29, 82])
+def test_a_loop_is_compared_in_whole_cycles(frames):
+    """A clip played for ever is no error, whatever its length: where its cycles end, the next begins."""
+    t = 2 * np.pi * np.arange(frames) / frames
+    joints = np.stack((0.4 * np.sin(t), *np.zeros((27, frames))), axis=1)
+    root = np.broadcast_to([[0.0, 0.0, 0.9]], (frames, 3)), np.broadcast_to([[1.0, 0.0, 0.0, 0.0]], (frames, 4))
+    loop = Motion(17.0, *root, joints, loop=True)
+    played = skill.shapes(motion_states(loop, loop_seconds=10.0))
+    assert skill.warped_error(played, skill.shapes(skill.whole_cycles(loop))) < 1e-3
 
 
 def test_shapes_do_not_know_where_or_which_way():

@@ -153,7 +153,7 @@ class Environment:
         self._target = torch.zeros(engine.envs, self.num_actions, device=device)  # rad, of the step before
         self._late = torch.zeros(engine.envs, device=device)  # share of a control step that it is still held
         self._steps = 0
-        self._restart(Rows.of(torch.ones(engine.envs, dtype=torch.bool, device=device)))
+        self.restart()
 
     def observe(self) -> TensorDict:
         """Return the observation of the current state and goal: {"policy": [N, 84 + g]} float32."""
@@ -196,6 +196,20 @@ class Environment:
         if self._steps % self.config.start_refresh == 0:
             self.starts.refresh()
         return self.observe(), reward, done.long(), {"time_outs": late.float()}, figures
+
+    def place(self, qpos: Tensor, qvel: Tensor) -> None:
+        """Put the bodies into states [N, 35] and [N, 34] outside any episode; `restart` ends that."""
+        self.engine.reset(self._everyone().where, qpos, qvel)
+        self.body = self._read()
+
+    def move(self, joint_target: Tensor) -> None:
+        """Advance the bodies alone by a control step towards joint targets [N, 28] rad."""
+        self.engine.step(joint_target)
+        self.body = self._read()
+
+    def restart(self) -> None:
+        """Start a new episode everywhere, of the age that the old one has."""
+        self._restart(self._everyone())
 
     def state(self) -> dict[str, Any]:
         """Copy all that future steps depend on, random numbers included, for a checkpoint."""
@@ -282,6 +296,9 @@ class Environment:
         figures |= {f"excess_{name}": self._deviation[:, g] for g, name in enumerate(self.score.groups)}
         figures |= {f"odd_{name}": self._oddity[:, s] for s, name in enumerate(STATISTICS)}
         return figures
+
+    def _everyone(self) -> Rows:
+        return Rows.of(torch.ones(self.num_envs, dtype=torch.bool, device=self.engine.device))
 
     def _restart(self, rows: Rows) -> None:
         """Start new episodes in the environments `rows`."""

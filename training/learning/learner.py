@@ -18,7 +18,7 @@ from tensordict import TensorDict
 from torch import Tensor, nn
 
 from training.config import LearnerConfig
-from training.learning import symmetry
+from training.learning import cloning, symmetry
 from training.learning.environment import Environment
 from training.learning.workers import Worker
 
@@ -113,6 +113,14 @@ class Learner:
             self.algorithm.critic.load_state_dict(critic)
         self.critic_only = self.config.warmup
         self._anneal()
+
+    def clone(self) -> None:
+        """Begin by following the prior's samples (`LearnerConfig.clone`); the critic learns alone at first."""
+        cloning.clone(self.environment, self.actor, self.algorithm.critic, self.config.clone)
+        self._observation = self.environment.observe()
+        if self.worker.world > 1:
+            self.algorithm.broadcast_parameters()
+        self.critic_only = self.config.warmup
 
     def _hold_actor(self, held: bool) -> None:
         """Let updates change the critic alone, at a fixed rate: the KL rule would see an actor that does not move."""

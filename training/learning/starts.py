@@ -154,12 +154,15 @@ def start_windows(poses: Poses) -> dict[str, Tensor]:
         "joint_position": joints,
         "key_points": features.key_points(poses.bodies, poses.rotations),
         "qpos": torch.cat((position[:, -1], orientation[:, -1], joints[:, -1]), 1),
-        "qvel": _velocity(position, orientation, joints),
+        "qvel": velocity(position, orientation, joints),
     }
 
 
-def _velocity(position: Tensor, orientation: Tensor, joints: Tensor) -> Tensor:
-    """MuJoCo qvel [B, 34] at the last frame by backward differences over a control step."""
+def velocity(position: Tensor, orientation: Tensor, joints: Tensor) -> Tensor:
+    """MuJoCo qvel [B, 34] at the last of T frames by backward differences over a control step.
+
+    Takes root positions [B, T, 3] m, root rotations [B, T, 4] wxyz and joint angles [B, T, 28] rad, T > 1.
+    """
     now, before = orientation[:, -1], orientation[:, -2]
     spin = rotation.rotation_vector(rotation.multiply(now, rotation.conjugate(before)))  # rad a step, world
     difference = torch.cat(

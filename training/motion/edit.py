@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+from scipy.interpolate import CubicSpline
 
+from runtime.character import JOINTS
 from runtime.recording import Motion
 from training.features import JOINT_MIRROR
 from training.motion import rotation
@@ -84,9 +86,11 @@ def is_closed(motion: Motion) -> bool:
 
 
 def resample(motion: Motion, rate: float, seconds: float | None = None) -> Motion:
-    """The motion at `rate` Hz: root rotation by slerp, everything else linearly; what is left of a frame is dropped.
+    """The motion at `rate` Hz; what is left of a frame is dropped.
 
-    A loop is unrolled: to at least `seconds` where given, else one cycle. The result is not a loop.
+    Fewer frames are taken by slerp and linearly between their neighbours. More frames than there were lie on cubic
+    splines: straight lines between 16 frames a second are not how a body flies. A loop is unrolled: to at least
+    `seconds` where given, else one cycle. The result is not a loop.
     """
     if motion.loop:
         cycles = 1 if seconds is None else int(np.ceil(seconds / motion.seconds)) + 1
@@ -96,6 +100,8 @@ def resample(motion: Motion, rate: float, seconds: float | None = None) -> Motio
     if rate == motion.rate:
         return motion
     ticks = np.arange(int(motion.seconds * rate + 1e-6) + 1) * (motion.rate / rate)
+    if rate > motion.rate and len(motion) > 2:
+        return _splined(motion, rate, ticks)
     low = np.minimum(ticks.astype(int), len(motion) - 1)
     high = np.minimum(low + 1, len(motion) - 1)
     share = np.clip(ticks - low, 0.0, 1.0)
@@ -106,6 +112,18 @@ def resample(motion: Motion, rate: float, seconds: float | None = None) -> Motio
         root_rotation=rotation.slerp(motion.root_rotation[low], motion.root_rotation[high], share),
         joint_position=_blend(motion.joint_position, low, high, share),
     )
+
+
+def _splined(motion: Motion, rate: float, ticks: np.ndarray) -> Motion:
+    """The motion at `ticks` [N] (frames of it, not whole ones), on cubic splines through its frames."""
+    ticks = ticks.clip(max=len(motion) - 1)
+    rows = (motion.root_position, rotation.continuous(motion.root_rotation), motion.joint_position)
+    position, orientation, joints = (CubicSpline(np.arange(len(motion)), values)(ticks) for values in rows)
+    low, high = np.array([joint.range for joint in JOINTS]).T
+    return replace(
+        motion, rate=rate, root_position=position, root_rotation=rotation.normalise(orientation),
+        joint_position=joints.clip(low, high),
+    )  # fmt: skip
 
 
 def _blend(values: np.ndarray, low: np.ndarray, high: np.ndarray, share: np.ndarray) -> np.ndarray:

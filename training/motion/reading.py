@@ -25,6 +25,7 @@ from training.motion import cleaning, deepmimic, importing, mimickit
 from training.motion.bvh import DamagedFileError
 from training.motion.capture import CaptureError
 from training.motion.edit import cut
+from training.motion.ground import raise_body
 from training.motion.hinges import JOINTED
 from training.motion.skeleton import SkeletonError
 from training.motion.steady import steady
@@ -52,6 +53,8 @@ class Source:
     """Shorter pieces are dropped."""
     steady: bool = False
     """Hinges that flip are led along (mimickit and deepmimic); otherwise the clip is cut there."""
+    raise_body: bool = False
+    """The body is raised for as long as any part of it is in the ground (mimickit and deepmimic)."""
     category: str = ""
     """What the dataset calls these clips; "" goes by speed: stand, walk, jog, run."""
     action: str = ""
@@ -146,6 +149,9 @@ def _read_ours(source: Source, path: Path, piece_seconds: float, reading: Readin
     motion, moved = steady(conversion.motion, cleaning.MAX_JOINT_SPEED) if source.steady else (conversion.motion, 0.0)
     if moved > 0.0:
         reading.remarks.append(f"{name}: flipping hinges led along, bodies moved by up to {100 * moved:.1f} cm")
+    if source.raise_body:
+        motion, raised = raise_body(motion)
+        reading.remarks.append(f"{name}: raised by up to {100 * raised:.1f} cm, out of the ground")
     cleaned = cleaning.clean(motion, source.flat, floor, source.min_seconds)
     reading.remarks += [f"{name.rpartition('/')[0]}/{line}" for line in cleaned.remarks]
     parts = [part for motion in cleaned.pieces for part in into_pieces(motion, piece_seconds)]

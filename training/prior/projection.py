@@ -21,15 +21,15 @@ wrong with windows, generated, projected or real; a sample with a fault is throw
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
 from runtime import character
 from training import features, rotation
+from training.clearance import Clearance
 from training.kinematics import Kinematics
-from training.prior.clearance import Clearance
 from training.prior.legs import SOLE, Legs
 
 CONTACT_HEIGHT, CONTACT_SPEED = 0.03, 0.8  # m, m/s: a corner lower and slower than that stands
@@ -123,9 +123,13 @@ class Projector:
         frames = (position, orientation, joints, target, weight)
         joints = self._legs.reach(*(part.flatten(0, 1) for part in frames)).view_as(joints)
         bodies, rotations = self._kinematics(position, orientation, joints)
-        sunk = (-self._clearance(bodies, rotations).flatten(1).amin(1)).clamp_min(0)
-        lift = sunk.view(-1, 1, 1) * self._up
-        return Poses(position + lift, orientation, joints, bodies + lift.unsqueeze(1), rotations)
+        return self.raised(Poses(position, orientation, joints, bodies, rotations))
+
+    def raised(self, poses: Poses, frames: slice = slice(None)) -> Poses:
+        """Poses lifted, each window as a whole, by what the deepest part of the body in `frames` is in the ground."""
+        height = self._clearance(poses.bodies[:, frames], poses.rotations[:, frames])
+        lift = (-height.flatten(1).amin(1)).clamp_min(0).view(-1, 1, 1) * self._up
+        return replace(poses, position=poses.position + lift, bodies=poses.bodies + lift.unsqueeze(1))
 
     def faults(self, windows: Tensor, poses: Poses, fastest_skate: float = FASTEST_SKATE) -> dict[str, Tensor]:
         """What is wrong with windows [N, 10, 58] whose bodies are `poses`, by name a mask [N]."""

@@ -88,4 +88,5 @@ def _clip_starts(folder: str) -> dict[str, Tensor]:
         windows = motion_windows.cut(dataset.load(folder)).values
     except ValueError as error:
         raise ConfigError(f"task.options.clips={folder}: {error}") from None
-    return start_windows(Projector().poses(windows))
+    projector = Projector()
+    return start_windows(projector.raised(projector.poses(windows), slice(-1, None)))  # the ground would kick it out

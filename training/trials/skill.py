@@ -9,12 +9,14 @@ import torch
 
 from runtime import Skill
 from runtime.character import CONTROL_HZ, JOINTS, State
+from runtime.recording import Motion
 from training import metrics
 from training.learning.starts import Starts
 from training.metrics import Rollout
 from training.motion import rotation
 from training.motion.clips import motion_states
 from training.motion.dataset import Clip
+from training.motion.edit import unroll
 from training.prior import file
 from training.tasks import StartStates
 from training.trials import Episode, Order, Outcome, Request, Start
@@ -22,6 +24,7 @@ from training.trials import Episode, Order, Outcome, Request, Start
 SECONDS = 10.0
 MARGIN = 0.15  # m
 NOISE = 0.05  # rad
+CYCLES = 4
 
 RESTARTS = False
 DEFINITION = (
@@ -68,9 +71,20 @@ def judge(episode: Episode, rollout: Rollout) -> list[Outcome]:
 
 def errors(rollouts: Sequence[Rollout], clips: Sequence[Clip]) -> dict[str, float | int | None]:
     """Spread over rollouts of `warped_error` (m) to whichever of the clips is nearest."""
-    references = [shapes(motion_states(clip.motion)) for clip in clips]
+    references = [shapes(whole_cycles(clip.motion)) for clip in clips]
     found = [shapes(rollout.states) for rollout in rollouts]
     return metrics.spread([min(warped_error(motion, clip) for clip in references) for motion in found])
+
+
+def whole_cycles(motion: Motion) -> State:
+    """States [P] at the control rate of a loop's four cycles, so that the last leads to the first; else of all of it.
+
+    One cycle alone may be half a frame longer or shorter than a whole number of control steps.
+    """
+    if not motion.loop:
+        return motion_states(motion)
+    seconds = (len(unroll(motion, 2)) - len(unroll(motion, 1))) / motion.rate * CYCLES
+    return metrics.take(motion_states(motion, loop_seconds=seconds), np.arange(round(seconds * CONTROL_HZ)))
 
 
 def shapes(states: State) -> np.ndarray:
