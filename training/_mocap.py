@@ -141,7 +141,8 @@ def reference_error(prior: Prior, speed: np.ndarray) -> np.ndarray:
 def measure(clips: Sequence[Clip], prior: Prior) -> Mocap:
     """Measure the clips of a prepared dataset and, by `prior`, their held-out side.
 
-    Figures by speed are of all clips as they are, loops unrolled to 4 s; poses are of clips and their mirror images.
+    Figures by speed are of all clips as they are, loops unrolled to 4 s; poses are of clips and, where the
+    prior knows both sides, of their mirror images.
     """
     runs = [motion_states(clip.motion) for clip in clips]
     nothing = metrics.take(runs[0], np.zeros((0, features.WINDOW), dtype=int))
@@ -161,15 +162,16 @@ def measure(clips: Sequence[Clip], prior: Prior) -> Mocap:
             "held_out_reward": metrics.spread(reward),
         },
     }
-    return sample_poses(clips, figures)
+    return sample_poses(clips, figures, prior.metadata.get("configuration", {}).get("mirrored", True))
 
 
-def sample_poses(clips: Sequence[Clip], figures: dict[str, Any]) -> Mocap:
-    """Take evenly spaced poses of clips and their mirror images, and find how near real poses are to each other."""
+def sample_poses(clips: Sequence[Clip], figures: dict[str, Any], mirrored: bool) -> Mocap:
+    """Take evenly spaced poses of clips (and their mirror images), and find how near real poses are to each other."""
     every = motion_windows.cut(clips)
-    values = pose_features(torch.cat((every.values, motion_windows.mirror(every.values))).double().numpy())
-    held_out = np.tile([clips[i].split == "held_out" for i in every.clip.tolist()], 2)
-    speed = np.tile(every.speed.double().numpy(), 2)
+    values = pose_features(motion_windows.sides(every.values, mirrored).double().numpy())
+    copies = len(values) // len(every)
+    held_out = np.tile([clips[i].split == "held_out" for i in every.clip.tolist()], copies)
+    speed = np.tile(every.speed.double().numpy(), copies)
     scale = np.maximum(values.std(axis=0), STD_FLOOR)
     picks = np.linspace(0, len(values) - 1, min(POSES, len(values))).round().astype(int)
     poses, pose_speed = values[picks].astype(np.float16), speed[picks].astype(np.float32)  # as they are stored
@@ -177,7 +179,7 @@ def sample_poses(clips: Sequence[Clip], figures: dict[str, Any]) -> Mocap:
     known = poses[~held_out[picks] & (speed[picks] <= FASTEST)] / scale
     unknown = values[held_out & (speed <= FASTEST)] / scale
     apart = metrics.distances(known, unknown)
-    nearest = apart.min(axis=0) if len(unknown) else _later(values / scale, np.tile(every.clip.numpy(), 2))
+    nearest = apart.min(axis=0) if len(unknown) else _later(values / scale, np.tile(every.clip.numpy(), copies))
     threshold = float(np.quantile(nearest, NEAR_QUANTILE))
     described = {
         "count": len(poses), "of_windows": len(values), "fastest": FASTEST, "quantile": NEAR_QUANTILE,

@@ -70,8 +70,8 @@ DEFINITIONS = {
     "jackknife over episodes; fidelity: share of policy poses with a real pose that near. A pose is height, tilt, "
     "joint angles, key points and root velocity (58 numbers, each divided by its deviation over real motion); the "
     "threshold is what 90 % of held-out real poses have to the nearest of the training poses in the sample (of a data "
-    "set that holds nothing out: 90 % of poses to the one 0.1 s later). 4,000 "
-    "poses of either side, real ones of training and held-out clips and their mirror images",
+    "set that holds nothing out: 90 % of poses to the one 0.1 s later). 4,000 poses of either set, real ones of "
+    "training and held-out clips (and their mirror images, unless the prior knows one side only)",
 }  # fmt: skip
 """What every figure means."""
 

@@ -194,7 +194,7 @@ class LearnerConfig:
     activation: str = "elu"
     """Activation of both nets."""
     clone: int = 0
-    """Optimiser steps in which a new actor learns to follow the prior's samples (training/learning/cloning.py); 0: it
+    """Optimiser steps in which a new actor learns to follow start windows (training/learning/cloning.py); 0: it
     holds the mean pose."""
     std: tuple[float, float] = (0.15, 0.05)
     """Action deviation at first and at last, in units of the action scale; falls linearly. Wide finds balance, but its

@@ -141,6 +141,9 @@ def test_real_motion_by_speed(config: EvaluateConfig, clips: list[Clip]) -> None
     np.testing.assert_allclose(mocap.at("pieces", "flight", 0.5), 0.0)
     assert mocap.figures["data"]["held_out_clips"] == 1
     assert mocap.figures["poses"]["count"] == len(mocap.poses) == 2 * 3 * (301 - 9)
+    prior = Prior.load(config.prior)
+    prior.metadata["configuration"] = {"mirrored": False}  # what is done one way round is to be covered one way round
+    assert len(_mocap.measure(clips, prior).poses) == 3 * (301 - 9)
 
 
 def test_real_motion_compared_with_itself(config: EvaluateConfig, clips: list[Clip]) -> None:

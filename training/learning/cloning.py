@@ -1,11 +1,16 @@
-"""Where a policy begins: it follows the prior's samples.
+"""Where a policy begins: it follows the windows that episodes start in.
 
-The windows that episodes start in (samples of the prior, or a clip's where the task starts in one) say of each of their
-frames which pose comes after it. Before the first episode bodies are put into a window's second frame, a little off,
-and the actor is fitted to have the pose `LEAD` frames further on as its target wherever the window then goes on.
-From the second round on it moves the bodies itself (DAgger, Ross et al. 2011), so that it learns from where it really
-gets to: late, sagged under weight, off balance. It is a beginning, from which PPO needs far fewer samples than from
-holding the mean pose. Goals have nothing to do with the windows here: what they are for, PPO has to find out.
+A start window (a sample of the prior, or a clip's where the task starts in its clip) has ten frames: a state, and where
+it goes from there. Before the first episode bodies are put into such windows and the actor is fitted, without any
+reward, in two halves:
+
+1. its target is to be the pose `LEAD` frames on in the window, wherever the window goes on (from the second round on
+   the actor itself moves the bodies, so that it learns from where it really gets to, late, sagged under weight, off
+   balance: DAgger, Ross et al. 2011);
+2. its target is to be what it was plus `GAIN` times what the body has then missed of the window's next pose: whatever
+   servos owe to weight and haste is learned from the error (feedback-error learning, Kawato et al. 1987).
+
+Balance and goals are not in it: goals have nothing to do with the windows here. PPO goes on from there.
 """
 
 from __future__ import annotations
@@ -24,15 +29,18 @@ from training.learning.starts import velocity
 LEAD = 2
 """Frames from a state to the pose that is its target. Servos lag: with one, a crawl comes to rest, with three it
 hurries past what the prior knows."""
+GAIN = 0.5
 ROUND = 50
 """Optimiser steps after each time the windows are followed."""
 BATCH = 512
-KEPT = 10
-"""Rounds whose states are learned from."""
-LEARNING_RATE = 1e-3
-"""Of Adam at the start; it falls to nothing along a cosine."""
-POSE_NOISE, SPEED_NOISE, DRIFT_NOISE = 0.05, 0.5, 0.1
-"""Deviations at the start: rad and rad/s of every joint, m/s and rad/s of the root."""
+KEPT = (10, 4)
+"""Rounds whose states are learned from, in either half."""
+LEARNING_RATE = (1e-3, 3e-4)
+"""Of Adam at the start of either half; it falls to nothing along a cosine."""
+POSE_NOISE = (0.05, 0.01)
+"""Deviation of joint angles at the start, rad, in either half; of their speeds ten times as much a second."""
+DRIFT_NOISE = (0.1, 0.02)
+"""Deviation of the root's velocity, m/s and rad/s."""
 
 Examples = tuple[Tensor, Tensor]
 """Observations [M, 84 + g] and actions [M, 28] whose targets are what follows."""
@@ -41,54 +49,67 @@ Examples = tuple[Tensor, Tensor]
 def clone(environment: Environment, actor: MLPModel, critic: MLPModel, steps: int) -> float:
     """Fit the actor in about `steps` optimiser steps, and both normalisers to what it sees; episodes start afresh.
 
-    Returns the root mean square of what is left of the error in the last round, in units of the action scale. Every
-    worker has to call.
+    Returns by how much joints miss the windows' poses in the last round, rad, on average. Every worker has to call.
     """
-    optimiser = torch.optim.Adam(actor.mlp.parameters(), LEARNING_RATE)
-    rounds, left = math.ceil(steps / ROUND), torch.zeros(())
-    memory: list[Examples] = []
-    for number in range(rounds):
-        for group in optimiser.param_groups:
-            group["lr"] = LEARNING_RATE * (0.5 + 0.5 * math.cos(math.pi * number / rounds))
-        memory = [*memory, follow(environment, actor if number else None)][-KEPT:]
-        seen = _grouped(memory[-1][0])
-        actor.update_normalization(seen)
-        critic.update_normalization(seen)
-        observations, actions = (torch.cat(part) for part in zip(*memory, strict=True))
-        left = torch.zeros((), device=actions.device)
-        for _ in range(ROUND):
-            picks = torch.randint(len(actions), (BATCH,), device=actions.device)
-            loss = (actor(_grouped(observations[picks])) - actions[picks]).square().mean()
-            optimiser.zero_grad()
-            loss.backward()
-            optimiser.step()
-            left += loss.detach() / ROUND
+    optimiser = torch.optim.Adam(actor.mlp.parameters())
+    rounds = max(1, math.ceil(steps / ROUND / 2))
+    missed = torch.zeros(())
+    for half in (0, 1):
+        memory: list[Examples] = []
+        for number in range(rounds):
+            for group in optimiser.param_groups:
+                group["lr"] = LEARNING_RATE[half] * (0.5 + 0.5 * math.cos(math.pi * number / rounds))
+            *examples, missed = follow(environment, actor if half or number else None, half)
+            memory = [*memory, (examples[0], examples[1])][-KEPT[half] :]
+            seen = grouped(examples[0])
+            actor.update_normalization(seen)
+            critic.update_normalization(seen)
+            _fit(actor, optimiser, *(torch.cat(part) for part in zip(*memory, strict=True)))
     environment.restart()
-    return float(left.sqrt())
+    return float(missed)
+
+
+def _fit(actor: MLPModel, optimiser: torch.optim.Optimizer, observations: Tensor, actions: Tensor) -> None:
+    """Take the optimiser steps of a round."""
+    for _ in range(ROUND):
+        picks = torch.randint(len(actions), (BATCH,), device=actions.device)
+        loss = (actor(grouped(observations[picks])) - actions[picks]).square().mean()
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
 
 
 @torch.no_grad()
-def follow(environment: Environment, actor: MLPModel | None) -> Examples:
-    """Let every environment's body follow a start window, moved by `actor` (None: by the window itself)."""
+def follow(environment: Environment, actor: MLPModel | None, half: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Let every environment's body follow a start window, moved by `actor` (None: by the window itself).
+
+    Returns observations [M, 84 + g], what the actions [M, 28] should have been, and the mean miss, rad.
+    """
     windows = environment.starts.draw(environment.num_envs)
     poses = [windows[name] for name in ("root_position", "root_rotation", "joint_position")]
+    joints = windows["joint_position"]
     qpos = torch.cat([part[:, 1] for part in poses], 1)
     qvel = velocity(*(part[:, :2] for part in poses))
-    qpos[:, 7:] += POSE_NOISE * torch.randn_like(qpos[:, 7:])
-    qvel[:, :6] += DRIFT_NOISE * torch.randn_like(qvel[:, :6])
-    qvel[:, 6:] += SPEED_NOISE * torch.randn_like(qvel[:, 6:])
+    qpos[:, 7:] += POSE_NOISE[half] * torch.randn_like(qpos[:, 7:])
+    qvel[:, :6] += DRIFT_NOISE[half] * torch.randn_like(qvel[:, :6])
+    qvel[:, 6:] += 10 * POSE_NOISE[half] * torch.randn_like(qvel[:, 6:])
     environment.place(qpos, qvel)
-    observations, actions = [], []
-    for frame in range(1 + LEAD, features.WINDOW):
+    observations, targets, misses = [], [], []
+    for frame in range(1, features.WINDOW - LEAD):
         observation = environment.observe()
-        target = windows["joint_position"][:, frame]
+        ahead = joints[:, frame + LEAD]
+        target = ahead if actor is None else environment.action(actor(observation))
+        environment.move(target)
+        miss = joints[:, frame + 1] - environment.body.joint_position
         observations.append(observation["policy"])
-        actions.append((target - environment.action.centre) / environment.action.scale)
-        environment.move(target if actor is None else environment.action(actor(observation)))
-    seen, wanted = torch.cat(observations), torch.cat(actions)
-    sound = seen.isfinite().all(1)
-    return seen[sound], wanted[sound]
+        targets.append(target + GAIN * miss if half else ahead)
+        misses.append(miss.abs().mean())
+    seen, target = torch.cat(observations), torch.cat(targets)
+    action = (target - environment.action.centre) / environment.action.scale
+    sound = seen.isfinite().all(1) & action.isfinite().all(1)
+    return seen[sound], action[sound], torch.stack(misses).mean()
 
 
-def _grouped(observation: Tensor) -> TensorDict:
+def grouped(observation: Tensor) -> TensorDict:
+    """Observations [M, 84 + g] as actor and critic take them."""
     return TensorDict({"policy": observation}, batch_size=[len(observation)])

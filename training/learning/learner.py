@@ -115,7 +115,7 @@ class Learner:
         self._anneal()
 
     def clone(self) -> None:
-        """Begin by following the prior's samples (`LearnerConfig.clone`); the critic learns alone at first."""
+        """Begin by following start windows (`LearnerConfig.clone`); the critic learns alone at first."""
         cloning.clone(self.environment, self.actor, self.algorithm.critic, self.config.clone)
         self._observation = self.environment.observe()
         if self.worker.world > 1:
