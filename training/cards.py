@@ -20,6 +20,7 @@ from runtime import Controller, ControllerError
 from runtime.goal_records import GOALS
 from training import _robustness as hardships
 from training import trials
+from training.learning.learner import CLONING
 from training.prior import file
 from training.prior.file import PriorFileError
 
@@ -71,7 +72,12 @@ def _controller_card(path: Path) -> Iterator[str]:
     yield ""
     yield f"- trained for {training['samples']:,} control steps in {training['hours']:.2f} h on {training['hardware']}"
     for run in training.get("lineage", []):
-        yield f"  - of which {run['samples']:,} in {run['hours']:.2f} h in a run that it started from"
+        how = (
+            "following start windows (`learner.clone`)"
+            if run["checkpoint"] == CLONING
+            else "in a run that it started from"
+        )
+        yield f"  - of which {run['samples']:,} in {run['hours']:.2f} h {how}"
     yield f"- seed {training['seed']}, code {training['code_version'][:12]}"
     yield f"- prior `{prior['name']}` (SHA-256 {prior['sha256'][:16]}…)" if prior else "- no prior"
     yield from _datasets(metadata["datasets"])

@@ -10,8 +10,7 @@ from training import features
 from training.learning import cloning
 
 JOINTS = slice(*(features.OBSERVATION_NAMES.index(name) for name in (JOINT_NAMES[0], f"{JOINT_NAMES[0]}_velocity")))
-ROWS = features.WINDOW - 1 - cloning.LEAD
-"""Control steps for which a window is followed."""
+ROWS = cloning.STEPS
 
 
 def in_steps(environment, step: float) -> None:
@@ -90,8 +89,10 @@ def test_the_second_half_brings_bodies_nearer_to_the_window(make_learner):
     parts = learner.environment, learner.actor, learner.algorithm.critic
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(cloning, "GAIN", 0.0)
-        plain = cloning.clone(*parts, 600)
-    assert cloning.clone(*parts, 600) < 0.8 * plain
+        _, plain = cloning.clone(*parts, 600)
+    steps, missed = cloning.clone(*parts, 600)
+    assert missed < 0.8 * plain
+    assert steps == 12 * ROWS * learner.environment.num_envs
 
 
 def test_episodes_start_afresh_after_cloning(make_learner):
@@ -109,6 +110,8 @@ def test_the_critic_learns_alone_after_cloning(make_learner):
     learner = make_learner(clone=50)
     learner.clone()
     assert learner.critic_only == learner.config.warmup
+    (entry,) = learner.lineage
+    assert entry["samples"] == 2 * ROWS * learner.environment.num_envs and entry["hours"] > 0.0
     weights = [value.clone() for value in learner.actor.mlp.parameters()]
     learner.iterate()
     assert all(torch.equal(one, other) for one, other in zip(weights, learner.actor.mlp.parameters(), strict=True))

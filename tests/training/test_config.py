@@ -30,10 +30,10 @@ def resolved(stored: dict) -> RunConfig:
 
 
 def test_defaults_of_the_command_line_are_those_of_the_classes(hydra):
-    """`task=steering` alone is the task's file and every default as documented under the fields."""
+    """`task=steering` alone is the task's file and, but for what that sets, every default as documented."""
     config = composed("task=steering")
     assert settings.as_plain(config.learner) == settings.as_plain(LearnerConfig())
-    assert settings.as_plain(config.environment) == settings.as_plain(EnvironmentConfig())
+    assert settings.as_plain(config.environment) == settings.as_plain(EnvironmentConfig(style_weight=0.65))
     assert (config.task.name, config.task.prior) == ("steering", "exported/priors/locomotion.onnx")
 
 

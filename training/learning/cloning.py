@@ -29,6 +29,8 @@ from training.learning.starts import velocity
 LEAD = 2
 """Frames from a state to the pose that is its target. Servos lag: with one, a crawl comes to rest, with three it
 hurries past what the prior knows."""
+STEPS = features.WINDOW - 1 - LEAD
+"""Control steps for which a window is followed."""
 GAIN = 0.5
 ROUND = 50
 """Optimiser steps after each time the windows are followed."""
@@ -46,10 +48,11 @@ Examples = tuple[Tensor, Tensor]
 """Observations [M, 84 + g] and actions [M, 28] whose targets are what follows."""
 
 
-def clone(environment: Environment, actor: MLPModel, critic: MLPModel, steps: int) -> float:
+def clone(environment: Environment, actor: MLPModel, critic: MLPModel, steps: int) -> tuple[int, float]:
     """Fit the actor in about `steps` optimiser steps, and both normalisers to what it sees; episodes start afresh.
 
-    Returns by how much joints miss the windows' poses in the last round, rad, on average. Every worker has to call.
+    Returns the control steps that the bodies were moved, over all environments, and by how much joints missed the
+    windows' poses in the last round, rad, on average. Every worker has to call.
     """
     optimiser = torch.optim.Adam(actor.mlp.parameters())
     rounds = max(1, math.ceil(steps / ROUND / 2))
@@ -66,7 +69,7 @@ def clone(environment: Environment, actor: MLPModel, critic: MLPModel, steps: in
             critic.update_normalization(seen)
             _fit(actor, optimiser, *(torch.cat(part) for part in zip(*memory, strict=True)))
     environment.restart()
-    return float(missed)
+    return 2 * rounds * STEPS * environment.num_envs, float(missed)
 
 
 def _fit(actor: MLPModel, optimiser: torch.optim.Optimizer, observations: Tensor, actions: Tensor) -> None:
@@ -95,7 +98,7 @@ def follow(environment: Environment, actor: MLPModel | None, half: int) -> tuple
     qvel[:, 6:] += 10 * POSE_NOISE[half] * torch.randn_like(qvel[:, 6:])
     environment.place(qpos, qvel)
     observations, targets, misses = [], [], []
-    for frame in range(1, features.WINDOW - LEAD):
+    for frame in range(1, 1 + STEPS):
         observation = environment.observe()
         ahead = joints[:, frame + LEAD]
         target = ahead if actor is None else environment.action(actor(observation))

@@ -7,6 +7,7 @@ KL-adaptive rate, gradient averaging) is used as it is.
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import torch
@@ -22,6 +23,8 @@ from training.learning import cloning, symmetry
 from training.learning.environment import Environment
 from training.learning.workers import Worker
 
+CLONING = "cloning"
+"""The lineage's name for what came before the first episode."""
 _GROUPS = {"actor": ["policy"], "critic": ["policy"]}
 
 
@@ -34,7 +37,7 @@ class Learner:
         self.iteration = 0
         self.samples = 0
         self.critic_only = 0  # iterations left in which the actor stays as it is
-        self.lineage: list[dict[str, Any]] = []  # the runs that this one started from (`init`), eldest first
+        self.lineage: list[dict[str, Any]] = []  # what this run started from (`init`, `clone`), eldest first
         self._observation = environment.observe()
         self.algorithm = self._make(self._observation)
         self.algorithm.train_mode()
@@ -115,8 +118,15 @@ class Learner:
         self._anneal()
 
     def clone(self) -> None:
-        """Begin by following start windows (`LearnerConfig.clone`); the critic learns alone at first."""
-        cloning.clone(self.environment, self.actor, self.algorithm.critic, self.config.clone)
+        """Begin by following start windows (`LearnerConfig.clone`); the critic learns alone at first.
+
+        Every worker fits an actor of its own, on normalisers that all share; the leader's is kept.
+        """
+        start = time.monotonic()
+        steps, missed = cloning.clone(self.environment, self.actor, self.algorithm.critic, self.config.clone)
+        self.lineage = [{"checkpoint": CLONING, "samples": steps, "hours": (time.monotonic() - start) / 3600}]
+        if self.worker.leads:
+            print(f"cloned in {steps:,} control steps: joints miss the next pose by {missed:.4f} rad")
         self._observation = self.environment.observe()
         if self.worker.world > 1:
             self.algorithm.broadcast_parameters()
