@@ -23,6 +23,7 @@ from training import _gait, features, metrics
 from training.motion import windows as motion_windows
 from training.motion.clips import motion_states
 from training.motion.dataset import Clip
+from training.prior import file as prior_file
 from training.provenance import code_version
 
 SCHEMA_VERSION = 1
@@ -162,7 +163,7 @@ def measure(clips: Sequence[Clip], prior: Prior) -> Mocap:
             "held_out_reward": metrics.spread(reward),
         },
     }
-    return sample_poses(clips, figures, prior.metadata.get("configuration", {}).get("mirrored", True))
+    return sample_poses(clips, figures, prior_file.mirrored(prior.metadata))
 
 
 def sample_poses(clips: Sequence[Clip], figures: dict[str, Any], mirrored: bool) -> Mocap:

@@ -20,9 +20,9 @@ from runtime import Controller, ControllerError
 from runtime.goal_records import GOALS
 from training import _robustness as hardships
 from training import trials
-from training.learning.learner import CLONING
 from training.prior import file
 from training.prior.file import PriorFileError
+from training.provenance import CLONING
 
 FOLDER = Path("exported")
 STRIPS = Path("docs")

@@ -9,6 +9,9 @@ from pathlib import Path
 
 import torch
 
+CLONING = "cloning"
+"""What the lineage of a run calls that which came before its first episode (`learner.clone`)."""
+
 
 def code_version() -> str:
     """Commit of the working tree, "+dirty" when it has changes, "unknown" outside a git checkout."""

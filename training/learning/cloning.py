@@ -44,9 +44,6 @@ POSE_NOISE = (0.05, 0.01)
 DRIFT_NOISE = (0.1, 0.02)
 """Deviation of the root's velocity, m/s and rad/s."""
 
-Examples = tuple[Tensor, Tensor]
-"""Observations [M, 84 + g] and actions [M, 28] whose targets are what follows."""
-
 
 def clone(environment: Environment, actor: MLPModel, critic: MLPModel, steps: int) -> tuple[int, float]:
     """Fit the actor in about `steps` optimiser steps, and both normalisers to what it sees; episodes start afresh.
@@ -58,15 +55,14 @@ def clone(environment: Environment, actor: MLPModel, critic: MLPModel, steps: in
     rounds = max(1, math.ceil(steps / ROUND / 2))
     missed = torch.zeros(())
     for half in (0, 1):
-        memory: list[Examples] = []
+        memory: list[tuple[Tensor, Tensor]] = []
         for number in range(rounds):
             for group in optimiser.param_groups:
                 group["lr"] = LEARNING_RATE[half] * (0.5 + 0.5 * math.cos(math.pi * number / rounds))
-            *examples, missed = follow(environment, actor if half or number else None, half)
-            memory = [*memory, (examples[0], examples[1])][-KEPT[half] :]
-            seen = grouped(examples[0])
-            actor.update_normalization(seen)
-            critic.update_normalization(seen)
+            seen, wanted, missed = follow(environment, actor if half or number else None, half)
+            memory = [*memory, (seen, wanted)][-KEPT[half] :]
+            for net in (actor, critic):
+                net.update_normalization(grouped(seen))
             _fit(actor, optimiser, *(torch.cat(part) for part in zip(*memory, strict=True)))
     environment.restart()
     return 2 * rounds * STEPS * environment.num_envs, float(missed)

@@ -178,8 +178,7 @@ class Environment:
         """`step` with joint targets [N, 28] rad in place of actions."""
         pushes = self._pushes()
         self.engine.push(pushes + self._assistance() if self.config.assist > 0 else pushes)
-        blown = self.engine.step(self._held(joint_target))
-        self.body = self._read()
+        blown = self.move(self._held(joint_target))
         self.history.push(self.body)
         task_reward = self.task.reward(self.body)
         strange = self._judge()
@@ -202,10 +201,11 @@ class Environment:
         self.engine.reset(self._everyone().where, qpos, qvel)
         self.body = self._read()
 
-    def move(self, joint_target: Tensor) -> None:
-        """Advance the bodies alone by a control step towards joint targets [N, 28] rad."""
-        self.engine.step(joint_target)
+    def move(self, joint_target: Tensor) -> Tensor:
+        """Advance the bodies alone by a control step towards joint targets [N, 28] rad; who blew up, [N] bool."""
+        blown = self.engine.step(joint_target)
         self.body = self._read()
+        return blown
 
     def restart(self) -> None:
         """Start a new episode everywhere, of the age that the old one has."""

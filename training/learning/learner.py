@@ -22,9 +22,8 @@ from training.config import LearnerConfig
 from training.learning import cloning, symmetry
 from training.learning.environment import Environment
 from training.learning.workers import Worker
+from training.provenance import CLONING
 
-CLONING = "cloning"
-"""The lineage's name for what came before the first episode."""
 _GROUPS = {"actor": ["policy"], "critic": ["policy"]}
 
 

@@ -58,8 +58,13 @@ class LoadedPrior:
 
     @property
     def mirrored(self) -> bool:
-        """Whether it knows its motion the other way round, too, as all files do that do not say."""
-        return self.metadata["configuration"].get("mirrored", True)
+        """See `mirrored`."""
+        return mirrored(self.metadata)
+
+
+def mirrored(metadata: dict[str, Any]) -> bool:
+    """Whether a prior of this metadata knows its motion the other way round, too, as all do that do not say."""
+    return metadata.get("configuration", {}).get("mirrored", True)
 
 
 class PriorGraph(nn.Module):
