@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,6 +60,12 @@ class Mocap:
     def threshold(self) -> float:
         """Distance of poses, in standard deviations, up to which they are near."""
         return self.figures["poses"]["threshold"]
+
+    @property
+    def asked(self) -> np.ndarray:
+        """[R] bool: a policy is asked to be that fast."""
+        fastest = self.figures["poses"]["fastest"]
+        return self.pose_speed <= (math.inf if fastest is None else fastest)
 
     def at(self, table: str, name: str, speed: np.ndarray | float) -> np.ndarray:
         """Interpolate column `name` of table `pieces` or `strides` at speeds [...] m/s.
@@ -139,11 +146,11 @@ def reference_error(prior: Prior, speed: np.ndarray) -> np.ndarray:
     return np.array(medians)[np.digitize(speed, edges[:-1])]
 
 
-def measure(clips: Sequence[Clip], prior: Prior) -> Mocap:
+def measure(clips: Sequence[Clip], prior: Prior, fastest: float | None = FASTEST) -> Mocap:
     """Measure the clips of a prepared dataset and, by `prior`, their held-out side.
 
     Figures by speed are of all clips as they are, loops unrolled to 4 s; poses are of clips and, where the
-    prior knows both sides, of their mirror images.
+    prior knows both sides, of their mirror images. Poses that move faster than `fastest` m/s need not be covered.
     """
     runs = [motion_states(clip.motion) for clip in clips]
     nothing = metrics.take(runs[0], np.zeros((0, features.WINDOW), dtype=int))
@@ -163,10 +170,12 @@ def measure(clips: Sequence[Clip], prior: Prior) -> Mocap:
             "held_out_reward": metrics.spread(reward),
         },
     }
-    return sample_poses(clips, figures, prior_file.mirrored(prior.metadata))
+    return sample_poses(clips, figures, prior_file.mirrored(prior.metadata), fastest)
 
 
-def sample_poses(clips: Sequence[Clip], figures: dict[str, Any], mirrored: bool) -> Mocap:
+def sample_poses(
+    clips: Sequence[Clip], figures: dict[str, Any], mirrored: bool, fastest: float | None = FASTEST
+) -> Mocap:
     """Take evenly spaced poses of clips (and their mirror images), and find how near real poses are to each other."""
     every = motion_windows.cut(clips)
     values = pose_features(motion_windows.sides(every.values, mirrored).double().numpy())
@@ -177,13 +186,14 @@ def sample_poses(clips: Sequence[Clip], figures: dict[str, Any], mirrored: bool)
     picks = np.linspace(0, len(values) - 1, min(POSES, len(values))).round().astype(int)
     poses, pose_speed = values[picks].astype(np.float16), speed[picks].astype(np.float32)  # as they are stored
     poses, pose_speed = poses.astype(np.float64), pose_speed.astype(np.float64)
-    known = poses[~held_out[picks] & (speed[picks] <= FASTEST)] / scale
-    unknown = values[held_out & (speed <= FASTEST)] / scale
+    asked = speed <= (math.inf if fastest is None else fastest)
+    known = poses[~held_out[picks] & asked[picks]] / scale
+    unknown = values[held_out & asked] / scale
     apart = metrics.distances(known, unknown)
     nearest = apart.min(axis=0) if len(unknown) else _later(values / scale, np.tile(every.clip.numpy(), copies))
     threshold = float(np.quantile(nearest, NEAR_QUANTILE))
     described = {
-        "count": len(poses), "of_windows": len(values), "fastest": FASTEST, "quantile": NEAR_QUANTILE,
+        "count": len(poses), "of_windows": len(values), "fastest": fastest, "quantile": NEAR_QUANTILE,
         "threshold": threshold, "held_out_windows": len(unknown),
         "held_out_coverage": float((apart.min(axis=1) <= threshold).mean()) if len(unknown) else None,
         "channels": ["travel_x", "travel_y", *features.WINDOW_NAMES[2:]],
@@ -218,16 +228,19 @@ def provenance(clips: Sequence[Clip]) -> dict[str, Any]:
 
 
 def pieces_by_speed(pieces: _gait.Pieces) -> dict[str, list[float]]:
-    """Columns of figures, one entry for every speed bin with enough pieces."""
+    """Columns of figures, one entry for every speed bin with enough pieces; one of all pieces where none has."""
+    bins = [*zip(_bins(pieces.speed), _bins(pieces.skate_speed), strict=True)]
+    enough = [(inside, contacts) for inside, contacts in bins if min(inside.sum(), contacts.sum()) >= FEWEST]
+    if not enough and min(len(pieces.speed), len(pieces.skate)) >= FEWEST:
+        enough = [(np.ones_like(pieces.speed, bool), np.ones_like(pieces.skate, bool))]
     rows = []
-    for inside, contacts in zip(_bins(pieces.speed), _bins(pieces.skate_speed), strict=True):
-        if inside.sum() >= FEWEST and contacts.sum() >= FEWEST:
-            skate = pieces.skate[contacts]
-            rows.append({
-                "pieces": inside.sum(), "speed": pieces.speed[inside].mean(), "flight": pieces.flight[inside].mean(),
-                "jerk": pieces.jerk[inside].mean(), "contacts": contacts.sum(), "skate_mean": skate.mean(),
-                "skate_median": np.median(skate), "skate_p90": np.quantile(skate, 0.9),
-            })  # fmt: skip
+    for inside, contacts in enough:
+        skate = pieces.skate[contacts]
+        rows.append({
+            "pieces": inside.sum(), "speed": pieces.speed[inside].mean(), "flight": pieces.flight[inside].mean(),
+            "jerk": pieces.jerk[inside].mean(), "contacts": contacts.sum(), "skate_mean": skate.mean(),
+            "skate_median": np.median(skate), "skate_p90": np.quantile(skate, 0.9),
+        })  # fmt: skip
     return _columns(rows)
 
 

@@ -162,7 +162,7 @@ def coverage(group: Group, measure: Measure) -> dict[str, Any]:
     episode = np.repeat(np.arange(len(found)), [len(poses) for poses in found])
     picks = np.linspace(0, len(episode) - 1, min(_mocap.POSES, len(episode))).round().astype(int)
     policy, episode = np.concatenate(found)[picks] / mocap.scale, episode[picks]
-    real, asked = mocap.poses / mocap.scale, mocap.pose_speed <= _mocap.FASTEST
+    real, asked = mocap.poses / mocap.scale, mocap.asked
     every = metrics.coverage(real, policy, episode, mocap.threshold)
     covered = metrics.coverage(real[asked], policy, episode, mocap.threshold)
     return {

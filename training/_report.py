@@ -66,11 +66,11 @@ DEFINITIONS = {
     "prior.ratio": "the prior's error on motion windows, every third one, divided by the median of held-out real "
     "windows in the same speed bin (from the prior's file), averaged over levels. Held-out real motion itself scores "
     "mocap.held_out_ratio. prior.reward: the style reward of the same windows",
-    "coverage": "share of real poses up to 3.25 m/s with a policy pose (random episodes) within the threshold; std by "
-    "jackknife over episodes; fidelity: share of policy poses with a real pose that near. A pose is height, tilt, "
-    "joint angles, key points and root velocity (58 numbers, each divided by its deviation over real motion); the "
-    "threshold is what 90 % of held-out real poses have to the nearest of the training poses in the sample (of a data "
-    "set that holds nothing out: 90 % of poses to the one 0.1 s later). 4,000 poses of either set, real ones of "
+    "coverage": "share of real poses (of skills: all, else up to 3.25 m/s) with a policy pose (random episodes) within "
+    "the threshold; std by jackknife over episodes; fidelity: share of policy poses with a real pose that near. A pose "
+    "is height, tilt, joint angles, key points and root velocity (58 numbers, each over its deviation in real motion); "
+    "the threshold is what 90 % of held-out real poses have to the nearest of the training poses in the sample (of "
+    "data that hold nothing out: 90 % of poses to the one 0.1 s later). 4,000 poses of either set, real ones of "
     "training and held-out clips (and their mirror images, unless the prior knows one side only)",
 }  # fmt: skip
 """What every figure means."""

@@ -216,7 +216,7 @@ class LearnerConfig:
     minibatches: int = 4
     """Minibatches a pass."""
     warmup: int = 8
-    """Iterations in which the critic alone learns, after `init` from another task's policy."""
+    """Iterations in which the critic alone learns, after `init` and `clone`."""
     symmetry: str = "augment"
     """`none`, `augment` (mirrored copies in every minibatch) or `loss` (mirror loss)."""
     precision: str = "medium"

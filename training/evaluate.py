@@ -112,7 +112,7 @@ def evaluate(config: EvaluateConfig, console: Console | None = None) -> dict[str
     controller = Controller.load(config.controller)
     config = replace(config, prior=config.prior or _own_prior(controller))
     prior, trial = Prior.load(config.prior), trials.of(controller.task)
-    mocap, note = _real_motion(config, prior)
+    mocap, note = _real_motion(config, prior, None if controller.task == "skill" else _mocap.FASTEST)
     plan = trial.plan(
         Request(config.episodes, config.seconds, config.grid_episodes, config.seed, prior, controller.start)
     )
@@ -162,10 +162,10 @@ def _own_prior(controller: Controller) -> str:
     )
 
 
-def _real_motion(config: EvaluateConfig, prior: Prior) -> tuple[Mocap | None, dict[str, Any]]:
+def _real_motion(config: EvaluateConfig, prior: Prior, fastest: float | None) -> tuple[Mocap | None, dict[str, Any]]:
     """Real motion to compare with, where there is any, and what the report says of it."""
     if config.data:
-        mocap, source = _mocap.measure(dataset.load(config.data), prior), config.data
+        mocap, source = _mocap.measure(dataset.load(config.data), prior, fastest), config.data
     elif _mocap.paths(config.prior)[0].is_file():
         mocap, source = _mocap.load(config.prior), str(_mocap.paths(config.prior)[0])
     else:

@@ -146,6 +146,25 @@ def test_real_motion_by_speed(config: EvaluateConfig, clips: list[Clip]) -> None
     assert len(_mocap.measure(clips, prior).poses) == 3 * (301 - 9)
 
 
+def test_a_clip_with_too_little_motion_at_any_speed_is_compared_as_a_whole(config: EvaluateConfig) -> None:
+    """Four seconds that go ever faster, up to 4 m/s: four half seconds a bin are no figure, those of all bins are one.
+
+    Without a fastest speed all of its poses are to be covered, otherwise those up to 3.25 m/s.
+    """
+    t = np.arange(121) / 30
+    walked = walk(0.0, 2.0, "faster and faster")
+    position = walked.root_position[:121] + np.stack((0.5 * t**2, 0 * t, 0 * t), axis=1)
+    motion = Motion(30.0, position, walked.root_rotation[:121], walked.joint_position[:121])
+    clip, prior = Clip(motion, "walk", "train", "only", 0.0), Prior.load(config.prior)
+    mocap = _mocap.measure([clip], prior, fastest=None)
+    assert mocap.figures["pieces"]["pieces"] == [8]
+    (jerk,) = mocap.figures["pieces"]["jerk"]
+    np.testing.assert_allclose(mocap.at("pieces", "jerk", np.array([0.2, 3.0])), jerk)
+    assert mocap.asked.all() and mocap.figures["poses"]["fastest"] is None
+    asked = _mocap.measure([clip], prior).asked
+    assert asked.any() and not asked.all()
+
+
 def test_real_motion_compared_with_itself(config: EvaluateConfig, clips: list[Clip]) -> None:
     """A walk played as if it were an episode: every ratio to mocap at its speed is 1; all its poses are near real."""
     prior = Prior.load(config.prior)

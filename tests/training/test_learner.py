@@ -167,8 +167,11 @@ def test_learning_raises_the_reward(make_learner):
 
 
 def test_restore_with_and_without_counters(make_learner):
-    """A resumed learner counts on; one that only starts from another's nets counts from 0 at the first deviation."""
-    settings = {"std": (0.15, 0.05), "std_samples": 64}
+    """A resumed learner counts on; one that only starts from another's nets counts from 0 at the first deviation.
+
+    A new run's critic learns alone first, and its actor then starts at the least rate.
+    """
+    settings = {"std": (0.15, 0.05), "std_samples": 64, "warmup": 2}
     old = make_learner(**settings)
     for _ in range(2):
         old.iterate()
@@ -177,7 +180,8 @@ def test_restore_with_and_without_counters(make_learner):
         new.restore(old.state(), counters)
         assert (new.samples, new.iteration) == (samples, samples // 16)
         assert new.actor.distribution.std_param[0].item() == pytest.approx(deviation)
-        assert new.algorithm.learning_rate == old.algorithm.learning_rate
+        assert new.critic_only == (0 if counters else 2)
+        assert new.algorithm.learning_rate == (old.algorithm.learning_rate if counters else new.config.learning_rate)
         seen, _ = random_batch(new)
         for net in ("actor", "critic"):
             assert torch.equal(getattr(new.algorithm, net)(seen), getattr(old.algorithm, net)(seen))

@@ -20,7 +20,7 @@ from training.motion import (
     soles,
 )
 from training.motion.clips import differences, kinematics, motion_states
-from training.motion.edit import is_closed, lift, mirror, resample, unroll
+from training.motion.edit import is_closed, lift, mirror, resample, reverse, unroll
 
 ROOT = Path(__file__).parents[2]
 SHARED = ROOT.parent / "shared" / "data"
@@ -254,6 +254,18 @@ def test_mirror_reflects_the_bodies():
     order = [BODIES.index("_".join(swap.get(word, word) for word in body.split("_"))) for body in BODIES]
     np.testing.assert_allclose(reflected, position[:, order] * [1, -1, 1], atol=1e-12)
     np.testing.assert_array_equal(mirror(image).joint_position, motion.joint_position)
+
+
+def test_reverse_walks_backwards():
+    """What went 1 m/s along x goes 1 m/s along -x, facing as before, its last pose first; twice is as it was."""
+    rng = np.random.default_rng(4)
+    path = np.arange(6)[:, None] / 30 * [1.0, 0, 0] + [0, 0, 0.9]
+    motion = Motion(30.0, path, np.tile([1.0, 0, 0, 0], (6, 1)), random_angles(rng, 6), name="walk")
+    states = motion_states(reverse(motion))
+    np.testing.assert_allclose(states.root_linear_velocity, np.tile([-1.0, 0, 0], (6, 1)), atol=1e-12)
+    np.testing.assert_array_equal(states.joint_position[0], motion.joint_position[-1])
+    np.testing.assert_array_equal(reverse(reverse(motion)).joint_position, motion.joint_position)
+    assert reverse(motion).name == "walk_reversed"
 
 
 def test_resample_by_hand():

@@ -189,6 +189,20 @@ def write_sources(folder: Path) -> None:
     np.savez(folder / "mimickit" / "walk.npz", fps=30.0, loop=False, frames=frames)
 
 
+def test_a_source_can_be_played_from_its_end(tmp_path):
+    """The same file, reversed: its last pose first, its way back, under a name that says so."""
+    write_sources(tmp_path)
+    path = tmp_path / "mimickit" / "walk.npz"
+    forwards, backwards = (
+        reading.read_file(reading.Source("mimickit", "mimickit", reversed=way), tmp_path, path, 8.0).pieces[0].motion
+        for way in (False, True)
+    )
+    np.testing.assert_allclose(backwards.joint_position, forwards.joint_position[::-1], atol=1e-9)
+    ways = [motion.root_position[-1, 0] - motion.root_position[0, 0] for motion in (forwards, backwards)]
+    assert ways == pytest.approx([0.02 * 89, -0.02 * 89])
+    assert (forwards.source, backwards.source) == ("mimickit/walk", "mimickit/walk_reversed")
+
+
 def prepare(*arguments: str) -> subprocess.CompletedProcess:
     """Run the command line in a fresh process."""
     return subprocess.run(

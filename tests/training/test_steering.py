@@ -163,6 +163,17 @@ def test_no_episode_is_asked_to_go_on_sideways():
     assert (task.goal[:, :2] - torch.tensor([0.0, 2.0])).norm(dim=1).min() > 1e-3
 
 
+@pytest.mark.parametrize(
+    ("velocity", "expected"),
+    [((0.0, 2.0), (0.0, 1.3, 1.0, 0.0)), ((-0.8, 0.0), (-0.8, 0.0, 1.0, 0.0)), ((2.0, 0.0), (2.0, 0.0, 1.0, 0.0))],
+)
+def test_who_may_face_freely_goes_on_sideways_and_backwards(velocity, expected):
+    """Facing x, moving left or back: the first goal is that velocity, at most 1.3 m/s, and still to face x."""
+    task = make(follow_start_share=1.0, free_facing_share=0.5)
+    task.reset(EVERYONE, body(yaw=0.0, velocity=velocity))
+    torch.testing.assert_close(task.goal, torch.tensor(expected).expand(4, 4))
+
+
 def test_reset_of_some_leaves_the_goals_of_others():
     """Only the episodes that start get new goals."""
     task = make()

@@ -14,7 +14,7 @@ from training import export, run
 from training.config import RunConfig, TaskConfig
 from training.learning import checkpoint, transplant
 from training.learning.checkpoint import CHECKPOINT, CheckpointError
-from training.learning.learner import Learner
+from training.learning.learner import LEAST_RATE, Learner
 from training.learning.workers import Worker
 from training.tasks.base import STAND
 
@@ -93,14 +93,15 @@ def test_another_scale_of_actions_keeps_the_targets(steering):
 
 
 def test_the_critic_learns_alone_at_first(config, steering):
-    """With a warm-up of two iterations the actor stays for two, whatever the rate, and moves in the third."""
+    """With a warm-up of two iterations the actor stays for two, whatever the rate, and then moves carefully."""
     learner = start(config, steering[1] / "controller.onnx", warmup=2)
     still = {name: value.clone() for name, value in learner.actor.mlp.state_dict().items()}
     value = learner.algorithm.critic.mlp[0].weight.clone()
     for _ in range(2):
+        assert {group["lr"] for group in learner.algorithm.optimizer.param_groups} == {config.learner.learning_rate}
         learner.iterate()
         assert all(torch.equal(still[name], now) for name, now in learner.actor.mlp.state_dict().items())
-        assert learner.algorithm.learning_rate == config.learner.learning_rate
+    assert learner.algorithm.learning_rate == LEAST_RATE
     assert not torch.equal(value, learner.algorithm.critic.mlp[0].weight)
     assert learner.state()["critic_only"] == 0
     learner.iterate()

@@ -25,6 +25,8 @@ from training.learning.workers import Worker
 from training.provenance import CLONING
 
 _GROUPS = {"actor": ["policy"], "critic": ["policy"]}
+LEAST_RATE = 1e-5
+"""Of Adam, by rsl_rl's KL rule."""
 
 
 class Learner:
@@ -68,7 +70,8 @@ class Learner:
         self.environment.engine.check()
         self._hold_actor(self.critic_only > 0)
         losses = self.algorithm.update()
-        self.critic_only = max(0, self.critic_only - 1)
+        if self.critic_only > 0:
+            self._let_critic_learn_alone(self.critic_only - 1)
         self.iteration += 1
         self.samples += self.config.horizon * self.environment.num_envs * self.worker.world
         self._anneal()
@@ -100,12 +103,14 @@ class Learner:
             torch.cuda.set_rng_state(state["cuda_random"], self.device)
 
     def restore(self, state: dict[str, Any], counters: bool) -> None:
-        """Go on from `state`; with `counters` False as a new run that only starts from its nets and optimiser."""
+        """Go on from `state`; with `counters` False carefully, as a new run that starts from its nets and optimiser."""
         self.algorithm.load(state, None, strict=True)
-        self.algorithm.learning_rate = state["learning_rate"]
         if counters:
+            self.algorithm.learning_rate = state["learning_rate"]
             self.iteration, self.samples = state["iteration"], state["samples"]
             self.critic_only = state.get("critic_only", 0)
+        else:
+            self._let_critic_learn_alone(self.config.warmup)
         self._anneal()
 
     def start_from(self, actor: dict[str, Tensor], critic: dict[str, Tensor] | None) -> None:
@@ -113,7 +118,7 @@ class Learner:
         self.algorithm.actor.load_state_dict(actor)
         if critic is not None:
             self.algorithm.critic.load_state_dict(critic)
-        self.critic_only = self.config.warmup
+        self._let_critic_learn_alone(self.config.warmup)
         self._anneal()
 
     def clone(self) -> None:
@@ -129,7 +134,18 @@ class Learner:
         self._observation = self.environment.observe()
         if self.worker.world > 1:
             self.algorithm.broadcast_parameters()
-        self.critic_only = self.config.warmup
+        self._let_critic_learn_alone(self.config.warmup)
+
+    def _let_critic_learn_alone(self, iterations: int) -> None:
+        """Hold the actor for so many more iterations; then it begins at the least rate.
+
+        Another rate, deviation or discount than it was made with undoes a policy in a single update; the KL rule raises
+        the rate by half a minibatch where it may.
+        """
+        self.critic_only = iterations
+        self.algorithm.learning_rate = self.config.learning_rate if iterations else LEAST_RATE
+        for group in self.algorithm.optimizer.param_groups:
+            group["lr"] = self.algorithm.learning_rate
 
     def _hold_actor(self, held: bool) -> None:
         """Let updates change the critic alone, at a fixed rate: the KL rule would see an actor that does not move."""

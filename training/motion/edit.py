@@ -1,4 +1,4 @@
-"""Motions to motions: mirror, cut, lift, unroll loops, resample."""
+"""Motions to motions: mirror, reverse, cut, lift, unroll loops, resample."""
 
 from __future__ import annotations
 
@@ -22,6 +22,20 @@ def mirror(motion: Motion) -> Motion:
         root_rotation=motion.root_rotation * [1.0, -1.0, 1.0, -1.0],
         joint_position=motion.joint_position[:, source] * sign,
         name=f"{motion.name}_mirror",
+    )
+
+
+def reverse(motion: Motion) -> Motion:
+    """Played from its end to its beginning.
+
+    People walk backwards much as a film of them walking forwards runs backwards (Winter, Pluck and Yang 1989).
+    """
+    return replace(
+        motion,
+        root_position=motion.root_position[::-1].copy(),
+        root_rotation=motion.root_rotation[::-1].copy(),
+        joint_position=motion.joint_position[::-1].copy(),
+        name=f"{motion.name}_reversed",
     )
 
 

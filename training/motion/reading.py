@@ -24,7 +24,7 @@ from runtime.skeleton import Skeleton
 from training.motion import cleaning, deepmimic, importing, mimickit
 from training.motion.bvh import DamagedFileError
 from training.motion.capture import CaptureError
-from training.motion.edit import cut
+from training.motion.edit import cut, reverse
 from training.motion.ground import raise_body
 from training.motion.hinges import JOINTED
 from training.motion.skeleton import SkeletonError
@@ -55,6 +55,8 @@ class Source:
     """Hinges that flip are led along (mimickit and deepmimic); otherwise the clip is cut there."""
     raise_body: bool = False
     """The body is raised for as long as any part of it is in the ground (mimickit and deepmimic)."""
+    reversed: bool = False
+    """Clips are played from their end (mimickit and deepmimic): walking turns into walking backwards."""
     category: str = ""
     """What the dataset calls these clips; "" goes by speed: stand, walk, jog, run."""
     action: str = ""
@@ -152,6 +154,8 @@ def _read_ours(source: Source, path: Path, piece_seconds: float, reading: Readin
     if source.raise_body:
         motion, raised = raise_body(motion)
         reading.remarks.append(f"{name}: raised by up to {100 * raised:.1f} cm, out of the ground")
+    if source.reversed:
+        motion, name = reverse(motion), f"{name}_reversed"
     cleaned = cleaning.clean(motion, source.flat, floor, source.min_seconds)
     reading.remarks += [f"{name.rpartition('/')[0]}/{line}" for line in cleaned.remarks]
     parts = [part for motion in cleaned.pieces for part in into_pieces(motion, piece_seconds)]

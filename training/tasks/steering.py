@@ -67,22 +67,29 @@ class Steering(Goals):
         self.config = config
 
     def reset(self, rows: Rows, body: Body) -> None:
-        """See `Task.reset`: half of the episodes go on as they move, the others get a goal out of the blue."""
+        """See `Task.reset`: `follow_start_share` of the episodes go on as they move, the others get a goal anew.
+
+        Who moves another way than it faces goes on so where goals may face freely; otherwise it gets a goal anew.
+        """
         if len(rows) == 0:
             return
+        c = self.config
         cos, sin = rotation.heading(rows.take(body.root_rotation))
         self._draw(rows, torch.atan2(sin, cos))
         velocity = rows.take(body.root_linear_velocity)[:, :2]
         speed = velocity.norm(dim=1, keepdim=True)
-        follow = (self.uniform(len(rows)) < self.config.follow_start_share).unsqueeze(1)
+        follow = (self.uniform(len(rows)) < c.follow_start_share).unsqueeze(1)
         along = velocity / speed.clamp_min(1e-6)
         walking = speed > WALKING
         heading = torch.stack((cos, sin), 1)
         forward = (along * heading).sum(1, keepdim=True) > 0.7
-        moving = torch.cat((velocity * (speed.clamp(max=self.config.max_speed) / speed.clamp_min(1e-6)), along), 1)
+        facing = torch.where(forward, along, heading)
+        most = torch.where(forward, c.max_speed, min(c.max_speed, c.free_facing_speed))
+        moving = torch.cat((along * torch.minimum(speed, most), facing), 1)
         resting = torch.cat((torch.zeros_like(velocity), heading), 1)
         first = torch.where(walking, moving, resting)
-        rows.put(self.goal, torch.where(follow & (forward | ~walking), first, rows.take(self.goal)))
+        usual = forward | ~walking | (c.free_facing_share > 0)
+        rows.put(self.goal, torch.where(follow & usual, first, rows.take(self.goal)))
 
     def advance(self, body: Body) -> None:
         """See `Task.advance`."""
