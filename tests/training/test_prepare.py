@@ -108,6 +108,20 @@ def test_body_is_raised_out_of_the_ground():
     assert ground.raise_body(motion)[1] == 0.0
 
 
+def test_stretches_that_are_fast_enough():
+    """Two seconds at 3 m/s, two at 1, half a one at 3, then at 1, two at 3: two stretches at 2 m/s or more remain."""
+    speed = np.repeat([3.0, 1.0, 3.0, 1.0, 3.0], [60, 60, 15, 30, 60])
+    motion = standing(len(speed))
+    position = motion.root_position + np.cumsum(speed / 30)[:, None] * [1.0, 0, 0]
+    run = Motion(30.0, position, motion.root_rotation, motion.joint_position, name="run")
+    found = cleaning.quick(run, 2.0)
+    assert [piece.name for piece in found] == ["run_0", "run_1"]
+    assert [len(piece) for piece in found] == pytest.approx([60, 60], abs=2)
+    np.testing.assert_array_equal(found[1].root_position, position[-len(found[1]) :])
+    (whole,) = cleaning.quick(run, 0.5)
+    assert len(whole) == len(run) and whole.name == "run"
+
+
 def test_copies_and_takes_are_found():
     """An exact mirror image is a copy; an overlapping cut with noise shares the group; another motion does not."""
     rng = np.random.default_rng(4)

@@ -55,6 +55,9 @@ class Source:
     """Hinges that flip are led along (mimickit and deepmimic); otherwise the clip is cut there."""
     raise_body: bool = False
     """The body is raised for as long as any part of it is in the ground (mimickit and deepmimic)."""
+    slowest: float = 0.0
+    """Only stretches at least this fast, m/s (mimickit and deepmimic): who runs a course of turns and stops goes there
+    crouched, and nobody strolls like that."""
     reversed: bool = False
     """Clips are played from their end (mimickit and deepmimic): walking turns into walking backwards."""
     category: str = ""
@@ -158,7 +161,10 @@ def _read_ours(source: Source, path: Path, piece_seconds: float, reading: Readin
         motion, name = reverse(motion), f"{name}_reversed"
     cleaned = cleaning.clean(motion, source.flat, floor, source.min_seconds)
     reading.remarks += [f"{name.rpartition('/')[0]}/{line}" for line in cleaned.remarks]
-    parts = [part for motion in cleaned.pieces for part in into_pieces(motion, piece_seconds)]
+    pieces = cleaned.pieces
+    if source.slowest > 0:
+        pieces = [part for motion in pieces for part in cleaning.quick(motion, source.slowest, source.min_seconds)]
+    parts = [part for motion in pieces for part in into_pieces(motion, piece_seconds)]
     labels = _labels(source, path, {})
     for number, part in enumerate(parts):
         label = name if len(parts) == 1 else f"{name}_{number}"
