@@ -51,7 +51,7 @@ strips: $(VENV)/for-run ## Render the pictures, strips and the video that README
 	$(VIEW) --controller exported/run.onnx --strip docs/run.png --strip-from 3 --strip-to 3.8
 	$(VIEW) --controller exported/spinkick.onnx --strip docs/spinkick.png --strip-from 1 --strip-to 2.4
 	$(VIEW) --controller exported/cartwheel.onnx --strip docs/cartwheel.png --strip-from 0.2 --strip-to 2.4
-	$(VIEW) --controller exported/backflip.onnx --strip docs/backflip.png --strip-from 0.6 --strip-to 2.2
+	$(VIEW) --controller exported/backflip.onnx --strip docs/backflip.png --strip-from 1.5 --strip-to 3.1
 	$(VIEW) --controller exported/crawl.onnx --strip docs/crawl.png --strip-from 2 --strip-to 4.6
 	$(BIN)/python -m viewer --controller exported/steering.onnx --headless --seconds 21 --video-from 1 --fps 15 \
 		--size 640x360 --trail --goals "$(DEMO)" --video docs/demo.webp
