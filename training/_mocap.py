@@ -64,8 +64,7 @@ class Mocap:
     @property
     def asked(self) -> np.ndarray:
         """[R] bool: a policy is asked to be that fast."""
-        fastest = self.figures["poses"]["fastest"]
-        return self.pose_speed <= (math.inf if fastest is None else fastest)
+        return _asked(self.pose_speed, self.figures["poses"]["fastest"])
 
     def at(self, table: str, name: str, speed: np.ndarray | float) -> np.ndarray:
         """Interpolate column `name` of table `pieces` or `strides` at speeds [...] m/s.
@@ -186,7 +185,7 @@ def sample_poses(
     picks = np.linspace(0, len(values) - 1, min(POSES, len(values))).round().astype(int)
     poses, pose_speed = values[picks].astype(np.float16), speed[picks].astype(np.float32)  # as they are stored
     poses, pose_speed = poses.astype(np.float64), pose_speed.astype(np.float64)
-    asked = speed <= (math.inf if fastest is None else fastest)
+    asked = _asked(speed, fastest)
     known = poses[~held_out[picks] & asked[picks]] / scale
     unknown = values[held_out & asked] / scale
     apart = metrics.distances(known, unknown)
@@ -199,6 +198,10 @@ def sample_poses(
         "channels": ["travel_x", "travel_y", *features.WINDOW_NAMES[2:]],
     }  # fmt: skip
     return Mocap(figures | {"poses": described}, poses, pose_speed, scale)
+
+
+def _asked(speed: np.ndarray, fastest: float | None) -> np.ndarray:
+    return speed <= (math.inf if fastest is None else fastest)
 
 
 def _later(poses: np.ndarray, clip: np.ndarray) -> np.ndarray:

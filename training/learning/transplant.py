@@ -11,9 +11,9 @@ other states; of the goal it begins with mean 0 and deviation 1, which is about 
 What an action means depends on the prior (targets are centre + scale · action, both from its joint angles), so that
 the last layer is rewritten to give the same targets under the new prior's scale.
 
-The source is a controller's ONNX file or a checkpoint. A controller holds no critic and no optimiser. Where these are
-missing, or the goal's columns are new, the critic alone learns for the first iterations (`LearnerConfig.warmup`): an
-actor that learns from a critic that knows nothing forgets in ten iterations (method.md §11).
+The source is a controller's ONNX file or a checkpoint. A controller holds no critic and no optimiser. In any case the
+critic alone learns for the first iterations (`LearnerConfig.warmup`): an actor that learns from a critic that knows
+nothing of this run forgets in ten iterations (method.md §11).
 """
 
 from __future__ import annotations
