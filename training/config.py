@@ -51,6 +51,9 @@ class RewardConfig:
     """Share of real windows whose deviation costs nothing, per group and level."""
     statistics_weight: float = 2.0
     """Weight of window statistics that are not those of real motion at that speed; 0 judges by errors alone."""
+    allowance: float = 0.0
+    """Share of the penalty which real motion of that speed has on average that costs nothing: at 1 real motion is worth
+    about as much at every speed, and nothing is worth more."""
     sharpness: float = 4.0
     """w_s: how steeply the reward falls with the mean excess log error."""
 
@@ -116,6 +119,9 @@ class PretrainConfig:
     """Seeds initialisation, batches and noise."""
 
 
+COMPOSITIONS = ("additive", "product", "task_capped")
+
+
 @dataclass(frozen=True)
 class EnvironmentConfig:
     """Settings that do not depend on the task."""
@@ -133,7 +139,13 @@ class EnvironmentConfig:
     """Penalty p beyond which an episode has failed, its motion being none that the prior knows; 0: there is no limit.
     Where style is all that counts, falling is not the first thing to go wrong: losing the motion is."""
     composition: str = "additive"
-    """`additive`: w_g·r_g + w_smp·r_smp; `product`: r_g·r_smp."""
+    """`additive`: w_g·r_g + w_smp·r_smp; `product`: r_g·r_smp; `task_capped`: w_g·r_g + w_smp·min(r_smp, max(r_g, .3)),
+    so that style earns next to nothing where the goal is not kept for its sake (SMP's carry, method.md §5)."""
+    slip_weight: float = 0.0
+    """w_slip, s/m: the reward is multiplied by exp(-w_slip · speed of the soles on the ground, m/s)."""
+    jerk_weight: float = 0.0
+    """w_jerk, s³/rad: … and by exp(-w_jerk · jerk of the joints, rad/s³). Captured walking has about 450,
+    running 1,500."""
     style: dict[str, float] = field(default_factory=dict)
     """Styles of the prior, by name with weights, that motion is judged by and episodes start in; weights that sum to
     more than 1 exaggerate (training/prior/style.py). Empty: none."""
@@ -164,7 +176,7 @@ class EnvironmentConfig:
 
     def __post_init__(self) -> None:
         """Check what types do not say."""
-        _one_of("environment.composition", self.composition, ("additive", "product"))
+        _one_of("environment.composition", self.composition, COMPOSITIONS)
         _at_least_one("environment", self, "prior_interval", "start_pool", "start_refresh", "assist_steps")
         if not 0.0 <= self.latency < 1 / CONTROL_HZ:
             raise ConfigError(

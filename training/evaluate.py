@@ -145,7 +145,7 @@ def evaluate(config: EvaluateConfig, console: Console | None = None) -> dict[str
     }  # fmt: skip
     figures = report(controller.task, trial, plan, rollouts, Measure(prior, mocap, config.seed))
     if controller.task == "skill" and config.data:
-        figures["headline"]["dtw_error_m"] = skill.errors(rollouts, dataset.load(config.data))
+        figures["headline"] |= skill.errors(rollouts, dataset.load(config.data))
     return plain({**described, **figures, **harder})
 
 

@@ -53,7 +53,10 @@ def test_every_field_can_be_set(hydra):
         ("learner.gamma=[1]", "learner.gamma"),
         ("environment.prior_interval=0.5", "environment.prior_interval"),
         ("learner.symmetry=left", "learner.symmetry is 'left': expected one of none, augment, loss"),
-        ("environment.composition=sum", "environment.composition is 'sum': expected one of additive, product"),
+        (
+            "environment.composition=sum",
+            "environment.composition is 'sum': expected one of additive, product, task_capped",
+        ),
         ("environment.latency=0.04", "environment.latency is 0.04: expected from 0 to below 0.0333 s"),
         ("learner.envs=0", "learner.envs is 0: expected at least 1"),
         ("+learner.colour=red", "colour"),

@@ -131,10 +131,10 @@ def make(monkeypatch, prior_path):
 
 
 @pytest.mark.parametrize("task", tasks.TASKS)
-@pytest.mark.parametrize("composition", ["additive", "product"])
+@pytest.mark.parametrize("composition", ["additive", "product", "task_capped"])
 def test_a_step_asks_for_nothing(make, task, composition):
     """Physics aside, three control steps of every task run without one question to the device or copy to it."""
-    environment = make(task, composition=composition)
+    environment = make(task, composition=composition, slip_weight=1.0, jerk_weight=1e-4)
     with Watch():
         for _ in range(3):  # enough for every share of the environments to be judged
             observation, reward, done, extras, figures = environment.step(torch.zeros(ENVS, 28, device=DEVICE))

@@ -252,15 +252,21 @@ def test_standing_starts(make_environment):
 
 @pytest.mark.parametrize(
     ("composition", "compose"),
-    [("additive", lambda task, style: 0.7 * task + 0.2 * style), ("product", lambda task, style: task * style)],
+    [
+        ("additive", lambda task, style: 0.7 * task + 0.2 * style),
+        ("product", lambda task, style: task * style),
+        ("task_capped", lambda task, style: 0.7 * task + 0.2 * torch.minimum(style, task.clamp_min(0.3))),
+    ],
 )
 def test_composition(make_environment, composition, compose):
-    """Rewards are w_g·r_g + w_smp·r_smp or r_g·r_smp of the figures that are logged."""
-    environment = make_environment(composition=composition, task_weight=0.7, style_weight=0.2)
+    """Rewards are what the composition makes of the figures that are logged; capped ones of styles above the task's."""
+    soft = {"style_sharpness": (0.01, 0.02)} if composition == "task_capped" else {}
+    environment = make_environment(composition=composition, task_weight=0.7, style_weight=0.2, **soft)
     for _ in range(3):
         _, reward, _, _, figures = environment.step(torch.zeros(4, 28))
         torch.testing.assert_close(reward, compose(figures["task_reward"], figures["style_reward"]))
         assert figures["style_reward"].max() > 0 and figures["task_reward"].gt(0).all()
+        assert not soft or (figures["style_reward"] > figures["task_reward"]).any()
 
 
 def test_the_goal_that_was_seen_is_rewarded(make_environment):
@@ -339,5 +345,7 @@ def test_state_and_restore_repeat_the_future(make_environment, latency):
 
 def test_unknown_composition_is_refused():
     """A composition that is none is an error, not silently the sum."""
-    with pytest.raises(ConfigError, match=r"environment.composition is 'sum': expected one of additive, product"):
+    with pytest.raises(
+        ConfigError, match=r"environment.composition is 'sum': expected one of additive, product, task_capped"
+    ):
         replace(EnvironmentConfig(), composition="sum")

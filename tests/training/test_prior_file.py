@@ -114,6 +114,18 @@ def rename_initialiser(model: onnx.ModelProto, metadata: dict) -> None:
             tensor.name = "folded_7"
 
 
+def without_allowance(model: onnx.ModelProto, metadata: dict) -> None:
+    """As files were before there was one."""
+    metadata["configuration"]["reward"].pop("allowance")
+    (place,) = [i for i, tensor in enumerate(model.graph.initializer) if tensor.name == "score.allowance"]
+    model.graph.initializer[place].name = "other"
+
+
+def test_older_files_allow_nothing(prior_path: Path, tmp_path: Path):
+    """A file that holds no allowance is read as one of zero."""
+    assert file.load(spoilt(prior_path, tmp_path, without_allowance)).score.allowance.abs().max() == 0
+
+
 @pytest.mark.parametrize(
     ("edit", "message"),
     [

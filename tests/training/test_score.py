@@ -248,6 +248,23 @@ def test_reward_is_what_its_parts_say():
     assert ((reward > 0) & (reward <= 1)).all() and reward.std() > 0
 
 
+@pytest.mark.parametrize("share", [0.5, 1.0])
+def test_what_real_motion_costs_is_allowed(share):
+    """The allowance is that share of the mean penalty of real motion; what counts is the rest, never negative."""
+    score, plain = gaussian_score(), gaussian_score()
+    real, eps = draw(score, 1500, seed=1), noise(1500)
+    score.calibrate(real, allowance=share)
+    plain.calibrate(real)
+    fresh = draw(score, 1500, seed=2)
+    with torch.no_grad():
+        left, whole = score.judge(fresh, eps)[3], plain.judge(fresh, eps)[3]
+        free = score.condition(fresh) @ score.allowance
+    assert plain.allowance.abs().max() == 0
+    torch.testing.assert_close(left, (whole - free).clamp_min(0))
+    assert free.mean().item() == pytest.approx(share * whole.mean().item(), rel=0.1)
+    assert (left == 0).any() and (left > 0).any()
+
+
 def test_calibration_centres_real_motion():
     """Fresh windows of the same kind deviate by 0 on average, half of their deviations lie within the tolerance.
 

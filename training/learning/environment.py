@@ -18,6 +18,9 @@ The style reward is made of the prior's penalty p (prior/score.py) with sharpnes
 not with the one in the prior file:
 
     r_smp = .5 exp(-w_flat p) + .5 exp(-w_steep p)
+
+With `slip_weight` or `jerk_weight` the composed reward is multiplied by exp(-w_slip slip - w_jerk jerk), see flaws.py:
+a share of it is lost, so that it stays positive and an early end is never worth more.
 """
 
 from __future__ import annotations
@@ -32,6 +35,7 @@ from torch import Tensor
 from runtime import character
 from training import features, rotation
 from training.config import EnvironmentConfig
+from training.learning.flaws import Slip, jerk
 from training.learning.starts import Starts
 from training.physics import Engine
 from training.prior import schedule
@@ -97,6 +101,10 @@ class History:
         frames = [ring[order][:, ids].movedim(0, 1) for ring in self._frames]
         return features.window(*frames)
 
+    def joint_positions(self, count: int) -> Tensor:
+        """Joint angles [count, N, 28] rad of the newest frames, oldest first."""
+        return self._frames[2][self._order()[-count:]]
+
     def state(self) -> dict[str, Any]:
         """Copy everything, for a checkpoint."""
         return {"frames": [ring.clone() for ring in self._frames], "next": self._next}
@@ -122,6 +130,7 @@ def _mirrors(task: Task, device: torch.device) -> tuple[tuple[Tensor, Tensor], t
 
 HEAD = character.BODIES.index("head")
 UP, DOWN = 1.25, 0.75  # m, of the head
+LEAST_CAP = 0.3  # of the style reward, whatever the task's is: composition `task_capped`
 _EPISODE = ("age", "style", "errors", "deviation", "oddity")
 
 
@@ -142,6 +151,7 @@ class Environment:
         device = engine.device
         self.starts = Starts(score, config.start_pool, generator, task.starts)
         self.history = History(engine.envs, device)
+        self._slip = Slip(device)
         self.mirrors = _mirrors(task, device)
         self._generator = generator
         self._limit = round(config.episode_seconds * character.CONTROL_HZ)
@@ -178,15 +188,17 @@ class Environment:
         """`step` with joint targets [N, 28] rad in place of actions."""
         pushes = self._pushes()
         self.engine.push(pushes + self._assistance() if self.config.assist > 0 else pushes)
+        before = self.body
         blown = self.move(self._held(joint_target))
         self.history.push(self.body)
         task_reward = self.task.reward(self.body)
         strange = self._judge()
-        reward = self._compose(task_reward)
+        share, flaws = self._flaws(before)
+        reward = self._compose(task_reward) * share
         failed = self.task.failed(self.body) | blown | strange
         self._age += 1
         late = (self._age >= self._limit) & ~failed
-        figures = self._figures(task_reward, failed, blown)
+        figures = self._figures(task_reward, failed, blown) | flaws
         self.task.advance(self.body)
         done = failed | late
         self._age.masked_fill_(done, 0)
@@ -287,7 +299,23 @@ class Environment:
         c = self.config
         if c.composition == "product":
             return task_reward * self._style
+        if c.composition == "task_capped":
+            style = torch.minimum(self._style, task_reward.clamp_min(LEAST_CAP))
+            return c.task_weight * task_reward + c.style_weight * style
         return c.task_weight * task_reward + c.style_weight * self._style
+
+    def _flaws(self, before: Body) -> tuple[Tensor, dict[str, Tensor]]:
+        """Share [N] of the reward that slipping and jerking since the body `before` leave, and both as figures."""
+        c, now = self.config, self.body
+        lost, figures = torch.zeros(self.num_envs, device=self.engine.device), {}
+        if c.slip_weight > 0:
+            corners = [self._slip.corners(body.body_position, body.body_rotation) for body in (before, now)]
+            figures["slip"] = self._slip.speed(*corners)
+            lost = lost + c.slip_weight * figures["slip"]
+        if c.jerk_weight > 0:
+            figures["jerk"] = jerk(self.history.joint_positions(4))
+            lost = lost + c.jerk_weight * figures["jerk"]
+        return torch.exp(-lost), figures
 
     def _figures(self, task_reward: Tensor, failed: Tensor, blown: Tensor) -> dict[str, Tensor]:
         figures = {"task_reward": task_reward, "style_reward": self._style, "failed": failed.float()}

@@ -20,7 +20,7 @@ _FEET = [BODIES.index(name) for name in FEET]
 
 
 @cache
-def _corners() -> np.ndarray:
+def box_corners() -> np.ndarray:
     """Corners of the foot's box in the foot's frame, [8, 3] m."""
     geom = model().geom(f"{PREFIX}{FEET[0]}")
     return geom.pos + np.array(list(product((-1, 1), repeat=3))) * geom.size
@@ -29,7 +29,7 @@ def _corners() -> np.ndarray:
 def corners(state: State) -> np.ndarray:
     """World positions of the corners of both feet's boxes, right then left: [..., 2, 8, 3] m."""
     position, matrix = state.body_position[..., _FEET, :], rotation.to_matrix(state.body_rotation[..., _FEET, :])
-    return position[..., None, :] + np.einsum("...ij,kj->...ki", matrix, _corners())
+    return position[..., None, :] + np.einsum("...ij,kj->...ki", matrix, box_corners())
 
 
 def foot_positions(state: State) -> np.ndarray:

@@ -168,6 +168,8 @@ def load(path: Path | str) -> LoadedPrior:
     )
     held = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
     expected = score.state_dict()
+    if reward.get("allowance", 0.0) == 0.0:  # files that know no allowance do not hold it
+        held.setdefault("score.allowance", expected["allowance"].numpy())
     score.load_state_dict({name: _found(path, held, f"score.{name}", like) for name, like in expected.items()})
     score.eval().requires_grad_(False)
     return LoadedPrior(score, metadata, hashlib.sha256(data).hexdigest())

@@ -201,7 +201,9 @@ def _set_reward(config: PriorConfig, score: Score, values: Tensor, style: Tensor
     score.sharpness.fill_(reward.sharpness)
     score.calm_weight.fill_(reward.calm_weight)
     score.statistics_weight.fill_(reward.statistics_weight)
-    score.calibrate(values, by_speed=reward.by_speed, quantile=reward.tolerance_quantile, style=style)
+    score.calibrate(
+        values, by_speed=reward.by_speed, quantile=reward.tolerance_quantile, style=style, allowance=reward.allowance
+    )
 
 
 def joint_statistics(training: Windows, weights: Tensor, mirrored: bool) -> tuple[Tensor, Tensor]:

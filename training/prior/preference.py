@@ -69,7 +69,8 @@ def penalty(score: Score, judged: Judged) -> Tensor:
     """[R, N] what `score` makes of the errors: the reward is exp(-sharpness · penalty)."""
     own = judged.error.unsqueeze(-1) if score.groups == ("all",) else judged.group_error
     oddity, style = score.oddity(judged.windows, judged.style), judged.style
-    return torch.stack([score.penalty(score.deviation(judged.windows, errors, style), oddity) for errors in own])
+    costs = [score.penalty(score.deviation(judged.windows, errors, style), oddity) for errors in own]
+    return torch.stack([score.beyond_allowance(cost, judged.windows, style) for cost in costs])
 
 
 def preferred(real: Tensor, changed: Tensor) -> Tensor:
@@ -114,6 +115,7 @@ class Calibration:
     calm_weight: float
     tolerance_quantile: float
     statistics_weight: float
+    allowance: float = 0.0
 
 
 NO_REMEDY = Calibration(False, False, 0.0, 0.0, 0.0)
@@ -123,7 +125,7 @@ CALM_WEIGHTS = (0.0, 0.25, 0.5, 1.0)
 def added(shipped: Calibration) -> dict[str, Calibration]:
     """The remedies of `shipped`, one more in each: from none (but no extra reward below the reference) to all."""
     steps, now = {"no extra below": NO_REMEDY}, NO_REMEDY
-    for name in ("groups", "by_speed", "tolerance_quantile", "calm_weight", "statistics_weight"):
+    for name in ("groups", "by_speed", "tolerance_quantile", "calm_weight", "statistics_weight", "allowance"):
         now = replace(now, **{name: getattr(shipped, name)})
         steps[f"+ {name.replace('_', ' ')}"] = now
     return steps
@@ -181,9 +183,10 @@ def cross_fit(
         known = motion_windows.sides(others.windows, mirrored)
         style = None if others.style is None else others.style.repeat(2 if mirrored else 1, 1)
         here, changed_here = real.take(measured), {name: judged.take(measured) for name, judged in changed.items()}
-        fitted: dict[Calibration, Score] = {}  # the references do not depend on the weights
+        fitted: dict[Calibration, Score] = {}  # the references do not depend on the weights, the allowance does
         for calibration in calibrations:
-            key = replace(calibration, calm_weight=0.0, statistics_weight=0.0)
+            weights = {} if calibration.allowance else {"calm_weight": 0.0, "statistics_weight": 0.0}
+            key = replace(calibration, **weights)
             fitted[key] = fitted.get(key) or calibrated(score, key, known, style)
             fitted[key].calm_weight.fill_(calibration.calm_weight)
             fitted[key].statistics_weight.fill_(calibration.statistics_weight)
@@ -200,7 +203,10 @@ def calibrated(score: Score, calibration: Calibration, windows: Tensor, style: T
     other.sharpness.copy_(score.sharpness)
     other.calm_weight.fill_(calibration.calm_weight)
     other.statistics_weight.fill_(calibration.statistics_weight)
-    other.calibrate(windows, by_speed=calibration.by_speed, quantile=calibration.tolerance_quantile, style=style)
+    other.calibrate(
+        windows, by_speed=calibration.by_speed, quantile=calibration.tolerance_quantile, style=style,
+        allowance=calibration.allowance,
+    )  # fmt: skip
     return other
 
 

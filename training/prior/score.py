@@ -2,7 +2,7 @@
 
 Ensemble score matching (SMP eq. 8): a window x is noised at the levels K = {22, 15, 8}, the frozen denoiser predicts
 the noise, and e_t = mean((ε̂ - ε)²). The paper's reward is exp(-w·mean_t(e_t / μ_t)) with a running mean μ of the
-policy's own errors. Ours differs in six measured ways (training/README.md has the table), all of them fixed in the
+policy's own errors. Ours differs in seven measured ways (training/README.md has the table), all of them fixed in the
 prior file, so that a reward means the same in every run:
 
 - groups: the error is taken per body group (root travel, root height, …, feet), so that three channels in which a
@@ -14,6 +14,8 @@ prior file, so that a reward means the same in every run:
 - floor: errors below `error_floor` are as good as none. A single clip is learned by heart, errors of a hundredth of
   that level are what half a centimetre makes;
 - dead zone: deviations that most real windows have, up to `tolerance_{t,g}`, cost nothing;
+- allowance: what real motion of that speed is charged on average, q(c), costs nothing. Without it the mean of all
+  motion is worth more than any real one, and standing, where there is little to go wrong, more than walking;
 - statistics: what the error cannot tell is asked directly. A shuffle of short quick steps has a lower error than real
   walking, and the noise of a policy that explores hides even that. `statistics` (how far each body group moves within
   the window and how straight, how the feet slip while they are down, how far they are apart) are held to those of
@@ -21,7 +23,8 @@ prior file, so that a reward means the same in every run:
 
     p = mean_{t,g} max(0, |log(max(e_{t,g}, floor) / ρ_{t,g}(c))| - tolerance_{t,g})
         + statistics_weight · mean_s max(0, |u_s - ū_s(c)| - tolerance_s)
-    r = exp(-sharpness · p)
+    p' = max(0, p - q(c))
+    r = exp(-sharpness · p')
 """
 
 from __future__ import annotations
@@ -98,7 +101,7 @@ def statistics(windows: Tensor, channel_std: Tensor) -> Tensor:
 class Score(nn.Module):
     """The frozen judge: normaliser, denoiser, reference errors, reward. What a prior file contains.
 
-    In the file are `channel_mean` to `calm_weight`; the rest follows from this code.
+    In the file are `channel_mean` to `allowance`; the rest follows from this code.
     """
 
     style: Tensor  # [2S], in force where none is given
@@ -115,6 +118,7 @@ class Score(nn.Module):
     statistics_weight: Tensor  # []
     sharpness: Tensor  # []
     calm_weight: Tensor  # []
+    allowance: Tensor  # [10 + S], penalty that costs nothing per condition and style
 
     def __init__(
         self, denoiser: Denoiser, groups: bool = True, styles: Sequence[str] = (), error_floor: float = 0.0,
@@ -150,6 +154,7 @@ class Score(nn.Module):
         self.register_buffer("statistics_weight", torch.tensor(1.0))
         self.register_buffer("sharpness", torch.tensor(4.0))
         self.register_buffer("calm_weight", torch.tensor(1.0))
+        self.register_buffer("allowance", torch.zeros(knots))
 
     def sibling(self, denoiser: Denoiser, groups: bool) -> Score:
         """Return a score of `denoiser` with this one's normaliser, not calibrated yet."""
@@ -220,22 +225,26 @@ class Score(nn.Module):
         return odd * ((speed - 0.1) / 0.3).clamp(0.0, 1.0)
 
     def penalty(self, deviation: Tensor, oddity: Tensor) -> Tensor:
-        """What deviations [B, K, G] and oddities [B, S] cost beyond the tolerances, [B]."""
+        """What deviations [B, K, G] and oddities [B, S] cost beyond the tolerances, p [B]."""
         above = (deviation - self.tolerance).clamp_min(0)
         below = (-deviation - self.tolerance).clamp_min(0)
         odd = (oddity.abs() - self.statistics_tolerance).clamp_min(0)
         return (above + self.calm_weight * below).mean((1, 2)) + self.statistics_weight * odd.mean(1)
+
+    def beyond_allowance(self, penalty: Tensor, windows: Tensor, style: Tensor | None = None) -> Tensor:
+        """What is left of penalties [B] over what real motion of that speed is charged on average: p' [B]."""
+        return (penalty - self.condition(windows, style) @ self.allowance).clamp_min(0)
 
     def judge(
         self, windows: Tensor, noise: Tensor, style: Tensor | None = None
     ) -> tuple[Tensor, Tensor, Tensor, Tensor]:  # fmt: skip
         """All there is to say of raw windows [B, 10, 58] under noise [B, K, 10, 58], as motion of `style` [B, 2S].
 
-        Returns the error [B, K], the deviation [B, K, G], the oddity [B, S] and the penalty [B].
+        Returns the error [B, K], the deviation [B, K, G], the oddity [B, S] and the penalty p' [B].
         """
         error, group_errors = self.errors(windows, noise, style)
         deviation, oddity = self.deviation(windows, group_errors, style), self.oddity(windows, style)
-        return error, deviation, oddity, self.penalty(deviation, oddity)
+        return error, deviation, oddity, self.beyond_allowance(self.penalty(deviation, oddity), windows, style)
 
     def forward(self, windows: Tensor, noise: Tensor, style: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Error per level [B, K] and reward [B] in (0, 1] of raw windows [B, 10, 58], as motion of `style` [B, 2S]."""
@@ -245,13 +254,14 @@ class Score(nn.Module):
     @torch.no_grad()
     def calibrate(
         self, windows: Tensor, by_speed: bool = True, quantile: float = 0.5, repeats: int = 8, ridge: float = 3.0,
-        style: Tensor | None = None,
+        style: Tensor | None = None, allowance: float = 0.0,
     ) -> None:  # fmt: skip
-        """Fit `reference` and `tolerance` to held-out real windows [N, 10, 58] of `style` [N, 2S].
+        """Fit `reference`, `tolerance` and `allowance` to held-out real windows [N, 10, 58] of `style` [N, 2S].
 
         The reference is the ridge regression of log errors on `condition`, the ridge pulling each speed's value
         towards the mean over speeds (all the way when not `by_speed`); the tolerance is the given quantile of
-        |deviation| under a single noise draw, as the reward will meet it.
+        |deviation| under a single noise draw, as the reward will meet it; the allowance is that share of the penalty
+        that is left of them.
         """
         conditions = self.condition(windows, style)
         generator = torch.Generator(device=windows.device).manual_seed(0)
@@ -267,6 +277,8 @@ class Score(nn.Module):
         line = _regress(conditions, values.unsqueeze(1), ridge if by_speed else 1e12)[0]
         self.statistics_reference.copy_(line)
         self.statistics_tolerance.copy_((values - conditions @ line.T).abs().quantile(quantile, dim=0))
+        left = self.penalty(logs[0] - torch.einsum("kgc,bc->bkg", reference, conditions), self.oddity(windows, style))
+        self.allowance.copy_(allowance * _regress(conditions, left[:, None, None], ridge if by_speed else 1e12)[0, 0])
 
 
 def _regress(conditions: Tensor, target: Tensor, ridge: float) -> Tensor:

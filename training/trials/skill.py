@@ -32,7 +32,9 @@ DEFINITION = (
     "rad (from a sample of the prior where the file says nothing); a success is that the root is never more than 0.15 "
     "m lower than in the prior's samples; time_s: until it is. dtw_error_m (needs data=): distance of the bodies from "
     "those of the clip, both relative to the root and in its heading frame, averaged over bodies and time after "
-    "dynamic time warping against the clip in a loop, with between half and twice the clip's speed"
+    "dynamic time warping against the clip in a loop, with between half and twice the clip's speed; "
+    "dtw_error_turned_m: the same with every pose turned about the vertical as fits the clip's best, since the heading "
+    "of a pelvis that lies or is upside down says little about where the body faces"
 )
 
 
@@ -69,11 +71,15 @@ def judge(episode: Episode, rollout: Rollout) -> list[Outcome]:
     return [Outcome(not low.any(), "all", bool(low.any()), {"time_s": time})]
 
 
-def errors(rollouts: Sequence[Rollout], clips: Sequence[Clip]) -> dict[str, float | int | None]:
-    """Spread over rollouts of `warped_error` (m) to whichever of the clips is nearest."""
+def errors(rollouts: Sequence[Rollout], clips: Sequence[Clip]) -> dict[str, dict[str, float | int | None]]:
+    """Spreads over rollouts of `warped_error` (m) to whichever of the clips is nearest, by the figure's name."""
     references = [shapes(whole_cycles(clip.motion)) for clip in clips]
     found = [shapes(rollout.states) for rollout in rollouts]
-    return metrics.spread([min(warped_error(motion, clip) for clip in references) for motion in found])
+    measures = {"dtw_error_m": distances, "dtw_error_turned_m": turned_distances}
+    return {
+        name: metrics.spread([min(warped_error(apart(motion, clip)) for clip in references) for motion in found])
+        for name, apart in measures.items()
+    }
 
 
 def whole_cycles(motion: Motion) -> State:
@@ -95,17 +101,30 @@ def shapes(states: State) -> np.ndarray:
     return np.stack((np.cos(yaw) * x + np.sin(yaw) * y, np.cos(yaw) * y - np.sin(yaw) * x, apart[..., 2]), axis=-1)
 
 
-def warped_error(motion: np.ndarray, clip: np.ndarray) -> float:
-    """Mean distance (m) of bodies [T, 15, 3] from a looping clip's [P, 15, 3] along the best warping path.
+def distances(motion: np.ndarray, clip: np.ndarray) -> np.ndarray:
+    """Mean distances [T, P] m of the bodies of every pose [T, 15, 3] from those of every pose [P, 15, 3]."""
+    return np.linalg.norm(motion[:, None] - clip[None], axis=-1).mean(axis=-1)
+
+
+def turned_distances(motion: np.ndarray, clip: np.ndarray) -> np.ndarray:
+    """`distances`, of every pair once one pose is turned about the vertical so that their squares sum to the least."""
+    flat, other = (poses[..., 0] + 1j * poses[..., 1] for poses in (motion, clip))  # [T, 15], [P, 15]
+    product = flat @ other.conj().T  # a turn by φ multiplies by exp(iφ): best is φ = arg Σ m conj(c)
+    turn = product / np.maximum(np.abs(product), 1e-12)
+    level = np.abs(flat[:, None] - turn[..., None] * other[None])
+    return np.hypot(level, motion[:, None, :, 2] - clip[None, :, :, 2]).mean(axis=-1)
+
+
+def warped_error(cost: np.ndarray) -> float:
+    """Mean of the distances [T, P] of a motion from a looping clip along the best warping path.
 
     A step of the path takes one frame of both, or two of either; it may begin anywhere in the clip.
     """
-    cost = np.linalg.norm(motion[:, None] - clip[None], axis=-1).mean(axis=-1)  # [T, P]
-    before = np.full((2, len(clip)), np.inf)  # totals one and two frames back
+    before = np.full((2, cost.shape[1]), np.inf)  # totals one and two frames back
     before[0] = cost[0]
-    for t in range(1, len(motion)):
+    for t in range(1, len(cost)):
         skipped = np.roll(before[0], 2) + 0.5 * (np.roll(cost[t], 1) + cost[t])
         held = np.roll(before[1], 1) + cost[t - 1] + cost[t]
         best = np.minimum(np.minimum(np.roll(before[0], 1) + cost[t], skipped), held)
         before = np.stack((best, before[0]))
-    return float(before[0].min() / len(motion))
+    return float(before[0].min() / len(cost))
