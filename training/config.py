@@ -43,6 +43,8 @@ class RewardConfig:
     judge_standing: bool = False
     """Ask for the statistics of real motion at standstill, too, instead of letting them fade out below walking speed;
     for single clips, which never stand still, so that a policy does not either."""
+    judge_posture: bool = False
+    """Ask for the posture of real motion, too: heights of root and head, how far the head is ahead, bent knees."""
     by_speed: bool = True
     """Compare with real motion of the same speed and turning rate instead of all real motion."""
     calm_weight: float = 1.0

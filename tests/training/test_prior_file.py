@@ -26,7 +26,7 @@ SIZE = features.WINDOW * len(features.WINDOW_NAMES)
 EXTRA = {"reference_error": [0.1, 0.2, 0.3], "joints": {"mean": [0.5] * 28, "std": [0.1] * 28}, "datasets": []}
 
 
-def random_score(kind: str, groups: bool) -> tuple[Score, PriorConfig]:
+def random_score(kind: str, groups: bool, judge_posture: bool = False) -> tuple[Score, PriorConfig]:
     """A score whose every number is random, and its configuration."""
     options = {
         "principal": {"components": 12, "width": 16, "blocks": 1},
@@ -34,13 +34,14 @@ def random_score(kind: str, groups: bool) -> tuple[Score, PriorConfig]:
         "transformer": {"width": 16, "blocks": 1, "heads": 2},
     }[kind]
     torch.manual_seed(3)
-    score = Score(denoiser.create(kind, SIZE, **options), groups)
+    score = Score(denoiser.create(kind, SIZE, **options), groups, judge_posture=judge_posture)
     for name, value in score.state_dict().items():
         if name.endswith("alpha_bar"):
             continue
         random = 0.05 * torch.randn(value.shape)
         value.copy_(random.abs() + 0.2 if name.endswith(("std", "variance", "calm_weight", "sharpness")) else random)
-    config = PriorConfig(name="made", denoiser=DenoiserConfig(kind, options), reward=RewardConfig(groups=groups))
+    reward = RewardConfig(groups=groups, judge_posture=judge_posture, allowance=0.5)
+    config = PriorConfig(name="made", denoiser=DenoiserConfig(kind, options), reward=reward)
     return score.eval().requires_grad_(False), config
 
 
@@ -52,7 +53,7 @@ def windows_in_the_world(count: int = 6) -> dict[str, torch.Tensor]:
     return {name: torch.stack([value[i : i + 10] for i in range(count)]) for name, value in away.items()}
 
 
-@pytest.fixture(scope="module", params=[("principal", True), ("mlp", False), ("transformer", True)], ids=str)
+@pytest.fixture(scope="module", params=[("principal", True, True), ("mlp", False), ("transformer", True)], ids=str)
 def saved(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Score]:
     """A prior file and the score it was made of, of each kind."""
     score, config = random_score(*request.param)
@@ -82,7 +83,7 @@ def test_training_reads_back_what_it_wrote(saved: tuple[Path, Score]):
     for name, value in score.state_dict().items():
         assert torch.equal(loaded.score.state_dict()[name], value), name
     assert not loaded.score.training and not any(p.requires_grad for p in loaded.score.parameters())
-    assert loaded.score.groups == score.groups
+    assert loaded.score.groups == score.groups and loaded.score.statistics == score.statistics
     assert loaded.metadata["channels"] == list(features.WINDOW_NAMES)
     assert loaded.metadata["character"]["sha256"] == asset_sha256()
     assert loaded.metadata["reference_error"] == [0.1, 0.2, 0.3]

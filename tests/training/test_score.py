@@ -12,7 +12,7 @@ from tests.training import gaussian
 from training import features
 from training.motion.windows import mirror
 from training.prior import schedule
-from training.prior.score import SPEED_KNOTS, STATISTICS, Score, condition, statistics
+from training.prior.score import POSTURE, SPEED_KNOTS, STATISTICS, Score, condition, posture, statistics
 
 FRAMES, CHANNELS = features.WINDOW, len(features.WINDOW_NAMES)
 SIZE = FRAMES * CHANNELS
@@ -229,6 +229,33 @@ def test_statistics_do_not_see_left_or_right():
     windows = 0.3 * torch.randn(5, FRAMES, CHANNELS, generator=torch.Generator().manual_seed(0))
     std = torch.ones(CHANNELS)
     torch.testing.assert_close(statistics(mirror(windows), std), statistics(windows, std), atol=1e-5, rtol=1e-5)
+
+
+def test_posture_by_hand():
+    """Heights in units of 3 cm, the head's lead of 5 cm, the knees' mean angle of .15 rad, over all frames."""
+    windows = torch.zeros(1, FRAMES, CHANNELS)
+    values = {"root_height": 0.9, "head_x": 0.1, "head_z": 0.45, "right_knee": 0.2, "left_knee": 0.4}
+    for name, value in values.items():
+        windows[..., features.WINDOW_NAMES.index(name)] = value
+    windows[0, :5, features.WINDOW_NAMES.index("head_x")] = 0.2
+    assert posture(windows)[0].tolist() == pytest.approx([30.0, 3.0, 15.0, 2.0], rel=1e-5)
+
+
+def test_posture_counts_at_standstill_and_is_allowed_to_differ():
+    """Statistics fade out where nobody goes anywhere, posture does not; three in four real postures cost nothing."""
+    plain = gaussian_score()
+    score = Score(plain.denoiser, judge_posture=True)
+    score.channel_mean.copy_(plain.channel_mean)
+    score.channel_std.copy_(plain.channel_std)
+    assert score.statistics == (*STATISTICS, *POSTURE)
+    assert score.sibling(score.denoiser, groups=True).judge_posture
+    score.calibrate(draw(score, 1500, seed=1), quantile=0.5)
+    standing = draw(score, 50, seed=2)
+    standing[..., :2] = 0.0
+    odd = score.oddity(standing)
+    assert odd[:, : len(STATISTICS)].abs().max() == 0 and odd[:, len(STATISTICS) :].abs().min() > 0
+    within = (score.oddity(draw(score, 1500, seed=3)).abs() <= score.statistics_tolerance).float().mean(0)
+    assert within[len(STATISTICS) :].tolist() == pytest.approx([0.75] * len(POSTURE), abs=0.05)
 
 
 def test_reward_is_what_its_parts_say():

@@ -39,7 +39,7 @@ from training.learning.flaws import Slip, jerk
 from training.learning.starts import Starts
 from training.physics import Engine
 from training.prior import schedule
-from training.prior.score import STATISTICS, Score
+from training.prior.score import Score
 from training.rows import Rows
 from training.tasks import Body, Task
 
@@ -159,7 +159,7 @@ class Environment:
         self._style = torch.zeros(engine.envs, device=device)
         self._errors = torch.zeros(engine.envs, len(schedule.LEVELS), device=device)
         self._deviation = torch.zeros(engine.envs, len(score.groups), device=device)
-        self._oddity = torch.zeros(engine.envs, len(STATISTICS), device=device)
+        self._oddity = torch.zeros(engine.envs, len(score.statistics), device=device)
         self._target = torch.zeros(engine.envs, self.num_actions, device=device)  # rad, of the step before
         self._late = torch.zeros(engine.envs, device=device)  # share of a control step that it is still held
         self._steps = 0
@@ -322,7 +322,7 @@ class Environment:
         figures |= {"blown_up": blown.float(), **self.task.figures(self.body)}
         figures |= {f"error_t{t}": self._errors[:, k] for k, t in enumerate(schedule.LEVELS)}
         figures |= {f"excess_{name}": self._deviation[:, g] for g, name in enumerate(self.score.groups)}
-        figures |= {f"odd_{name}": self._oddity[:, s] for s, name in enumerate(STATISTICS)}
+        figures |= {f"odd_{name}": self._oddity[:, s] for s, name in enumerate(self.score.statistics)}
         return figures
 
     def _everyone(self) -> Rows:

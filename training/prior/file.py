@@ -163,9 +163,8 @@ def load(path: Path | str) -> LoadedPrior:
     options = settings["denoiser"]["options"] | ({"styles": len(styles)} if styles else {})
     network = denoiser.create(settings["denoiser"]["kind"], _WINDOW_SIZE, **options)
     reward = settings["reward"]
-    score = Score(
-        network, reward["groups"], styles, reward.get("error_floor", 0.0), reward.get("judge_standing", False)
-    )
+    kept = {name: reward[name] for name in ("error_floor", "judge_standing", "judge_posture") if name in reward}
+    score = Score(network, reward["groups"], styles, **kept)
     held = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
     expected = score.state_dict()
     if reward.get("allowance", 0.0) == 0.0:  # files that know no allowance do not hold it

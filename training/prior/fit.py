@@ -81,7 +81,8 @@ def fit(
     except ValueError as error:
         raise ConfigError(f"prior.denoiser: {error}") from None
     names = styles.names if styles else ()
-    score = Score(network, config.reward.groups, names, config.reward.error_floor, config.reward.judge_standing)
+    reward = config.reward
+    score = Score(network, reward.groups, names, reward.error_floor, reward.judge_standing, reward.judge_posture)
     copies = 2 if config.mirrored else 1
     share = weights.repeat(copies)
     known = motion_windows.sides(training.values, config.mirrored)

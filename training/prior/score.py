@@ -2,7 +2,7 @@
 
 Ensemble score matching (SMP eq. 8): a window x is noised at the levels K = {22, 15, 8}, the frozen denoiser predicts
 the noise, and e_t = mean((ε̂ - ε)²). The paper's reward is exp(-w·mean_t(e_t / μ_t)) with a running mean μ of the
-policy's own errors. Ours differs in seven measured ways (training/README.md has the table), all of them fixed in the
+policy's own errors. Ours differs in eight measured ways (training/README.md has the table), all of them fixed in the
 prior file, so that a reward means the same in every run:
 
 - groups: the error is taken per body group (root travel, root height, …, feet), so that three channels in which a
@@ -19,7 +19,9 @@ prior file, so that a reward means the same in every run:
 - statistics: what the error cannot tell is asked directly. A shuffle of short quick steps has a lower error than real
   walking, and the noise of a policy that explores hides even that. `statistics` (how far each body group moves within
   the window and how straight, how the feet slip while they are down, how far they are apart) are held to those of
-  real motion at the same speed in the same way; below walking speed they fade out unless `judge_standing`.
+  real motion at the same speed in the same way; below walking speed they fade out unless `judge_standing`;
+- posture, with `judge_posture`: so is how upright the body is. A crouch is a little less probable in every window and
+  never wrong in one.
 
     p = mean_{t,g} max(0, |log(max(e_{t,g}, floor) / ρ_{t,g}(c))| - tolerance_{t,g})
         + statistics_weight · mean_s max(0, |u_s - ū_s(c)| - tolerance_s)
@@ -68,6 +70,10 @@ STATISTICS = (
     "feet apart",
 )
 """Names of the `statistics`."""
+POSTURE = ("root height", "head ahead", "head height", "knees bent")
+"""Names of the `posture`."""
+POSTURE_QUANTILE = 0.75  # people's postures differ more, from one to the next, than what one does in a window
+_POSTURE_UNITS = (0.03, 0.05, 0.03, 0.15)  # m, m, m, rad: about what people who walk at one speed differ by
 _CHANNELS = {name: slice(members[0], members[-1] + 1) for name, members in features.GROUPS.items()}  # each is a run
 assert all(len(members) == members[-1] + 1 - members[0] for members in features.GROUPS.values())
 
@@ -98,6 +104,19 @@ def statistics(windows: Tensor, channel_std: Tensor) -> Tensor:
     return torch.stack((*spreads, *straight, (slip + 0.05).log(), (apart + 0.05).log()), dim=1)
 
 
+def posture(windows: Tensor) -> Tensor:
+    """Means [B, 4] over raw windows [B, 10, 58] of `POSTURE`, in units of about what people differ by.
+
+    Height of the root, of the head over it and how far the head is ahead of it along the last frame's heading; mean
+    angle of the knees.
+    """
+    channels = ("root_height", "head_x", "head_z")
+    height, ahead, above = (windows[..., features.WINDOW_NAMES.index(name)].mean(1) for name in channels)
+    knees = [windows[..., features.WINDOW_NAMES.index(f"{side}_knee")].mean(1) for side in ("right", "left")]
+    values = (height, ahead, above, (knees[0] + knees[1]) / 2)
+    return torch.stack([value / unit for value, unit in zip(values, _POSTURE_UNITS, strict=True)], 1)
+
+
 class Score(nn.Module):
     """The frozen judge: normaliser, denoiser, reference errors, reward. What a prior file contains.
 
@@ -122,7 +141,7 @@ class Score(nn.Module):
 
     def __init__(
         self, denoiser: Denoiser, groups: bool = True, styles: Sequence[str] = (), error_floor: float = 0.0,
-        judge_standing: bool = False,
+        judge_standing: bool = False, judge_posture: bool = False,
     ) -> None:  # fmt: skip
         """Wrap a denoiser of [B, 580] windows; `groups` False judges all 58 channels as one group.
 
@@ -132,7 +151,8 @@ class Score(nn.Module):
         super().__init__()
         self.denoiser = denoiser
         self.styles = tuple(styles)
-        self.error_floor, self.judge_standing = error_floor, judge_standing
+        self.error_floor, self.judge_standing, self.judge_posture = error_floor, judge_standing, judge_posture
+        self.statistics = STATISTICS + POSTURE if judge_posture else STATISTICS
         self.register_buffer("style", torch.zeros(2 * len(self.styles)), persistent=False)
         names = list(features.GROUPS) if groups else ["all"]
         self.groups = tuple(names)
@@ -149,8 +169,8 @@ class Score(nn.Module):
         knots = len(SPEED_KNOTS) + 1 + len(self.styles)
         self.register_buffer("reference", torch.zeros(len(schedule.LEVELS), len(names), knots))
         self.register_buffer("tolerance", torch.zeros(len(schedule.LEVELS), len(names)))
-        self.register_buffer("statistics_reference", torch.zeros(len(STATISTICS), knots))
-        self.register_buffer("statistics_tolerance", torch.zeros(len(STATISTICS)))
+        self.register_buffer("statistics_reference", torch.zeros(len(self.statistics), knots))
+        self.register_buffer("statistics_tolerance", torch.zeros(len(self.statistics)))
         self.register_buffer("statistics_weight", torch.tensor(1.0))
         self.register_buffer("sharpness", torch.tensor(4.0))
         self.register_buffer("calm_weight", torch.tensor(1.0))
@@ -158,7 +178,7 @@ class Score(nn.Module):
 
     def sibling(self, denoiser: Denoiser, groups: bool) -> Score:
         """Return a score of `denoiser` with this one's normaliser, not calibrated yet."""
-        other = Score(denoiser, groups, self.styles, self.error_floor, self.judge_standing)
+        other = Score(denoiser, groups, self.styles, self.error_floor, self.judge_standing, self.judge_posture)
         other.style.copy_(self.style)
         other.channel_mean.copy_(self.channel_mean)
         other.channel_std.copy_(self.channel_std)
@@ -213,16 +233,26 @@ class Score(nn.Module):
         return errors.clamp_min(max(self.error_floor, 1e-8)).log()
 
     def oddity(self, windows: Tensor, style: Tensor | None = None) -> Tensor:
-        """How far the window's statistics are from those of real motion at its speed: u - ū(c) [B, U], logarithmic.
+        """How far the window's statistics are from those of real motion at its speed: u - ū(c) [B, U].
 
-        It fades out below walking speed, from .4 to .1 m/s: how much a body moves that goes nowhere says nothing, and
-        next to no capture here stands still. Standing is judged by the errors alone, unless `judge_standing`.
+        The logarithmic ones fade out below walking speed, from .4 to .1 m/s: how much a body moves that goes nowhere
+        says nothing, and next to no capture here stands still. Standing is judged by the errors (and the posture)
+        alone, unless `judge_standing`.
         """
-        odd = statistics(windows, self.channel_std) - self.condition(windows, style) @ self.statistics_reference.T
+        odd = self._measure(windows) - self.condition(windows, style) @ self.statistics_reference.T
         if self.judge_standing:
             return odd
         speed = windows[:, 0, :2].norm(dim=1, keepdim=True) / _SPAN
-        return odd * ((speed - 0.1) / 0.3).clamp(0.0, 1.0)
+        moving = ((speed - 0.1) / 0.3).clamp(0.0, 1.0)
+        if not self.judge_posture:
+            return odd * moving
+        motion = len(STATISTICS)
+        return torch.cat((odd[:, :motion] * moving, odd[:, motion:]), 1)
+
+    def _measure(self, windows: Tensor) -> Tensor:
+        """What `self.statistics` names, [B, U]."""
+        values = statistics(windows, self.channel_std)
+        return torch.cat((values, posture(windows)), 1) if self.judge_posture else values
 
     def penalty(self, deviation: Tensor, oddity: Tensor) -> Tensor:
         """What deviations [B, K, G] and oddities [B, S] cost beyond the tolerances, p [B]."""
@@ -273,10 +303,14 @@ class Score(nn.Module):
         self.reference.copy_(reference)
         spread = (logs[0] - torch.einsum("kgc,bc->bkg", reference, conditions)).abs()
         self.tolerance.copy_(spread.flatten(1).quantile(quantile, dim=0).view(self.tolerance.shape))
-        values = statistics(windows, self.channel_std)
+        values = self._measure(windows)
         line = _regress(conditions, values.unsqueeze(1), ridge if by_speed else 1e12)[0]
         self.statistics_reference.copy_(line)
-        self.statistics_tolerance.copy_((values - conditions @ line.T).abs().quantile(quantile, dim=0))
+        off = (values - conditions @ line.T).abs()
+        self.statistics_tolerance.copy_(off.quantile(quantile, dim=0))
+        if self.judge_posture:
+            stance = off[:, len(STATISTICS) :].quantile(max(quantile, POSTURE_QUANTILE), dim=0)
+            self.statistics_tolerance[len(STATISTICS) :] = stance
         left = self.penalty(logs[0] - torch.einsum("kgc,bc->bkg", reference, conditions), self.oddity(windows, style))
         self.allowance.copy_(allowance * _regress(conditions, left[:, None, None], ridge if by_speed else 1e12)[0, 0])
 
