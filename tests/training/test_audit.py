@@ -83,7 +83,7 @@ def test_report_is_complete(report: dict[str, Any], prior: LoadedPrior):
     shares += [s for entry in remedies["every_combination"] for s in entry["changes"].values()]
     assert len(shares) == (5 + len(named(_audit_judgement.shipped_calibration(prior)))) * len(CHANGES)
     assert remedies["added"]["+ statistics weight"] == remedies["left_out"]["all"] == remedies["shipped"]["changes"]
-    assert len(remedies["added"]) == 6 and len(remedies["left_out"]) == 9
+    assert len(remedies["added"]) == 7 and len(remedies["left_out"]) == 10
     assert all(0.0 <= share <= 1.0 for share in shares)
     assert all(math.isfinite(n) for n in numbers(report))
     assert set(again["generated"]) == {"samples", "projected", "training", "held_out"}
@@ -137,7 +137,9 @@ def test_shipped_calibration_is_the_files(prior: LoadedPrior):
     }
     configuration = {**prior.metadata["configuration"], "reward": {**reward, "sharpness": 9.0}}
     other = replace(prior, metadata={**prior.metadata, "configuration": configuration})
-    assert _audit_judgement.shipped_calibration(other) == Calibration(False, True, 0.3, 0.4, 0.7)
+    assert _audit_judgement.shipped_calibration(other) == Calibration(False, True, 0.3, 0.4, 0.7, allowance=0.0)
+    configuration["reward"]["allowance"] = 0.5
+    assert _audit_judgement.shipped_calibration(other) == Calibration(False, True, 0.3, 0.4, 0.7, allowance=0.5)
 
 
 def test_tables_show_everything(report: dict[str, Any]):
