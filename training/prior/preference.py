@@ -70,7 +70,7 @@ def penalty(score: Score, judged: Judged) -> Tensor:
     own = judged.error.unsqueeze(-1) if score.groups == ("all",) else judged.group_error
     oddity, style = score.oddity(judged.windows, judged.style), judged.style
     costs = [score.penalty(score.deviation(judged.windows, errors, style), oddity) for errors in own]
-    return torch.stack([score.beyond_allowance(cost, judged.windows, style) for cost in costs])
+    return score.beyond_allowance(torch.stack(costs), judged.windows, style)
 
 
 def preferred(real: Tensor, changed: Tensor) -> Tensor:

@@ -262,7 +262,7 @@ class Score(nn.Module):
         return (above + self.calm_weight * below).mean((1, 2)) + self.statistics_weight * odd.mean(1)
 
     def beyond_allowance(self, penalty: Tensor, windows: Tensor, style: Tensor | None = None) -> Tensor:
-        """What is left of penalties [B] over what real motion of that speed is charged on average: p' [B]."""
+        """What is left of penalties [..., B] over the allowance for motion of that speed: p' [..., B]."""
         return (penalty - self.condition(windows, style) @ self.allowance).clamp_min(0)
 
     def judge(
@@ -293,18 +293,18 @@ class Score(nn.Module):
         |deviation| under a single noise draw, as the reward will meet it; the allowance is that share of the penalty
         that is left of them.
         """
-        conditions = self.condition(windows, style)
+        conditions, pull = self.condition(windows, style), ridge if by_speed else 1e12
         generator = torch.Generator(device=windows.device).manual_seed(0)
         shape = (len(windows), len(self.levels), *windows.shape[1:])
         logs = torch.stack(
             [self._log(self.errors(windows, torch.randn(shape, generator=generator), style)[1]) for _ in range(repeats)]
         )  # [R, N, K, G]
-        reference = _regress(conditions, logs.mean(0), ridge if by_speed else 1e12)
+        reference = _regress(conditions, logs.mean(0), pull)
         self.reference.copy_(reference)
         spread = (logs[0] - torch.einsum("kgc,bc->bkg", reference, conditions)).abs()
         self.tolerance.copy_(spread.flatten(1).quantile(quantile, dim=0).view(self.tolerance.shape))
         values = self._measure(windows)
-        line = _regress(conditions, values.unsqueeze(1), ridge if by_speed else 1e12)[0]
+        line = _regress(conditions, values.unsqueeze(1), pull)[0]
         self.statistics_reference.copy_(line)
         off = (values - conditions @ line.T).abs()
         self.statistics_tolerance.copy_(off.quantile(quantile, dim=0))
@@ -312,7 +312,7 @@ class Score(nn.Module):
             stance = off[:, len(STATISTICS) :].quantile(max(quantile, POSTURE_QUANTILE), dim=0)
             self.statistics_tolerance[len(STATISTICS) :] = stance
         left = self.penalty(logs[0] - torch.einsum("kgc,bc->bkg", reference, conditions), self.oddity(windows, style))
-        self.allowance.copy_(allowance * _regress(conditions, left[:, None, None], ridge if by_speed else 1e12)[0, 0])
+        self.allowance.copy_(allowance * _regress(conditions, left[:, None, None], pull)[0, 0])
 
 
 def _regress(conditions: Tensor, target: Tensor, ridge: float) -> Tensor:
