@@ -29,9 +29,8 @@ CALM = ("joint motion × .8", "joint motion × .5", "half speed", "frozen")
 
 
 def shipped_calibration(loaded: LoadedPrior) -> Calibration:
-    """The remedies that the file's own reward uses; older files do not say that they allow nothing."""
-    reward = {"allowance": 0.0, **loaded.metadata["configuration"]["reward"]}
-    return Calibration(**{field.name: reward[field.name] for field in fields(Calibration)})
+    """The remedies that the file's own reward uses."""
+    return Calibration(**{field.name: getattr(loaded.score.reward, field.name) for field in fields(Calibration)})
 
 
 def measure(

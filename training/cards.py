@@ -30,6 +30,8 @@ MARKS = {"steering": 0.9, "speed": 0.9, "location": 0.9, "jump": 0.8, "getup": 0
 """Share of goals that must be a success."""
 SKATE_MARK, COVERAGE_MARK = 2.0, 0.6
 """Foot skate over that of the motion capture, at most, and share of real poses with a policy's pose near, at least."""
+STANDING_MARK = 0.05
+"""m/s: the root's speed, at most, when told to stand."""
 DTW_MARKS = {
     "walk": 0.028, "run": 0.088, "spinkick": 0.049, "cartwheel": 0.043, "backflip": 0.058, "crawl": 0.011,
 }  # fmt: skip
@@ -157,6 +159,10 @@ def _marks(task: str, prior: str, headline: dict[str, Any]) -> Iterator[str]:
     if "success_facing_freely" in headline:
         free = headline["success_facing_freely"]
         rows.append(("success, facing any way", free, f"≥ {MARKS[task]:.2f}", lambda value: value >= MARKS[task]))
+    if "standing_speed_m_s" in headline:
+        standing = headline["standing_speed_m_s"]
+        mark = f"≤ {STANDING_MARK:g}"
+        rows.append(("speed told to stand, m/s", standing, mark, lambda value: value <= STANDING_MARK))
     for kind in ("mean", "median"):
         name = f"foot skate over mocap's, {kind}"
         rows.append((name, skate.get(kind), f"≤ {SKATE_MARK:g}", lambda value: value <= SKATE_MARK))

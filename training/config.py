@@ -45,6 +45,9 @@ class RewardConfig:
     for single clips, which never stand still, so that a policy does not either."""
     judge_posture: bool = False
     """Ask for the posture of real motion, too: heights of root and head, how far the head is ahead, bent knees."""
+    lenient_rest: bool = False
+    """Compare errors below walking speed (`score.WALKING`) with no less than those at it; for captures in which few
+    stand, so that there is more than one way to."""
     by_speed: bool = True
     """Compare with real motion of the same speed and turning rate instead of all real motion."""
     calm_weight: float = 1.0

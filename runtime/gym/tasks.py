@@ -56,11 +56,10 @@ class Steering:
         return np.concatenate((speed * facing, facing)), _steps(generator, 3.0, 7.0)
 
     def reward(self, state: State, goal: np.ndarray) -> float:
-        """.7 (.5 exp(-.5 d²) + .5 exp(-4 d²)) + .3 (.5 max(0, f·heading) + .5 exp((f·heading - 1)/.034))."""
-        square = float(np.sum((goal[:2] - state.root_linear_velocity[:2]) ** 2))
+        """.7 `velocity_kept` + .3 (.5 max(0, f·heading) + .5 exp((f·heading - 1)/.034))."""
         cosine = float(heading(state.root_rotation) @ goal[2:4])
         facing = 0.5 * max(0.0, cosine) + 0.5 * math.exp((cosine - 1.0) / 0.034)
-        return 0.7 * _closeness(square) + 0.3 * facing
+        return 0.7 * velocity_kept(state, goal[:2]) + 0.3 * facing
 
     def failed(self, state: State, goal: np.ndarray) -> bool:
         """Fallen."""
@@ -102,14 +101,14 @@ class Location:
         return state.root_position[:2] + offset, _steps(generator, 5.0, 10.0)
 
     def reward(self, state: State, goal: np.ndarray) -> float:
-        """.4 (.5 exp(-.5 e²) + .5 exp(-4 e²)) + .2 exp(-.25 d) + .3 exp(-4 d²) + .1 max(0, u·heading)."""
+        """.4 `velocity_kept` + .2 exp(-.25 d) + .3 exp(-4 d²) + .1 max(0, u·heading)."""
         way = goal - state.root_position[:2]
         d = float(np.linalg.norm(way))
         unit = way / max(d, 1e-6)
         speed = min(max(1.2 * (d - 0.15), 0.0), 3.0)
-        square = float(np.sum((speed * unit - state.root_linear_velocity[:2]) ** 2))
         facing = 1.0 if d < 0.5 else max(0.0, float(heading(state.root_rotation) @ unit))
-        return 0.4 * _closeness(square) + 0.2 * math.exp(-0.25 * d) + 0.3 * math.exp(-4.0 * d * d) + 0.1 * facing
+        there = 0.2 * math.exp(-0.25 * d) + 0.3 * math.exp(-4.0 * d * d)
+        return 0.4 * velocity_kept(state, speed * unit) + there + 0.1 * facing
 
     def failed(self, state: State, goal: np.ndarray) -> bool:
         """Fallen."""
@@ -193,6 +192,14 @@ class Skill:
     def failed(self, state: State, goal: np.ndarray) -> bool:
         """The root is lower than the skill takes it."""
         return bool(state.root_position[2] < self.lowest_root)
+
+
+def velocity_kept(state: State, wanted: np.ndarray) -> float:
+    """How well a horizontal velocity [2] m/s is kept, stricter at rest; formula: training/tasks/base.py."""
+    square = float(np.sum((wanted - state.root_linear_velocity[:2]) ** 2))
+    rest = max(0.0, 1.0 - 2.0 * float(np.linalg.norm(wanted)))
+    still = 0.25 * math.exp(-64.0 * square) + 0.2 * math.exp(-4.0 * float(np.mean(state.joint_velocity**2)))
+    return (1.0 - 0.45 * rest) * _closeness(square) + rest * still
 
 
 def course(apex: float, countdown: float) -> tuple[float, float]:

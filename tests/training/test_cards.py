@@ -47,7 +47,7 @@ def test_a_card_tells_spread_robustness_marks_and_notes(folder):
     spread = {"mean": 0.5, "std": 0.25, "p10": 0.1, "median": 0.4, "p90": 0.9, "count": 7}
     content = {
         "controller": {"sha256": digest},
-        "headline": {"success": 0.91234, "skate_ratio": {"mean": 2.5}, "coverage": None},
+        "headline": {"success": 0.91234, "skate_ratio": {"mean": 2.5}, "coverage": None, "standing_speed_m_s": 0.03},
         "random": {"success": spread, "figures": {"miss_m": spread}},
         "robustness": {"pushes of 50 N·s": {"survival": 0.75, "success": 0.5, "episodes": 16}},
     }
@@ -58,5 +58,6 @@ def test_a_card_tells_spread_robustness_marks_and_notes(folder):
     assert "| pushes of 50 N·s | 75% | 50% | 16 |" in text
     assert "| success | ≥ 0.90 | 0.912 | yes |" in text
     assert "| foot skate over mocap's, mean | ≤ 2 | 2.5 | no |" in text
+    assert "| speed told to stand, m/s | ≤ 0.05 | 0.03 | yes |" in text
     assert "| coverage | ≥ 0.60 | not measured | no |" in text
     assert "It limps. Tried: longer." in text and "A success: a goal is a success with no fall" in text

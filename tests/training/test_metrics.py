@@ -9,7 +9,7 @@ import pytest
 
 from runtime.character import BODIES, DEFAULT_HEIGHT, DEFAULT_POSE, JOINT_NAMES, JOINTS, State
 from runtime.recording import Motion
-from training import _gait, metrics
+from training import _gait, _report, metrics
 from training.metrics import Rollout
 from training.motion.clips import motion_states
 
@@ -226,3 +226,12 @@ def test_right_foot_is_the_one_ahead() -> None:
     flexed = states(5, right_hip_y=np.full(5, -0.3))
     feet = [flexed.body_position[0, BODIES.index(f"{side}_foot"), 0] for side in ("right", "left")]
     assert feet[0] > feet[1] and (_gait._right_ahead(flexed) > 0.2).all()
+
+
+def test_a_stop_tells_swaying_from_standing() -> None:
+    """Steps on the spot of .2 m/s to and fro make no way and are no rest; what came before the last 2 s is neither."""
+    sway = np.where(np.arange(270) % 2 == 0, 0.2, -0.2)
+    sway[:180] = 1.0
+    figures = [_report._stop([(0, rollout(v, [(0, 1.0, 0.0), (120, 0.0, 0.0)]))]) for v in (sway, 0.0 * sway)]
+    assert [f["standing_speed_m_s"]["mean"] for f in figures] == [pytest.approx(0.2, abs=2e-3), 0.0]
+    assert [f["drift_m_s"]["mean"] for f in figures] == [0.0, 0.0]

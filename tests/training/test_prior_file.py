@@ -34,13 +34,13 @@ def random_score(kind: str, groups: bool, judge_posture: bool = False) -> tuple[
         "transformer": {"width": 16, "blocks": 1, "heads": 2},
     }[kind]
     torch.manual_seed(3)
-    score = Score(denoiser.create(kind, SIZE, **options), groups, judge_posture=judge_posture)
+    reward = RewardConfig(groups=groups, judge_posture=judge_posture, lenient_rest=judge_posture, allowance=0.5)
+    score = Score(denoiser.create(kind, SIZE, **options), reward)
     for name, value in score.state_dict().items():
         if name.endswith("alpha_bar"):
             continue
         random = 0.05 * torch.randn(value.shape)
         value.copy_(random.abs() + 0.2 if name.endswith(("std", "variance", "calm_weight", "sharpness")) else random)
-    reward = RewardConfig(groups=groups, judge_posture=judge_posture, allowance=0.5)
     config = PriorConfig(name="made", denoiser=DenoiserConfig(kind, options), reward=reward)
     return score.eval().requires_grad_(False), config
 

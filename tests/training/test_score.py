@@ -10,6 +10,7 @@ from torch import Tensor
 
 from tests.training import gaussian
 from training import features
+from training.config import RewardConfig
 from training.motion.windows import mirror
 from training.prior import schedule
 from training.prior.score import POSTURE, SPEED_KNOTS, STATISTICS, Score, condition, posture, statistics
@@ -19,9 +20,9 @@ SIZE = FRAMES * CHANNELS
 LEFT_OUT = torch.zeros(4, len(STATISTICS))  # statistics that are just right
 
 
-def gaussian_score(groups: bool = True) -> Score:
+def gaussian_score(groups: bool = True, lenient_rest: bool = False) -> Score:
     """A score of the Gaussian that its denoiser knows, with a normaliser that is not trivial."""
-    score = Score(gaussian.known(SIZE, components=8), groups)
+    score = Score(gaussian.known(SIZE, components=8), RewardConfig(groups=groups, lenient_rest=lenient_rest))
     generator = torch.Generator().manual_seed(5)
     score.channel_mean.copy_(torch.randn(CHANNELS, generator=generator))
     score.channel_std.copy_(0.5 + torch.rand(CHANNELS, generator=generator))
@@ -130,14 +131,14 @@ def test_deviation_and_reward_by_hand():
 
 def test_errors_below_the_floor_are_as_good_as_none():
     """With a floor of .2 an error of .01 is judged like one of .2, and one of .4 as twice the reference."""
-    score = Score(gaussian.known(SIZE, components=8), error_floor=0.2)
+    score = Score(gaussian.known(SIZE, components=8), RewardConfig(error_floor=0.2))
     score.reference.fill_(math.log(0.2))
     errors = torch.tensor([0.01, 0.2, 0.4]).view(3, 1, 1).expand(3, len(schedule.LEVELS), len(score.groups))
     windows = torch.zeros(3, FRAMES, CHANNELS)
     score.reference[..., 1:] = 0.0  # at rest: the first knot alone
     deviation = score.deviation(windows, errors)
     assert deviation[:, 0, 0].tolist() == pytest.approx([0.0, 0.0, math.log(2)], abs=1e-6)
-    assert score.sibling(score.denoiser, groups=True).error_floor == 0.2
+    assert score.sibling(score.denoiser, groups=True).reward.error_floor == 0.2
 
 
 def test_penalty_of_statistics_by_hand():
@@ -218,10 +219,10 @@ def test_oddity_fades_out_below_walking():
 
 def test_standing_is_judged_where_that_is_asked_for():
     """With `judge_standing` statistics count in full at any speed, and a sibling of the score does the same."""
-    score = Score(gaussian.known(SIZE, components=8), judge_standing=True)
+    score = Score(gaussian.known(SIZE, components=8), RewardConfig(judge_standing=True))
     windows = travelling(torch.tensor([0.0, 0.25, 2.0]))
     torch.testing.assert_close(score.oddity(windows), statistics(windows, score.channel_std))
-    assert score.sibling(score.denoiser, groups=True).judge_standing
+    assert score.sibling(score.denoiser, groups=True).reward.judge_standing
 
 
 def test_statistics_do_not_see_left_or_right():
@@ -244,11 +245,11 @@ def test_posture_by_hand():
 def test_posture_counts_at_standstill_and_is_allowed_to_differ():
     """Statistics fade out where nobody goes anywhere, posture does not; three in four real postures cost nothing."""
     plain = gaussian_score()
-    score = Score(plain.denoiser, judge_posture=True)
+    score = Score(plain.denoiser, RewardConfig(judge_posture=True))
     score.channel_mean.copy_(plain.channel_mean)
     score.channel_std.copy_(plain.channel_std)
     assert score.statistics == (*STATISTICS, *POSTURE)
-    assert score.sibling(score.denoiser, groups=True).judge_posture
+    assert score.sibling(score.denoiser, groups=True).reward.judge_posture
     score.calibrate(draw(score, 1500, seed=1), quantile=0.5)
     standing = draw(score, 50, seed=2)
     standing[..., :2] = 0.0
@@ -332,6 +333,24 @@ def test_calibration_by_speed():
     torch.testing.assert_close(low, high, atol=1e-5, rtol=0)
     low, high = score.statistics_reference[:, knots].T
     torch.testing.assert_close(low, high, atol=1e-5, rtol=0)
+
+
+def test_errors_at_rest_are_compared_with_walking():
+    """People who stand make next to no error; `lenient_rest` expects of rest what it expects of walking, or more."""
+    references = []
+    for judged in (False, True):
+        score = gaussian_score(groups=False, lenient_rest=judged)
+        still, walking = draw(score, 800, seed=1, scale=0.2), draw(score, 800, seed=2)
+        for windows, speed in ((still, 0.0), (walking, 0.8)):
+            windows[:, 0, :2] = torch.tensor([-speed * 0.3, 0.0])
+            windows[:, 0, 3:5] = torch.tensor([1.0, 0.0])
+        score.calibrate(torch.cat((still, walking)))
+        references.append(score.reference[:, 0, [SPEED_KNOTS.index(speed) for speed in (0.0, 0.4, 0.8)]])
+    strict, lenient = references
+    assert (strict[:, 0] < strict[:, 2] - 0.1).all()
+    torch.testing.assert_close(lenient[:, 2], strict[:, 2])
+    torch.testing.assert_close(lenient[:, 0], strict[:, 2])
+    torch.testing.assert_close(lenient[:, 1], torch.maximum(strict[:, 1], strict[:, 2]))
 
 
 def test_calm_windows_are_not_preferred():

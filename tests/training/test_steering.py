@@ -66,6 +66,22 @@ def test_reward_by_hand(velocity, yaw, expected):
     assert task.reward(body(yaw=yaw, velocity=velocity)).tolist() == pytest.approx([expected] * 4, abs=1e-5)
 
 
+def test_who_is_to_stand_stands():
+    """Told to rest, .15 m/s costs what .4 would walking, and joints that move cost, too; told to walk they do not."""
+    task = make()
+    fidgets = body(velocity=(0.0, 0.0))
+    fidgets.joint_velocity[:] = 0.5
+    command(task, 0.0, 0.0, 1.0, 0.0)
+    assert task.reward(body(velocity=(0.0, 0.0))).tolist() == pytest.approx([1.0] * 4)
+    near = 0.5 * math.exp(-0.5 * 0.0225) + 0.5 * math.exp(-4 * 0.0225)
+    creeping = 0.7 * (0.55 * near + 0.25 * math.exp(-64 * 0.0225) + 0.2) + 0.3
+    assert task.reward(body(velocity=(0.15, 0.0))).tolist() == pytest.approx([creeping] * 4, abs=1e-6)
+    assert task.reward(fidgets).tolist() == pytest.approx([0.7 * (0.8 + 0.2 * math.exp(-1.0)) + 0.3] * 4, abs=1e-6)
+    command(task, 0.5, 0.0, 1.0, 0.0)
+    fidgets.root_linear_velocity[:, 0] = 0.5
+    assert task.reward(fidgets).tolist() == pytest.approx([1.0] * 4)
+
+
 def test_vertical_speed_is_not_judged():
     """A root that goes up and down in every stride has the reward of its horizontal velocity."""
     task, moving = make(), body(velocity=(1.0, 0.0))

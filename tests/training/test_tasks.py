@@ -139,12 +139,17 @@ def test_speed_by_hand(wanted, velocity, expected):
     assert task.reward(body(velocity=(velocity, 0.0))).tolist() == pytest.approx([expected] * 4, abs=1e-6)
 
 
+CREEPING = 0.5 * math.exp(-0.01125) + 0.5 * math.exp(-0.09)
+"""`closeness` of .15 m/s to rest."""
+
+
 @pytest.mark.parametrize(
     ("distance", "speed", "expected"),
     [
         (0.0, 0.0, 0.4 + 0.2 + 0.3 + 0.1),
         (10.0, 3.0, 0.4 + 0.2 * math.exp(-2.5) + 0.1),
         (1.15, 1.2, 0.4 + 0.2 * math.exp(-0.2875) + 0.3 * math.exp(-4 * 1.3225) + 0.1),
+        (0.0, 0.15, 0.4 * (0.55 * CREEPING + 0.25 * math.exp(-1.44) + 0.2) + 0.2 + 0.3 + 0.1),
         (10.0, 0.0, 0.4 * 0.5 * math.exp(-4.5) + 0.2 * math.exp(-2.5) + 0.1),
     ],
 )

@@ -24,7 +24,7 @@ from runtime import character
 from runtime.character import State
 from runtime.prior import METADATA_KEY, Prior
 from training import features, onnx_file
-from training.config import PriorConfig
+from training.config import PriorConfig, RewardConfig
 from training.prior import denoiser, schedule
 from training.prior.score import Score
 
@@ -162,12 +162,11 @@ def load(path: Path | str) -> LoadedPrior:
     styles = metadata["styles"]
     options = settings["denoiser"]["options"] | ({"styles": len(styles)} if styles else {})
     network = denoiser.create(settings["denoiser"]["kind"], _WINDOW_SIZE, **options)
-    reward = settings["reward"]
-    kept = {name: reward[name] for name in ("error_floor", "judge_standing", "judge_posture") if name in reward}
-    score = Score(network, reward["groups"], styles, **kept)
+    reward = RewardConfig(**settings["reward"])  # older files do not name everything: what they lack is the default
+    score = Score(network, reward, styles)
     held = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
     expected = score.state_dict()
-    if reward.get("allowance", 0.0) == 0.0:  # files that know no allowance do not hold it
+    if reward.allowance == 0.0:  # files that know no allowance do not hold it
         held.setdefault("score.allowance", expected["allowance"].numpy())
     score.load_state_dict({name: _found(path, held, f"score.{name}", like) for name, like in expected.items()})
     score.eval().requires_grad_(False)

@@ -81,8 +81,7 @@ def fit(
     except ValueError as error:
         raise ConfigError(f"prior.denoiser: {error}") from None
     names = styles.names if styles else ()
-    reward = config.reward
-    score = Score(network, reward.groups, names, reward.error_floor, reward.judge_standing, reward.judge_posture)
+    score = Score(network, config.reward, names)
     copies = 2 if config.mirrored else 1
     share = weights.repeat(copies)
     known = motion_windows.sides(training.values, config.mirrored)

@@ -2,7 +2,7 @@
 
 Ensemble score matching (SMP eq. 8): a window x is noised at the levels K = {22, 15, 8}, the frozen denoiser predicts
 the noise, and e_t = mean((ε̂ - ε)²). The paper's reward is exp(-w·mean_t(e_t / μ_t)) with a running mean μ of the
-policy's own errors. Ours differs in eight measured ways (training/README.md has the table), all of them fixed in the
+policy's own errors. Ours differs in nine measured ways (training/README.md has the table), all of them fixed in the
 prior file, so that a reward means the same in every run:
 
 - groups: the error is taken per body group (root travel, root height, …, feet), so that three channels in which a
@@ -20,6 +20,9 @@ prior file, so that a reward means the same in every run:
   walking, and the noise of a policy that explores hides even that. `statistics` (how far each body group moves within
   the window and how straight, how the feet slip while they are down, how far they are apart) are held to those of
   real motion at the same speed in the same way; below walking speed they fade out unless `judge_standing`;
+- rest, with `lenient_rest`: few people were captured standing, and those are so calm and so alike that every other way
+  to stand was a fault, and marching on the spot, which has a walk's errors, was none. So errors at rest are compared
+  with no less than those of walking;
 - posture, with `judge_posture`: so is how upright the body is. A crouch is a little less probable in every window and
   never wrong in one.
 
@@ -32,15 +35,18 @@ prior file, so that a reward means the same in every run:
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
 
 from training import features
+from training.config import RewardConfig
 from training.prior import schedule
 from training.prior.denoiser import Denoiser
 from training.prior.style import predict
 
+WALKING = 2  # place in SPEED_KNOTS, .8 m/s
 SPEED_KNOTS = (0.0, 0.4, 0.8, 1.2, 1.7, 2.3, 3.0, 3.8, 5.0)  # m/s
 _SPAN = (features.WINDOW - 1) / 30.0  # s, first frame to last
 
@@ -140,25 +146,25 @@ class Score(nn.Module):
     allowance: Tensor  # [10 + S], penalty that costs nothing per condition and style
 
     def __init__(
-        self, denoiser: Denoiser, groups: bool = True, styles: Sequence[str] = (), error_floor: float = 0.0,
-        judge_standing: bool = False, judge_posture: bool = False,
+        self, denoiser: Denoiser, reward: RewardConfig | None = None, styles: Sequence[str] = ()
     ) -> None:  # fmt: skip
-        """Wrap a denoiser of [B, 580] windows; `groups` False judges all 58 channels as one group.
+        """Wrap a denoiser of [B, 580] windows, to be judged as `reward` says (its defaults if None).
 
+        What `reward` has of numbers that are fitted or set later (`calibrate`, the buffers) is not looked at here.
         `styles` names the S styles of a conditional denoiser. Where no style is given with windows they are judged by
         `style` [2S] (training/prior/style.py), at first none.
         """
         super().__init__()
         self.denoiser = denoiser
         self.styles = tuple(styles)
-        self.error_floor, self.judge_standing, self.judge_posture = error_floor, judge_standing, judge_posture
-        self.statistics = STATISTICS + POSTURE if judge_posture else STATISTICS
+        self.reward = reward = reward or RewardConfig()
+        self.statistics = STATISTICS + POSTURE if reward.judge_posture else STATISTICS
         self.register_buffer("style", torch.zeros(2 * len(self.styles)), persistent=False)
-        names = list(features.GROUPS) if groups else ["all"]
+        names = list(features.GROUPS) if reward.groups else ["all"]
         self.groups = tuple(names)
         share = torch.zeros(len(features.WINDOW_NAMES), len(names))
         for column, name in enumerate(names):
-            rows = features.GROUPS[name] if groups else range(len(features.WINDOW_NAMES))
+            rows = features.GROUPS[name] if reward.groups else range(len(features.WINDOW_NAMES))
             share[list(rows), column] = 1.0 / (len(rows) * features.WINDOW)
         self.register_buffer("share", share, persistent=False)
         self.register_buffer("signal", schedule.alpha_bar()[list(schedule.LEVELS)], persistent=False)
@@ -178,7 +184,7 @@ class Score(nn.Module):
 
     def sibling(self, denoiser: Denoiser, groups: bool) -> Score:
         """Return a score of `denoiser` with this one's normaliser, not calibrated yet."""
-        other = Score(denoiser, groups, self.styles, self.error_floor, self.judge_standing, self.judge_posture)
+        other = Score(denoiser, replace(self.reward, groups=groups), self.styles)
         other.style.copy_(self.style)
         other.channel_mean.copy_(self.channel_mean)
         other.channel_std.copy_(self.channel_std)
@@ -230,29 +236,27 @@ class Score(nn.Module):
         return self._log(group_errors) - expected
 
     def _log(self, errors: Tensor) -> Tensor:
-        return errors.clamp_min(max(self.error_floor, 1e-8)).log()
+        return errors.clamp_min(max(self.reward.error_floor, 1e-8)).log()
 
     def oddity(self, windows: Tensor, style: Tensor | None = None) -> Tensor:
         """How far the window's statistics are from those of real motion at its speed: u - ū(c) [B, U].
 
-        The logarithmic ones fade out below walking speed, from .4 to .1 m/s: how much a body moves that goes nowhere
-        says nothing, and next to no capture here stands still. Standing is judged by the errors (and the posture)
-        alone, unless `judge_standing`.
+        Those of motion fade out below walking speed, from .4 to .1 m/s: how much a body moves that goes nowhere says
+        nothing, and in most captures nobody stands still. Standing is judged by the errors (and the posture) alone,
+        unless `judge_standing`.
         """
         odd = self._measure(windows) - self.condition(windows, style) @ self.statistics_reference.T
-        if self.judge_standing:
+        if self.reward.judge_standing:
             return odd
         speed = windows[:, 0, :2].norm(dim=1, keepdim=True) / _SPAN
         moving = ((speed - 0.1) / 0.3).clamp(0.0, 1.0)
-        if not self.judge_posture:
-            return odd * moving
         motion = len(STATISTICS)
         return torch.cat((odd[:, :motion] * moving, odd[:, motion:]), 1)
 
     def _measure(self, windows: Tensor) -> Tensor:
         """What `self.statistics` names, [B, U]."""
         values = statistics(windows, self.channel_std)
-        return torch.cat((values, posture(windows)), 1) if self.judge_posture else values
+        return torch.cat((values, posture(windows)), 1) if self.reward.judge_posture else values
 
     def penalty(self, deviation: Tensor, oddity: Tensor) -> Tensor:
         """What deviations [B, K, G] and oddities [B, S] cost beyond the tolerances, p [B]."""
@@ -289,7 +293,8 @@ class Score(nn.Module):
         """Fit `reference`, `tolerance` and `allowance` to held-out real windows [N, 10, 58] of `style` [N, 2S].
 
         The reference is the ridge regression of log errors on `condition`, the ridge pulling each speed's value
-        towards the mean over speeds (all the way when not `by_speed`); the tolerance is the given quantile of
+        towards the mean over speeds (all the way when not `by_speed`), and with `lenient_rest` that of walking where
+        the speed is lower and the error would be, too; the tolerance is the given quantile of
         |deviation| under a single noise draw, as the reward will meet it; the allowance is that share of the penalty
         that is left of them.
         """
@@ -300,6 +305,8 @@ class Score(nn.Module):
             [self._log(self.errors(windows, torch.randn(shape, generator=generator), style)[1]) for _ in range(repeats)]
         )  # [R, N, K, G]
         reference = _regress(conditions, logs.mean(0), pull)
+        if self.reward.lenient_rest:
+            reference[..., :WALKING] = reference[..., :WALKING].maximum(reference[..., WALKING, None])
         self.reference.copy_(reference)
         spread = (logs[0] - torch.einsum("kgc,bc->bkg", reference, conditions)).abs()
         self.tolerance.copy_(spread.flatten(1).quantile(quantile, dim=0).view(self.tolerance.shape))
@@ -308,7 +315,7 @@ class Score(nn.Module):
         self.statistics_reference.copy_(line)
         off = (values - conditions @ line.T).abs()
         self.statistics_tolerance.copy_(off.quantile(quantile, dim=0))
-        if self.judge_posture:
+        if self.reward.judge_posture:
             stance = off[:, len(STATISTICS) :].quantile(max(quantile, POSTURE_QUANTILE), dim=0)
             self.statistics_tolerance[len(STATISTICS) :] = stance
         left = self.penalty(logs[0] - torch.einsum("kgc,bc->bkg", reference, conditions), self.oddity(windows, style))

@@ -2,7 +2,8 @@
 
     r_g = .7 (.5 exp(-.5 d²) + .5 exp(-4 d²)) + .3 (.5 max(0, f·heading) + .5 exp((f·heading - 1)/.034))
 
-    d = ‖v* - v_xy‖ in m/s; the last term is exp(-.5 (angle/15°)²) for small angles
+    d = ‖v* - v_xy‖ in m/s, stricter where it is to stand (`velocity_kept`); the last term is exp(-.5 (angle/15°)²) for
+    small angles
 
 After the paper's reference reward .7 exp(-.5 d²) + .3 max(0, f·heading) (method.md §7), with sharper halves: the wide
 half leads there from afar, the sharp half tells 2.5 from 3 m/s, and 10° from 20°, which a cosine hardly sees. Goals
@@ -21,7 +22,7 @@ from torch import Tensor
 from training import rotation
 from training.rows import Rows
 from training.tasks import Body
-from training.tasks.base import STAND, WALK, WALK_MIRROR, Goals, closeness, cosine_to, velocity_figures, walk
+from training.tasks.base import STAND, WALK, WALK_MIRROR, Goals, cosine_to, velocity_figures, velocity_kept, walk
 
 FACING_WIDTH = 0.034
 """1 - cos 15°."""
@@ -103,7 +104,7 @@ class Steering(Goals):
         square = (self.goal[:, :2] - body.root_linear_velocity[:, :2]).square().sum(1)
         cosine = self._facing(body)
         facing = 0.5 * cosine.clamp_min(0) + 0.5 * torch.exp((cosine - 1.0) / FACING_WIDTH)
-        return 0.7 * closeness(square) + 0.3 * facing
+        return 0.7 * velocity_kept(square, self.goal[:, :2].norm(dim=1), body) + 0.3 * facing
 
     def figures(self, body: Body) -> dict[str, Tensor]:
         """See `Task.figures`."""
