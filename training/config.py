@@ -45,6 +45,9 @@ class RewardConfig:
     for single clips, which never stand still, so that a policy does not either."""
     judge_posture: bool = False
     """Ask for the posture of real motion, too: heights of root and head, how far the head is ahead, bent knees."""
+    judge_cadence: bool = False
+    """Ask for the cadence of real motion, too: how briskly legs and feet move; and count every statistic of motion in
+    units of its own spread among those who move, instead of as it is."""
     lenient_rest: bool = False
     """Compare errors below walking speed (`score.WALKING`) with no less than those at it; for captures in which few
     stand, so that there is more than one way to."""

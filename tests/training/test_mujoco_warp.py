@@ -248,3 +248,14 @@ def test_training_runs_on_it_and_goes_on_after_a_break(config):
     assert other.iterate() == straight
     assert torch.equal(learner.environment.engine.qpos, other.environment.engine.qpos)
     assert not torch.equal(learner.environment.engine.qpos, own["environment"]["engine"]["qpos"])
+
+
+def test_a_body_stays_as_it_was_read(config):
+    """The engine's tensors are live and float32, too: a body read before a step must not move with them."""
+    config = replace(config, physics="mujoco_warp", learner=replace(config.learner, envs=2))
+    environment = run.build(Worker(0, 1), config).environment
+    before = environment.body
+    kept = {name: value.clone() for name, value in vars(before).items()}
+    environment.step(torch.zeros(2, environment.num_actions))
+    assert all(torch.equal(getattr(before, name), value) for name, value in kept.items())
+    assert not torch.equal(environment.body.root_position, kept["root_position"])

@@ -34,13 +34,15 @@ def random_score(kind: str, groups: bool, judge_posture: bool = False) -> tuple[
         "transformer": {"width": 16, "blocks": 1, "heads": 2},
     }[kind]
     torch.manual_seed(3)
-    reward = RewardConfig(groups=groups, judge_posture=judge_posture, lenient_rest=judge_posture, allowance=0.5)
+    new = {"judge_posture": judge_posture, "judge_cadence": judge_posture, "lenient_rest": judge_posture}
+    reward = RewardConfig(groups=groups, allowance=0.5, **new)
     score = Score(denoiser.create(kind, SIZE, **options), reward)
+    positive = ("std", "variance", "scale", "calm_weight", "statistics_weight", "sharpness")
     for name, value in score.state_dict().items():
         if name.endswith("alpha_bar"):
             continue
         random = 0.05 * torch.randn(value.shape)
-        value.copy_(random.abs() + 0.2 if name.endswith(("std", "variance", "calm_weight", "sharpness")) else random)
+        value.copy_(random.abs() + 0.2 if name.endswith(positive) else random)
     config = PriorConfig(name="made", denoiser=DenoiserConfig(kind, options), reward=reward)
     return score.eval().requires_grad_(False), config
 

@@ -13,7 +13,17 @@ from training import features
 from training.config import RewardConfig
 from training.motion.windows import mirror
 from training.prior import schedule
-from training.prior.score import POSTURE, SPEED_KNOTS, STATISTICS, Score, condition, posture, statistics
+from training.prior.score import (
+    CADENCE,
+    POSTURE,
+    SPEED_KNOTS,
+    STATISTICS,
+    Score,
+    cadence,
+    condition,
+    posture,
+    statistics,
+)
 
 FRAMES, CHANNELS = features.WINDOW, len(features.WINDOW_NAMES)
 SIZE = FRAMES * CHANNELS
@@ -257,6 +267,41 @@ def test_posture_counts_at_standstill_and_is_allowed_to_differ():
     assert odd[:, : len(STATISTICS)].abs().max() == 0 and odd[:, len(STATISTICS) :].abs().min() > 0
     within = (score.oddity(draw(score, 1500, seed=3)).abs() <= score.statistics_tolerance).float().mean(0)
     assert within[len(STATISTICS) :].tolist() == pytest.approx([0.75] * len(POSTURE), abs=0.05)
+
+
+def test_cadence_by_hand():
+    """Legs that gain .1 rad a frame, then stop: seconds √(1/8)·.1, firsts √(5/9)·.1; feet at rest are not brisk."""
+    windows = torch.zeros(1, FRAMES, CHANNELS)
+    gain = torch.tensor([0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.5, 0.5, 0.5, 0.5])
+    windows[0, :, list(features.GROUPS["legs"])] = gain.unsqueeze(1)
+    legs = (30.0 * 0.1 * math.sqrt(1 / 8) + 1e-3) / (0.1 * math.sqrt(5 / 9) + 3e-3)
+    assert cadence(windows)[0].exp().tolist() == pytest.approx([legs, 1 / 3], rel=1e-4)
+    swing = torch.arange(FRAMES) / 30.0
+    for width in (0.3, 0.6):  # 2πf, whatever the width
+        for hertz in (1.0, 2.0):
+            wave = width * torch.sin(2 * math.pi * hertz * swing)
+            windows[0, :, list(features.GROUPS["legs"])] = wave.unsqueeze(1)
+            assert cadence(windows)[0, 0].exp().item() == pytest.approx(2 * math.pi * hertz, rel=0.35)
+
+
+def test_statistics_count_in_units_of_their_spread():
+    """With `judge_cadence` the oddities of those who move have deviation 1; posture keeps its units, rest has none."""
+    plain = gaussian_score()
+    score = Score(plain.denoiser, RewardConfig(judge_cadence=True, judge_posture=True))
+    score.channel_mean.copy_(plain.channel_mean)
+    score.channel_std.copy_(plain.channel_std)
+    assert score.statistics == (*STATISTICS, *CADENCE, *POSTURE)
+    real, still = draw(score, 1500, seed=1), draw(score, 500, seed=4)
+    real[:, 0, :2], still[..., :2] = torch.tensor([-0.3, 0.0]), 0.0
+    still[..., 3:] *= 50.0  # whose spread would hide that of those who move
+    score.calibrate(torch.cat((real, still)), quantile=0.5)
+    motion = len(STATISTICS) + len(CADENCE)
+    assert score.oddity(real)[:, :motion].square().mean(0).sqrt().tolist() == pytest.approx([1.0] * motion, abs=0.1)
+    assert score.statistics_scale[motion:].tolist() == [1.0] * len(POSTURE)
+    assert score.oddity(still)[:, :motion].abs().max() == 0
+    within = (score.oddity(real).abs() <= score.statistics_tolerance).float().mean(0)
+    assert within[:motion].tolist() == pytest.approx([0.5] * motion, abs=0.02)
+    assert score.sibling(score.denoiser, groups=True).reward.judge_cadence
 
 
 def test_reward_is_what_its_parts_say():

@@ -347,7 +347,7 @@ class Environment:
             rows.put(self._target, joint_position)
 
     def _read(self) -> Body:
-        qpos, qvel = self.engine.qpos.float(), self.engine.qvel.float()
+        qpos, qvel = self.engine.qpos.to(torch.float32, copy=True), self.engine.qvel.to(torch.float32, copy=True)
         return Body(
             root_position=qpos[:, :3],
             root_rotation=qpos[:, 3:7],
@@ -355,6 +355,6 @@ class Environment:
             root_angular_velocity=rotation.rotate(qpos[:, 3:7], qvel[:, 3:6]),
             joint_position=qpos[:, 7:],
             joint_velocity=qvel[:, 6:],
-            body_position=self.engine.body_position.float(),
-            body_rotation=self.engine.body_rotation.float(),
+            body_position=self.engine.body_position.to(torch.float32, copy=True),
+            body_rotation=self.engine.body_rotation.to(torch.float32, copy=True),
         )

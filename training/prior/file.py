@@ -168,6 +168,8 @@ def load(path: Path | str) -> LoadedPrior:
     expected = score.state_dict()
     if reward.allowance == 0.0:  # files that know no allowance do not hold it
         held.setdefault("score.allowance", expected["allowance"].numpy())
+    if not reward.judge_cadence:  # nor do those that know no scale
+        held.setdefault("score.statistics_scale", expected["statistics_scale"].numpy())
     score.load_state_dict({name: _found(path, held, f"score.{name}", like) for name, like in expected.items()})
     score.eval().requires_grad_(False)
     return LoadedPrior(score, metadata, hashlib.sha256(data).hexdigest())

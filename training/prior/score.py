@@ -2,7 +2,7 @@
 
 Ensemble score matching (SMP eq. 8): a window x is noised at the levels K = {22, 15, 8}, the frozen denoiser predicts
 the noise, and e_t = mean((ε̂ - ε)²). The paper's reward is exp(-w·mean_t(e_t / μ_t)) with a running mean μ of the
-policy's own errors. Ours differs in nine measured ways (training/README.md has the table), all of them fixed in the
+policy's own errors. Ours differs in ten measured ways (training/README.md has the table), all of them fixed in the
 prior file, so that a reward means the same in every run:
 
 - groups: the error is taken per body group (root travel, root height, …, feet), so that three channels in which a
@@ -24,7 +24,10 @@ prior file, so that a reward means the same in every run:
   to stand was a fault, and marching on the spot, which has a walk's errors, was none. So errors at rest are compared
   with no less than those of walking;
 - posture, with `judge_posture`: so is how upright the body is. A crouch is a little less probable in every window and
-  never wrong in one.
+  never wrong in one;
+- cadence, with `judge_cadence`: so is how briskly legs and feet change their speed, and each statistic of motion counts
+  in units of its own spread. Straightness differs by .1 from one walk to the next, slip by .5: as mere logarithms short
+  quick steps, three deviations off in the one, cost less than any turn does in the other.
 
     p = mean_{t,g} max(0, |log(max(e_{t,g}, floor) / ρ_{t,g}(c))| - tolerance_{t,g})
         + statistics_weight · mean_s max(0, |u_s - ū_s(c)| - tolerance_s)
@@ -78,6 +81,8 @@ STATISTICS = (
 """Names of the `statistics`."""
 POSTURE = ("root height", "head ahead", "head height", "knees bent")
 """Names of the `posture`."""
+CADENCE = ("legs briskness", "feet briskness")
+"""Names of the `cadence`."""
 POSTURE_QUANTILE = 0.75  # people's postures differ more, from one to the next, than what one does in a window
 _POSTURE_UNITS = (0.03, 0.05, 0.03, 0.15)  # m, m, m, rad: about what people who walk at one speed differ by
 _CHANNELS = {name: slice(members[0], members[-1] + 1) for name, members in features.GROUPS.items()}  # each is a run
@@ -123,6 +128,22 @@ def posture(windows: Tensor) -> Tensor:
     return torch.stack([value / unit for value, unit in zip(values, _POSTURE_UNITS, strict=True)], 1)
 
 
+def cadence(windows: Tensor) -> Tensor:
+    """Logarithms [B, 2] of how brisk legs and feet are (1/s), see `CADENCE`; `windows` [B, 10, 58] are raw.
+
+    Root mean square of the second difference over that of the first, times 30 Hz: of a swing at f Hz 2πf, whatever its
+    width. Plus .003 rad or m a frame, so that rest is not brisk.
+    """
+    first = windows[:, 1:] - windows[:, :-1]
+    second = first[:, 1:] - first[:, :-1]
+
+    def size(values: Tensor, name: str) -> Tensor:
+        return values[..., _CHANNELS[name]].square().mean((1, 2)).sqrt()
+
+    brisk = [(30.0 * size(second, name) + 1e-3) / (size(first, name) + 3e-3) for name in ("legs", "feet")]
+    return torch.stack(brisk, 1).log()
+
+
 class Score(nn.Module):
     """The frozen judge: normaliser, denoiser, reference errors, reward. What a prior file contains.
 
@@ -158,7 +179,8 @@ class Score(nn.Module):
         self.denoiser = denoiser
         self.styles = tuple(styles)
         self.reward = reward = reward or RewardConfig()
-        self.statistics = STATISTICS + POSTURE if reward.judge_posture else STATISTICS
+        self.motion = STATISTICS + CADENCE if reward.judge_cadence else STATISTICS  # what fades out at rest
+        self.statistics = self.motion + POSTURE if reward.judge_posture else self.motion
         self.register_buffer("style", torch.zeros(2 * len(self.styles)), persistent=False)
         names = list(features.GROUPS) if reward.groups else ["all"]
         self.groups = tuple(names)
@@ -177,6 +199,7 @@ class Score(nn.Module):
         self.register_buffer("tolerance", torch.zeros(len(schedule.LEVELS), len(names)))
         self.register_buffer("statistics_reference", torch.zeros(len(self.statistics), knots))
         self.register_buffer("statistics_tolerance", torch.zeros(len(self.statistics)))
+        self.register_buffer("statistics_scale", torch.ones(len(self.statistics)))
         self.register_buffer("statistics_weight", torch.tensor(1.0))
         self.register_buffer("sharpness", torch.tensor(4.0))
         self.register_buffer("calm_weight", torch.tensor(1.0))
@@ -239,24 +262,25 @@ class Score(nn.Module):
         return errors.clamp_min(max(self.reward.error_floor, 1e-8)).log()
 
     def oddity(self, windows: Tensor, style: Tensor | None = None) -> Tensor:
-        """How far the window's statistics are from those of real motion at its speed: u - ū(c) [B, U].
+        """How far the window's statistics are from those of real motion at its speed: (u - ū(c))/scale [B, U].
 
         Those of motion fade out below walking speed, from .4 to .1 m/s: how much a body moves that goes nowhere says
         nothing, and in most captures nobody stands still. Standing is judged by the errors (and the posture) alone,
         unless `judge_standing`.
         """
         odd = self._measure(windows) - self.condition(windows, style) @ self.statistics_reference.T
+        odd = odd / self.statistics_scale
         if self.reward.judge_standing:
             return odd
-        speed = windows[:, 0, :2].norm(dim=1, keepdim=True) / _SPAN
-        moving = ((speed - 0.1) / 0.3).clamp(0.0, 1.0)
-        motion = len(STATISTICS)
-        return torch.cat((odd[:, :motion] * moving, odd[:, motion:]), 1)
+        motion = len(self.motion)
+        return torch.cat((odd[:, :motion] * _moving(windows), odd[:, motion:]), 1)
 
     def _measure(self, windows: Tensor) -> Tensor:
         """What `self.statistics` names, [B, U]."""
-        values = statistics(windows, self.channel_std)
-        return torch.cat((values, posture(windows)), 1) if self.reward.judge_posture else values
+        values = [statistics(windows, self.channel_std)]
+        values += [cadence(windows)] if self.reward.judge_cadence else []
+        values += [posture(windows)] if self.reward.judge_posture else []
+        return torch.cat(values, 1)
 
     def penalty(self, deviation: Tensor, oddity: Tensor) -> Tensor:
         """What deviations [B, K, G] and oddities [B, S] cost beyond the tolerances, p [B]."""
@@ -313,13 +337,23 @@ class Score(nn.Module):
         values = self._measure(windows)
         line = _regress(conditions, values.unsqueeze(1), pull)[0]
         self.statistics_reference.copy_(line)
-        off = (values - conditions @ line.T).abs()
+        off, motion = (values - conditions @ line.T).abs(), len(self.motion)
+        if self.reward.judge_cadence:  # of those who move: at rest the statistics of motion do not count
+            share = _moving(windows)
+            self.statistics_scale[:motion] = ((share * off.square()).sum(0) / share.sum()).sqrt()[:motion]
+            off = (off / self.statistics_scale)[share.squeeze(1) == 1.0]
         self.statistics_tolerance.copy_(off.quantile(quantile, dim=0))
         if self.reward.judge_posture:
-            stance = off[:, len(STATISTICS) :].quantile(max(quantile, POSTURE_QUANTILE), dim=0)
-            self.statistics_tolerance[len(STATISTICS) :] = stance
+            stance = off[:, motion:].quantile(max(quantile, POSTURE_QUANTILE), dim=0)
+            self.statistics_tolerance[motion:] = stance
         left = self.penalty(logs[0] - torch.einsum("kgc,bc->bkg", reference, conditions), self.oddity(windows, style))
         self.allowance.copy_(allowance * _regress(conditions, left[:, None, None], pull)[0, 0])
+
+
+def _moving(windows: Tensor) -> Tensor:
+    """How much of the statistics of motion counts in windows [B, 10, 58], [B, 1]: none up to .1 m/s, all from .4 on."""
+    speed = windows[:, 0, :2].norm(dim=1, keepdim=True) / _SPAN
+    return ((speed - 0.1) / 0.3).clamp(0.0, 1.0)
 
 
 def _regress(conditions: Tensor, target: Tensor, ridge: float) -> Tensor:
