@@ -161,6 +161,7 @@ class Score(nn.Module):
     tolerance: Tensor  # [K, G], of |log(error / reference)|
     statistics_reference: Tensor  # [U, 10 + S], statistics of real motion per condition and style
     statistics_tolerance: Tensor  # [U], of |statistics - reference|
+    statistics_scale: Tensor  # [U], units that oddities of motion are counted in
     statistics_weight: Tensor  # []
     sharpness: Tensor  # []
     calm_weight: Tensor  # []
