@@ -23,6 +23,7 @@ from training.motion.dataset import Clip
 from training.prior.changes import CHANGES
 from training.prior.file import LoadedPrior
 from training.prior.preference import Calibration, combinations, named
+from training.prior.score import Score
 
 ROOT = Path(__file__).parents[2]
 
@@ -127,19 +128,14 @@ def test_real_windows_fit_their_kinematics(report: dict[str, Any]):
 
 
 def test_shipped_calibration_is_the_files(prior: LoadedPrior):
-    """As the file's own configuration says."""
-    reward = {
-        "groups": False,
-        "by_speed": True,
-        "calm_weight": 0.3,
-        "tolerance_quantile": 0.4,
-        "statistics_weight": 0.7,
-    }
-    configuration = {**prior.metadata["configuration"], "reward": {**reward, "sharpness": 9.0}}
-    other = replace(prior, metadata={**prior.metadata, "configuration": configuration})
-    assert _audit_judgement.shipped_calibration(other) == Calibration(False, True, 0.3, 0.4, 0.7, allowance=0.0)
-    configuration["reward"]["allowance"] = 0.5
-    assert _audit_judgement.shipped_calibration(other) == Calibration(False, True, 0.3, 0.4, 0.7, allowance=0.5)
+    """As the reward says that the file was loaded with."""
+    reward = config.RewardConfig(
+        groups=False, calm_weight=0.3, tolerance_quantile=0.4, statistics_weight=0.7, sharpness=9.0
+    )
+    for allowance in (0.0, 0.5):
+        score = Score(prior.score.denoiser, replace(reward, allowance=allowance))
+        found = _audit_judgement.shipped_calibration(replace(prior, score=score))
+        assert found == Calibration(False, True, 0.3, 0.4, 0.7, allowance=allowance)
 
 
 def test_tables_show_everything(report: dict[str, Any]):

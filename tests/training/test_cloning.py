@@ -89,10 +89,10 @@ def test_the_second_half_brings_bodies_nearer_to_the_window(make_learner):
     parts = learner.environment, learner.actor, learner.algorithm.critic
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(cloning, "GAIN", 0.0)
-        _, plain = cloning.clone(*parts, 600)
-    steps, missed = cloning.clone(*parts, 600)
+        _, plain = cloning.clone(*parts, 900)
+    steps, missed = cloning.clone(*parts, 900)
     assert missed < 0.8 * plain
-    assert steps == 12 * ROWS * learner.environment.num_envs
+    assert steps == 18 * ROWS * learner.environment.num_envs
 
 
 def test_episodes_start_afresh_after_cloning(make_learner):
