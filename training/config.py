@@ -6,6 +6,7 @@ wrong type or a missing value is an error that names the key before any work sta
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -177,6 +178,11 @@ class EnvironmentConfig:
     """… linearly to nothing over this many control steps of each environment."""
     latency: float = 0.0
     """Joint targets come late by up to this, s, under a control period; each episode draws its own delay."""
+    friction: tuple[float, float] = (1.0, 1.0)
+    """Domain randomization: each environment's friction is the model's times a factor from this range, for the whole
+    run …"""
+    mass: tuple[float, float] = (1.0, 1.0)
+    """… and its humanoid's masses and inertias are the model's times one from this."""
     action_std: float = 2.0
     """Action scale: this many standard deviations of the prior's joint angles …"""
     action_floor: float = 0.2
@@ -190,6 +196,12 @@ class EnvironmentConfig:
             raise ConfigError(
                 f"configuration: environment.latency is {self.latency}: expected from 0 to below {1 / CONTROL_HZ:.4f} s"
             )
+        for name in ("friction", "mass"):
+            low, high = getattr(self, name)
+            if not 0.0 < low <= high < math.inf:
+                raise ConfigError(
+                    f"configuration: environment.{name} is [{low}, {high}]: expected two factors above 0, lower first"
+                )
 
 
 @dataclass(frozen=True)

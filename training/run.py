@@ -37,6 +37,7 @@ from training.learning.environment import ActionTransform, Environment
 from training.learning.learner import Learner
 from training.learning.log import Log
 from training.learning.workers import Worker
+from training.physics.variation import Variation
 from training.prior import file as prior_file
 from training.prior.file import PriorFileError
 from training.prior.score import Score
@@ -141,7 +142,10 @@ def build(worker: Worker, config: RunConfig) -> Learner:
     prior = prior_file.load(config.task.prior)
     set_style(prior.score, config.environment)
     prior.score.to(device)
-    engine = physics.create(config.physics, envs, threads=1)
+    variation = Variation.draw(
+        envs, config.environment.friction, config.environment.mass, config.seed * 1000 + worker.rank
+    )
+    engine = physics.create(config.physics, envs, threads=1, variation=variation)
     task = tasks.create(config.task.name, dict(config.task.options), envs, generator)
     action = ActionTransform(*prior.joint_statistics, config.environment).to(device)
     environment = Environment(config.environment, engine, task, prior.score, action, generator)

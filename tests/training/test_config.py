@@ -58,6 +58,8 @@ def test_every_field_can_be_set(hydra):
             "environment.composition is 'sum': expected one of additive, product, task_capped",
         ),
         ("environment.latency=0.04", "environment.latency is 0.04: expected from 0 to below 0.0333 s"),
+        ("environment.mass=[1.2,0.8]", r"environment.mass is \[1.2, 0.8\]: expected two factors above 0, lower first"),
+        ("environment.friction=[0,1]", r"environment.friction is \[0.0, 1.0\]: expected two factors above 0"),
         ("learner.envs=0", "learner.envs is 0: expected at least 1"),
         ("+learner.colour=red", "colour"),
     ],

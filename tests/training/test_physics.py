@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from types import SimpleNamespace
 
 import mujoco
@@ -16,6 +17,7 @@ from training import physics
 from training.config import ConfigError
 from training.physics import EngineError, default_state
 from training.physics.mujoco import MujocoEngine
+from training.physics.variation import Variation
 
 
 def make(envs: int, threads: int = 1) -> MujocoEngine:
@@ -48,6 +50,46 @@ def test_engine_equals_a_plain_loop_bit_for_bit():
             assert np.array_equal(engine.body_position[env], now.xpos[body : body + 15])
             assert np.array_equal(engine.body_rotation[env], now.xquat[body : body + 15])
     assert (engine.qpos[:, 2] < character.DEFAULT_HEIGHT - 0.05).all()  # they moved: standing still is no test
+
+
+def test_a_varied_simulation_is_plain_mujoco_of_its_own_model():
+    """Friction and masses by factor: bit for bit the steps of a model with just these, from a reset on, too."""
+    variation = Variation(torch.tensor([0.5, 1.0, 1.5]).double(), torch.tensor([0.8, 1.2, 1.0]).double())
+    engine, plain = physics.create("mujoco", 3, variation=variation), []
+    for friction, mass in zip(variation.friction.tolist(), variation.mass.tolist(), strict=True):
+        model = copy.copy(character.model())
+        model.geom_friction[:, 0] *= friction
+        model.body_mass[:] *= mass
+        model.body_inertia[:] *= mass
+        mujoco.mj_setConst(model, mujoco.MjData(model))
+        plain.append((model, mujoco.MjData(model)))
+    qpos, qvel = default_state(3)
+    qvel[:, 0] = 2.0  # sliding, so that friction counts
+    engine.step(random_targets(1, 3)[0])
+    engine.reset(torch.arange(3), qpos, qvel)
+    for env, (_, data) in enumerate(plain):
+        data.qpos[:], data.qvel[:] = qpos[env], qvel[env]
+    for target in random_targets(20, 3):
+        engine.step(target)
+        for env, (model, data) in enumerate(plain):
+            data.ctrl[:] = target[env].double().numpy()
+            mujoco.mj_step(model, data, PHYSICS_HZ // CONTROL_HZ)
+            assert np.array_equal(engine.qpos[env], data.qpos) and np.array_equal(engine.qvel[env], data.qvel)
+    assert len({round(float(x), 3) for x in engine.qpos[:, 0]}) == 3  # they went different ways
+    assert (character.model().geom_friction[:, 0] == 1.0).all()  # the model that all share is as it was
+
+
+def test_variations_are_drawn_from_their_ranges():
+    """Both cover their range, the same seed gives the same, and where nothing may differ nothing does."""
+    one, same_seed, other = (Variation.draw(4000, (0.4, 1.5), (0.8, 1.2), seed) for seed in (1, 1, 2))
+    assert one is not None and same_seed is not None and other is not None
+    for found, (low, high) in ((one.friction, (0.4, 1.5)), (one.mass, (0.8, 1.2))):
+        assert low <= found.min() < low + 0.01 and high - 0.01 < found.max() <= high
+        assert abs(found.mean() - (low + high) / 2) < 0.02
+    assert abs(np.corrcoef(one.friction, one.mass)[0, 1]) < 0.1
+    assert torch.equal(one.friction, same_seed.friction) and torch.equal(one.mass, same_seed.mass)
+    assert not torch.equal(one.friction, other.friction)
+    assert Variation.draw(4000, (1.0, 1.0), (1.0, 1.0), 1) is None
 
 
 def test_views_share_the_batch_memory():

@@ -11,6 +11,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -19,6 +20,7 @@ from training import run
 from training.config import ConfigError, TaskConfig
 from training.learning.checkpoint import CHECKPOINT, CONFIGURATION
 from training.learning.workers import Worker
+from training.physics.mujoco import MujocoEngine
 
 ROOT = Path(__file__).parents[2]
 TINY = [
@@ -137,6 +139,20 @@ def test_workers_have_random_numbers_of_their_own(config):
     first, second, again = (run.build(Worker(rank, 1), config).environment.engine.qpos for rank in (0, 1, 0))
     assert torch.equal(first, again)
     assert not torch.equal(first, second)
+
+
+def test_workers_have_bodies_and_grounds_of_their_own(config):
+    """`environment.friction` and `mass` differ between environments and workers, and are the same when built again."""
+
+    def friction(rank: int) -> np.ndarray:
+        varied = replace(config, environment=replace(config.environment, friction=(0.5, 1.5), mass=(0.9, 1.1)))
+        engine = run.build(Worker(rank, 1), varied).environment.engine
+        assert isinstance(engine, MujocoEngine)
+        return np.asarray(engine._batch.expanded("geom_friction"))[:, 0, 0].copy()
+
+    first = friction(0)
+    assert np.array_equal(first, friction(0)) and not np.array_equal(first, friction(1))
+    assert len(set(first)) == len(first) and 0.5 <= first.min() < first.max() <= 1.5
 
 
 def test_check_knows_torchrun(config, monkeypatch):

@@ -14,6 +14,7 @@ import torch
 
 from runtime import character
 from training.config import ConfigError
+from training.physics.variation import Variation
 
 ENGINES = ("mujoco", "mujoco_warp")
 SPEED_LIMIT = 200.0
@@ -109,19 +110,20 @@ def device(engine: str) -> torch.device:
     return torch.device("cpu")
 
 
-def create(engine: str, envs: int, threads: int = 1) -> Engine:
+def create(engine: str, envs: int, threads: int = 1, variation: Variation | None = None) -> Engine:
     """Make an engine (see `choose`) with `envs` simulations; `threads` are native threads of `mujoco`.
 
+    With `variation`, of `envs` factors, they differ from the model and from each other, for as long as the engine is.
     `mujoco_warp` runs on the GPU that `device` names, and where there is none on the CPU, for tests.
     """
     decimation = control_decimation(character.PHYSICS_HZ, character.CONTROL_HZ)
     if choose(engine) == "mujoco_warp":
         from training.physics.mujoco_warp import MujocoWarpEngine
 
-        return MujocoWarpEngine(envs, decimation, device(engine))
+        return MujocoWarpEngine(envs, decimation, device(engine), variation=variation)
     from training.physics.mujoco import MujocoEngine
 
-    return MujocoEngine(envs, threads, decimation)
+    return MujocoEngine(envs, threads, decimation, variation)
 
 
 def default_state(envs: int) -> tuple[torch.Tensor, torch.Tensor]:

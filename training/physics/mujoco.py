@@ -18,6 +18,7 @@ from mujoco.batch import Batch
 
 from runtime import character
 from training.physics import SPEED_LIMIT, EngineError, default_state
+from training.physics.variation import Variation
 
 _STAGE = mujoco.mjtStage.mjSTAGE_VEL
 _WARNING = mujoco.mjtWarning
@@ -28,13 +29,15 @@ _FULL = [int(w) for w in (_WARNING.mjWARN_CONTACTFULL, _WARNING.mjWARN_CNSTRFULL
 class MujocoEngine:
     """`training.physics.Engine` on CPU threads; bit-equal to a loop over MjData at any thread count."""
 
-    def __init__(self, envs: int, threads: int, decimation: int) -> None:
+    def __init__(self, envs: int, threads: int, decimation: int, variation: Variation | None = None) -> None:
         """Make `envs` simulations in the default pose, `decimation` physics steps a control step."""
         self.envs = envs
         self.device = torch.device("cpu")
         self.blown_up = 0
         self._decimation = decimation
         self._batch = Batch(character.model(), envs, threads, persistent=True)
+        if variation is not None:
+            self._vary(variation)
         slots = character.find_slots(character.model())
         bodies = slice(slots.body, slots.body + len(character.BODIES))
         self.qpos = torch.from_numpy(self._batch.bind("qpos"))
@@ -94,6 +97,13 @@ class MujocoEngine:
         for name, array in self._rows().items():
             array.copy_(state[name])
         self._batch.forward(stage=_STAGE)
+
+    def _vary(self, variation: Variation) -> None:
+        friction, mass = variation.friction.numpy()[:, None], variation.mass.numpy()[:, None]
+        self._batch.expand("geom_friction")[:, :, 0] *= friction
+        self._batch.expand("body_mass")[:] *= mass
+        self._batch.expand("body_inertia")[:] *= mass[:, :, None]
+        self._batch.set_const()
 
     def _rows(self) -> dict[str, torch.Tensor]:
         return {"qpos": self.qpos, "qvel": self.qvel, "warmstart": self._warmstart, "force": self._force}

@@ -22,11 +22,13 @@ from contextlib import contextmanager
 
 import mujoco
 import mujoco_warp as mjw
+import numpy as np
 import torch
 import warp as wp
 
 from runtime import character
 from training.physics import SPEED_LIMIT, EngineError, default_state
+from training.physics.variation import Variation
 
 CONTACT_SHARE = 0.5
 """Part of all contacts that the geometry allows for which there is room; 40 falls onto the ground needed 15 of 34."""
@@ -46,13 +48,18 @@ _LOST = {
     int(mjw.OverflowType.CCD): "contacts of convex geoms",
 }
 
+_VARIED = (
+    "geom_friction", "body_mass", "body_inertia",
+    "body_subtreemass", "body_invweight0", "dof_invweight0", "actuator_acc0",  # which set_const derives
+)  # fmt: skip
+
 
 class MujocoWarpEngine:
     """`training.physics.Engine` on `device`; its tensors are float32."""
 
     def __init__(
         self, envs: int, decimation: int, device: torch.device, contacts: int | None = None,
-        constraints: int | None = None,
+        constraints: int | None = None, variation: Variation | None = None,
     ) -> None:  # fmt: skip
         """Make `envs` worlds in the default pose, `decimation` physics steps a control step.
 
@@ -69,6 +76,8 @@ class MujocoWarpEngine:
             self._model = mjw.put_model(model)
             self._model.opt.warn_overflow = 0  # counted in `overflow`, not printed by every world
             self._data = mjw.make_data(model, nworld=envs, nconmax=self.contacts, njmax=self.constraints)
+            if variation is not None:
+                self._vary(variation)
         d = self._data
         slots = character.find_slots(model)
         bodies = slice(slots.body, slots.body + len(character.BODIES))
@@ -137,6 +146,19 @@ class MujocoWarpEngine:
             array.copy_(state[name])
         with self._on_torch_stream():
             self._poses()
+
+    def _vary(self, variation: Variation) -> None:
+        for name in _VARIED:
+            shared = getattr(self._model, name)
+            own = np.repeat(shared.numpy(), self.envs, axis=0)
+            setattr(self._model, name, wp.array(own, dtype=shared.dtype, device=self._warp))
+        friction, mass = (
+            factor.float().to(self.device).unsqueeze(1) for factor in (variation.friction, variation.mass)
+        )
+        wp.to_torch(self._model.geom_friction)[:, :, 0] *= friction
+        wp.to_torch(self._model.body_mass).mul_(mass)
+        wp.to_torch(self._model.body_inertia).mul_(mass.unsqueeze(2))
+        mjw.set_const(self._model, self._data)
 
     def _rows(self) -> dict[str, torch.Tensor]:
         return {"qpos": self.qpos, "qvel": self.qvel, "warmstart": self._warmstart, "force": self._force}
