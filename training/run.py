@@ -48,6 +48,8 @@ from training.provenance import code_version, hardware
 @hydra.main(config_path="conf", config_name="run", version_base="1.3")
 def main(composed: DictConfig) -> None:
     """Compose the configuration and train; exits with 2 and one sentence on bad input."""
+    if workers.first():
+        _drop_if_empty(Path(HydraConfig.get().runtime.output_dir))  # Hydra's; the run makes the folder that it uses
     try:
         config = settings.resolve(RunConfig, composed)
         if config.resume:
@@ -126,10 +128,14 @@ def train(worker: Worker, config: RunConfig) -> None:
 def _agreed(worker: Worker, folder: str) -> str:
     """Give the leader's run folder: under torchrun Hydra names one a process, by the second in which it started."""
     agreed = worker.from_leader(folder)
-    own = Path(folder)
-    if own != Path(agreed) and own.is_dir() and not any(own.iterdir()):
-        own.rmdir()
+    if Path(folder) != Path(agreed):
+        _drop_if_empty(Path(folder))
     return agreed
+
+
+def _drop_if_empty(folder: Path) -> None:
+    if folder.is_dir() and not any(folder.iterdir()):
+        folder.rmdir()
 
 
 def build(worker: Worker, config: RunConfig) -> Learner:

@@ -64,6 +64,7 @@ def test_a_run_from_beginning_to_end(command, prior_path, tmp_path, capsys, monk
     assert "96 samples, targets equal the policy's within" in capsys.readouterr().out
     assert Controller.load(folder / "controller.onnx").metadata["training"]["configuration"]["learner"]["envs"] == 8
     assert (folder / CHECKPOINT).read_bytes() == kept
+    assert not (tmp_path / "hydra").exists()  # no empty folder is left beside the one that was named
     assert not (tmp_path / "out" / "c.onnx").exists()
 
 
@@ -115,7 +116,7 @@ def test_bad_input_is_one_sentence(command, prior_path, tmp_path, capsys, overri
     assert end.value.code == 2
     said = capsys.readouterr().err.splitlines()
     assert len(said) == 1 and sentence in said[0]
-    assert not (tmp_path / "run").exists()
+    assert not (tmp_path / "run").exists() and not (tmp_path / "hydra").exists()
 
 
 def test_a_default_prior_that_is_missing(command, tmp_path, capsys, monkeypatch):
