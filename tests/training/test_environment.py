@@ -15,7 +15,7 @@ from training import features
 from training.config import ConfigError, EnvironmentConfig
 from training.learning.environment import HEAD, ActionTransform, Environment, History
 from training.physics.mujoco import default_state
-from training.prior.score import STATISTICS
+from training.prior.statistics import STATISTICS
 from training.rows import Rows
 from training.tasks import Body
 
@@ -161,7 +161,9 @@ def test_style_reward_is_that_of_the_window(make_environment, prior):
     torch.testing.assert_close(figures["style_reward"], 0.5 * reward**0.05 + 0.5 * reward**0.1)
     assert figures["style_reward"].min() > 0.1 and figures["style_reward"].std() > 0.001
     torch.testing.assert_close(figures["error_t15"], error[:, 1])
-    torch.testing.assert_close(figures["odd_slip"], prior.score.oddity(window)[:, STATISTICS.index("slip")])
+    torch.testing.assert_close(
+        figures["odd_slip"], prior.score.oddity(window, prior.score.condition(window))[:, STATISTICS.index("slip")]
+    )
 
 
 def test_style_reward_by_hand(make_environment):

@@ -11,19 +11,9 @@ from torch import Tensor
 from tests.training import gaussian
 from training import features
 from training.config import RewardConfig
-from training.motion.windows import mirror
 from training.prior import schedule
-from training.prior.score import (
-    CADENCE,
-    POSTURE,
-    SPEED_KNOTS,
-    STATISTICS,
-    Score,
-    cadence,
-    condition,
-    posture,
-    statistics,
-)
+from training.prior.score import SPEED_KNOTS, Score, condition
+from training.prior.statistics import CADENCE, POSTURE, STATISTICS, statistics
 
 FRAMES, CHANNELS = features.WINDOW, len(features.WINDOW_NAMES)
 SIZE = FRAMES * CHANNELS
@@ -48,6 +38,11 @@ def draw(score: Score, count: int, seed: int, scale: float = 1.0) -> Tensor:
 def noise(count: int, seed: int = 9) -> Tensor:
     """Standard normal noise for `count` windows."""
     return torch.randn(count, len(schedule.LEVELS), FRAMES, CHANNELS, generator=torch.Generator().manual_seed(seed))
+
+
+def oddity(score: Score, windows: Tensor) -> Tensor:
+    """What the score finds odd in windows, by their own speeds."""
+    return score.oddity(windows, score.condition(windows))
 
 
 def travelling(speed: Tensor, turn: float = 0.0) -> Tensor:
@@ -130,7 +125,7 @@ def test_deviation_and_reward_by_hand():
     score.calm_weight.fill_(0.5)
     windows = travelling(torch.tensor([1.0, 1.0, 1.0, 1.0]))
     error = 0.1 * torch.exp(torch.tensor([2.0, -2.0, 0.4, 0.0])).view(4, 1, 1).expand(4, 3, 1)
-    deviation = score.deviation(windows, error)
+    deviation = score.deviation(error, score.condition(windows))
     torch.testing.assert_close(deviation[:, 0, 0], torch.tensor([2.0, -2.0, 0.4, 0.0]), atol=1e-5, rtol=0)
     penalty = score.penalty(deviation, LEFT_OUT)
     torch.testing.assert_close(penalty, torch.tensor([1.5, 0.75, 0.0, 0.0]), atol=1e-5, rtol=0)
@@ -146,7 +141,7 @@ def test_errors_below_the_floor_are_as_good_as_none():
     errors = torch.tensor([0.01, 0.2, 0.4]).view(3, 1, 1).expand(3, len(schedule.LEVELS), len(score.groups))
     windows = torch.zeros(3, FRAMES, CHANNELS)
     score.reference[..., 1:] = 0.0  # at rest: the first knot alone
-    deviation = score.deviation(windows, errors)
+    deviation = score.deviation(errors, score.condition(windows))
     assert deviation[:, 0, 0].tolist() == pytest.approx([0.0, 0.0, math.log(2)], abs=1e-6)
     assert score.sibling(score.denoiser, groups=True).reward.error_floor == 0.2
 
@@ -164,65 +159,12 @@ def test_penalty_of_statistics_by_hand():
     torch.testing.assert_close(score.penalty(deviation, oddity), expected, atol=1e-5, rtol=0)
 
 
-def gliding(speed: float, lift: float = 0.0, apart: float = 0.2) -> Tensor:
-    """A window [1, 10, C] of someone who glides along x on level soles `apart` m wide, `lift` m up."""
-    windows = torch.zeros(1, FRAMES, CHANNELS)
-    windows[0, :, 0] = speed * torch.arange(-9, 1) / 30
-    windows[..., features.WINDOW_NAMES.index("root_height")] = 0.9 + lift
-    for side, y in (("right", -apart / 2), ("left", apart / 2)):
-        for point, x in (("heel", -0.04), ("toe", 0.13)):
-            for axis, value in zip("xyz", (x, y, -0.9), strict=True):
-                windows[..., features.WINDOW_NAMES.index(f"{side}_{point}_{axis}")] = value
-    return windows
-
-
-def test_slip_and_stance_by_hand():
-    """Gliding at 2 m/s on four points slips 36·2/(36 + 1) m/s, lifted by 10 cm not at all; heels 20 cm apart."""
-    std = torch.ones(CHANNELS)
-    slip, apart = (STATISTICS.index(name) for name in ("slip", "feet apart"))
-    down = 36 * torch.sigmoid(torch.tensor(5.0)).item()  # 2 cm below the edge of contact
-    on, off = (statistics(gliding(2.0, lift), std)[0] for lift in (0.0, 0.1))
-    assert on[slip].exp().item() - 0.05 == pytest.approx(2.0 * down / (down + 1), rel=1e-3)
-    assert off[slip].exp().item() - 0.05 == pytest.approx(0.0, abs=1e-3)
-    assert on[apart].exp().item() - 0.05 == pytest.approx(0.2, abs=1e-5)
-
-
-def test_spread_by_hand():
-    """The head going up and down by .3 in one of three channels of std 2: log √(.15²/3 + .0001), nothing else moves."""
-    windows, std = gliding(1.0), torch.ones(CHANNELS)
-    z = features.WINDOW_NAMES.index("head_z")
-    std[z] = 2.0
-    windows[0, :, z] += 0.3 * (-1.0) ** torch.arange(FRAMES)
-    found = statistics(windows, std)[0]
-    head = STATISTICS.index("head spread")
-    assert found[head].item() == pytest.approx(0.5 * math.log(0.15**2 / 3 + 1e-4), abs=1e-4)
-    still = [i for i, name in enumerate(STATISTICS) if name.endswith("spread") and i != head]
-    torch.testing.assert_close(found[still], torch.full((7,), 0.5 * math.log(1e-4)), atol=1e-4, rtol=0)
-    assert not any("travel" in name for name in STATISTICS)
-
-
-def test_straightness_by_hand():
-    """A hand that rises 3 cm a frame comes 7·.03 from its first three frames to its last three; one that shakes .2·.3.
-
-    In one of the hands' six channels; the spreads are √8.25·.03 and .3.
-    """
-    z, hands = features.WINDOW_NAMES.index("left_hand_z"), STATISTICS.index("hands straightness")
-    path = torch.stack((0.03 * torch.arange(FRAMES), 0.3 * (-1.0) ** torch.arange(FRAMES)))
-    windows = torch.zeros(2, FRAMES, CHANNELS)
-    windows[..., z] = path
-    found = statistics(windows, torch.ones(CHANNELS))
-    for row, (net, spread) in enumerate(((0.21, 0.03 * math.sqrt(8.25)), (0.2, 0.3))):
-        expected = 0.5 * math.log(net**2 / 6 + 1e-3) - 0.5 * math.log(spread**2 / 6 + 1e-4)
-        assert found[row, hands].item() == pytest.approx(expected, abs=1e-4)
-    assert found[0, hands] > found[1, hands] + 0.8
-
-
 def test_oddity_fades_out_below_walking():
     """At .1 m/s statistics count for nothing, at .25 m/s half, from .4 m/s on in full."""
     score = gaussian_score()
     score.statistics_reference.zero_()
     windows = travelling(torch.tensor([0.0, 0.1, 0.25, 0.4, 2.0]))
-    share = score.oddity(windows) / statistics(windows, score.channel_std)
+    share = oddity(score, windows) / statistics(windows, score.channel_std)
     expected = torch.tensor([0.0, 0.0, 0.5, 1.0, 1.0])
     torch.testing.assert_close(share, expected.unsqueeze(1).expand_as(share), atol=1e-5, rtol=0)
 
@@ -231,25 +173,8 @@ def test_standing_is_judged_where_that_is_asked_for():
     """With `judge_standing` statistics count in full at any speed, and a sibling of the score does the same."""
     score = Score(gaussian.known(SIZE, components=8), RewardConfig(judge_standing=True))
     windows = travelling(torch.tensor([0.0, 0.25, 2.0]))
-    torch.testing.assert_close(score.oddity(windows), statistics(windows, score.channel_std))
+    torch.testing.assert_close(oddity(score, windows), statistics(windows, score.channel_std))
     assert score.sibling(score.denoiser, groups=True).reward.judge_standing
-
-
-def test_statistics_do_not_see_left_or_right():
-    """A window and its mirror image have the same statistics where left and right have the same deviations."""
-    windows = 0.3 * torch.randn(5, FRAMES, CHANNELS, generator=torch.Generator().manual_seed(0))
-    std = torch.ones(CHANNELS)
-    torch.testing.assert_close(statistics(mirror(windows), std), statistics(windows, std), atol=1e-5, rtol=1e-5)
-
-
-def test_posture_by_hand():
-    """Heights in units of 3 cm, the head's lead of 5 cm, the knees' mean angle of .15 rad, over all frames."""
-    windows = torch.zeros(1, FRAMES, CHANNELS)
-    values = {"root_height": 0.9, "head_x": 0.1, "head_z": 0.45, "right_knee": 0.2, "left_knee": 0.4}
-    for name, value in values.items():
-        windows[..., features.WINDOW_NAMES.index(name)] = value
-    windows[0, :5, features.WINDOW_NAMES.index("head_x")] = 0.2
-    assert posture(windows)[0].tolist() == pytest.approx([30.0, 3.0, 15.0, 2.0], rel=1e-5)
 
 
 def test_posture_counts_at_standstill_and_is_allowed_to_differ():
@@ -263,25 +188,10 @@ def test_posture_counts_at_standstill_and_is_allowed_to_differ():
     score.calibrate(draw(score, 1500, seed=1), quantile=0.5)
     standing = draw(score, 50, seed=2)
     standing[..., :2] = 0.0
-    odd = score.oddity(standing)
+    odd = oddity(score, standing)
     assert odd[:, : len(STATISTICS)].abs().max() == 0 and odd[:, len(STATISTICS) :].abs().min() > 0
-    within = (score.oddity(draw(score, 1500, seed=3)).abs() <= score.statistics_tolerance).float().mean(0)
+    within = (oddity(score, draw(score, 1500, seed=3)).abs() <= score.statistics_tolerance).float().mean(0)
     assert within[len(STATISTICS) :].tolist() == pytest.approx([0.75] * len(POSTURE), abs=0.05)
-
-
-def test_cadence_by_hand():
-    """Legs that gain .1 rad a frame, then stop: seconds √(1/8)·.1, firsts √(5/9)·.1; feet at rest are not brisk."""
-    windows = torch.zeros(1, FRAMES, CHANNELS)
-    gain = torch.tensor([0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.5, 0.5, 0.5, 0.5])
-    windows[0, :, list(features.GROUPS["legs"])] = gain.unsqueeze(1)
-    legs = (30.0 * 0.1 * math.sqrt(1 / 8) + 1e-3) / (0.1 * math.sqrt(5 / 9) + 3e-3)
-    assert cadence(windows)[0].exp().tolist() == pytest.approx([legs, 1 / 3], rel=1e-4)
-    swing = torch.arange(FRAMES) / 30.0
-    for width in (0.3, 0.6):  # 2πf, whatever the width
-        for hertz in (1.0, 2.0):
-            wave = width * torch.sin(2 * math.pi * hertz * swing)
-            windows[0, :, list(features.GROUPS["legs"])] = wave.unsqueeze(1)
-            assert cadence(windows)[0, 0].exp().item() == pytest.approx(2 * math.pi * hertz, rel=0.35)
 
 
 def test_statistics_count_in_units_of_their_spread():
@@ -296,10 +206,10 @@ def test_statistics_count_in_units_of_their_spread():
     still[..., 3:] *= 50.0  # whose spread would hide that of those who move
     score.calibrate(torch.cat((real, still)), quantile=0.5)
     motion = len(STATISTICS) + len(CADENCE)
-    assert score.oddity(real)[:, :motion].square().mean(0).sqrt().tolist() == pytest.approx([1.0] * motion, abs=0.1)
+    assert oddity(score, real)[:, :motion].square().mean(0).sqrt().tolist() == pytest.approx([1.0] * motion, abs=0.1)
     assert score.statistics_scale[motion:].tolist() == [1.0] * len(POSTURE)
-    assert score.oddity(still)[:, :motion].abs().max() == 0
-    within = (score.oddity(real).abs() <= score.statistics_tolerance).float().mean(0)
+    assert oddity(score, still)[:, :motion].abs().max() == 0
+    within = (oddity(score, real).abs() <= score.statistics_tolerance).float().mean(0)
     assert within[:motion].tolist() == pytest.approx([0.5] * motion, abs=0.02)
     assert score.sibling(score.denoiser, groups=True).reward.judge_cadence
 
@@ -314,7 +224,7 @@ def test_reward_is_what_its_parts_say():
     with torch.no_grad():
         error, reward = score(windows, eps)
         expected_error, by_group = score.errors(windows, eps)
-        penalty = score.penalty(score.deviation(windows, by_group), score.oddity(windows))
+        penalty = score.penalty(score.deviation(by_group, score.condition(windows)), oddity(score, windows))
         expected = torch.exp(-3.0 * penalty)
     torch.testing.assert_close(error, expected_error)
     torch.testing.assert_close(reward, expected)
@@ -347,11 +257,11 @@ def test_calibration_centres_real_motion():
     score.calibrate(draw(score, 1500, seed=1), quantile=0.5)
     fresh = draw(score, 1500, seed=2)
     with torch.no_grad():
-        deviation = score.deviation(fresh, score.errors(fresh, noise(1500))[1])
+        deviation = score.deviation(score.errors(fresh, noise(1500))[1], score.condition(fresh))
     assert deviation.mean((0, 1)).abs().max() < 0.05
     within = (deviation.abs() <= score.tolerance).float().mean((0, 1))
     assert ((within > 0.45) & (within < 0.55)).all()
-    odd = score.oddity(fresh)
+    odd = oddity(score, fresh)
     assert (odd.mean(0).abs() < 0.15 * odd.std(0)).all()
     within = (odd.abs() <= score.statistics_tolerance).float().mean(0)
     assert ((within > 0.45) & (within < 0.55)).all()

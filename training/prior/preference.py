@@ -68,9 +68,10 @@ def judge(score: Score, windows: Tensor, draws: int, seed: int, style: Tensor | 
 def penalty(score: Score, judged: Judged) -> Tensor:
     """[R, N] what `score` makes of the errors: the reward is exp(-sharpness · penalty)."""
     own = judged.error.unsqueeze(-1) if score.groups == ("all",) else judged.group_error
-    oddity, style = score.oddity(judged.windows, judged.style), judged.style
-    costs = [score.penalty(score.deviation(judged.windows, errors, style), oddity) for errors in own]
-    return score.beyond_allowance(torch.stack(costs), judged.windows, style)
+    condition = score.condition(judged.windows, judged.style)
+    oddity = score.oddity(judged.windows, condition)
+    costs = [score.penalty(score.deviation(errors, condition), oddity) for errors in own]
+    return score.beyond_allowance(torch.stack(costs), condition)
 
 
 def preferred(real: Tensor, changed: Tensor) -> Tensor:

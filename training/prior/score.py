@@ -47,10 +47,12 @@ from training import features
 from training.config import RewardConfig
 from training.prior import schedule
 from training.prior.denoiser import Denoiser
+from training.prior.statistics import CADENCE, POSTURE, STATISTICS, cadence, posture, statistics
 from training.prior.style import predict
 
 WALKING = 2  # place in SPEED_KNOTS, .8 m/s
 SPEED_KNOTS = (0.0, 0.4, 0.8, 1.2, 1.7, 2.3, 3.0, 3.8, 5.0)  # m/s
+POSTURE_QUANTILE = 0.75  # people's postures differ more, from one to the next, than what one does in a window
 _SPAN = (features.WINDOW - 1) / 30.0  # s, first frame to last
 
 
@@ -69,79 +71,6 @@ def condition(windows: Tensor, knots: Tensor | None = None) -> Tensor:
     hats = torch.cat((one, position), 1) - torch.cat((position, torch.zeros_like(one)), 1)
     turn = torch.atan2(windows[:, 0, 4], windows[:, 0, 3]).abs() / _SPAN
     return torch.cat((hats, turn.clamp(max=3.0).unsqueeze(1)), dim=1)
-
-
-LIMBS = ("arms", "legs", "hands", "feet")
-STATISTICS = (
-    *(f"{name} spread" for name in features.GROUPS if name != "root_travel"),
-    *(f"{name} straightness" for name in LIMBS),
-    "slip",
-    "feet apart",
-)
-"""Names of the `statistics`."""
-POSTURE = ("root height", "head ahead", "head height", "knees bent")
-"""Names of the `posture`."""
-CADENCE = ("legs briskness", "feet briskness")
-"""Names of the `cadence`."""
-POSTURE_QUANTILE = 0.75  # people's postures differ more, from one to the next, than what one does in a window
-_POSTURE_UNITS = (0.03, 0.05, 0.03, 0.15)  # m, m, m, rad: about what people who walk at one speed differ by
-_CHANNELS = {name: slice(members[0], members[-1] + 1) for name, members in features.GROUPS.items()}  # each is a run
-assert all(len(members) == members[-1] + 1 - members[0] for members in features.GROUPS.values())
-
-
-def statistics(windows: Tensor, channel_std: Tensor) -> Tensor:
-    """Logarithms [B, 14] of what a window's motion amounts to, see `STATISTICS`; `windows` [B, 10, 58] are raw.
-
-    - spread: how far a body group moves in time, root mean square over its channels in units of `channel_std` [58];
-    - straightness: how far a limb comes from the first to the last three frames, in units of its spread. A limb that
-      swings widely is on its way for most of 0.3 s; one that trembles or takes short quick steps turns back;
-    - slip: horizontal speed of the soles' edges while they are within 2 cm of the ground (m/s, plus .05);
-    - feet apart: mean horizontal distance of the heels (m, plus .05).
-    """
-    scaled = windows / channel_std
-    variance = (scaled - scaled.mean(1, keepdim=True)).square().mean(1)
-    square_net = (scaled[:, -3:].mean(1) - scaled[:, :3].mean(1)).square()
-    spread = {name: 0.5 * (variance[:, c].mean(1) + 1e-4).log() for name, c in _CHANNELS.items()}
-    net = {name: 0.5 * (square_net[:, _CHANNELS[name]].mean(1) + 1e-3).log() for name in LIMBS}
-    first = features.WINDOW_NAMES.index("right_heel_x")
-    sole = windows[..., first : first + 12].unflatten(2, (4, 3)) + windows[..., None, :3]  # world, up to yaw
-    speed = (sole[:, 1:, :, :2] - sole[:, :-1, :, :2]).norm(dim=-1) * 30.0  # [B, 9, 4] m/s
-    height = torch.maximum(sole[:, 1:, :, 2], sole[:, :-1, :, 2])
-    down = torch.sigmoid((0.02 - height) / 0.004)
-    slip = (down * speed).sum((1, 2)) / (down.sum((1, 2)) + 1.0)
-    apart = (sole[:, :, 0, :2] - sole[:, :, 2, :2]).norm(dim=-1).mean(1)
-    spreads = [value for name, value in spread.items() if name != "root_travel"]
-    straight = [net[name] - spread[name] for name in LIMBS]
-    return torch.stack((*spreads, *straight, (slip + 0.05).log(), (apart + 0.05).log()), dim=1)
-
-
-def posture(windows: Tensor) -> Tensor:
-    """Means [B, 4] over raw windows [B, 10, 58] of `POSTURE`, in units of about what people differ by.
-
-    Height of the root, of the head over it and how far the head is ahead of it along the last frame's heading; mean
-    angle of the knees.
-    """
-    channels = ("root_height", "head_x", "head_z")
-    height, ahead, above = (windows[..., features.WINDOW_NAMES.index(name)].mean(1) for name in channels)
-    knees = [windows[..., features.WINDOW_NAMES.index(f"{side}_knee")].mean(1) for side in ("right", "left")]
-    values = (height, ahead, above, (knees[0] + knees[1]) / 2)
-    return torch.stack([value / unit for value, unit in zip(values, _POSTURE_UNITS, strict=True)], 1)
-
-
-def cadence(windows: Tensor) -> Tensor:
-    """Logarithms [B, 2] of how brisk legs and feet are (1/s), see `CADENCE`; `windows` [B, 10, 58] are raw.
-
-    Root mean square of the second difference over that of the first, times 30 Hz: of a swing at f Hz 2πf, whatever its
-    width. Plus .003 rad or m a frame, so that rest is not brisk.
-    """
-    first = windows[:, 1:] - windows[:, :-1]
-    second = first[:, 1:] - first[:, :-1]
-
-    def size(values: Tensor, name: str) -> Tensor:
-        return values[..., _CHANNELS[name]].square().mean((1, 2)).sqrt()
-
-    brisk = [(30.0 * size(second, name) + 1e-3) / (size(first, name) + 3e-3) for name in ("legs", "feet")]
-    return torch.stack(brisk, 1).log()
 
 
 class Score(nn.Module):
@@ -254,22 +183,21 @@ class Score(nn.Module):
         share = halves / halves.sum(2, keepdim=True).clamp_min(1e-6)
         return torch.cat((base, share.mean(1)), 1)
 
-    def deviation(self, windows: Tensor, group_errors: Tensor, style: Tensor | None = None) -> Tensor:
+    def deviation(self, group_errors: Tensor, condition: Tensor) -> Tensor:
         """log(e / ρ(c)) [B, K, G]: zero for the typical real window of that speed, negative for calmer motion."""
-        expected = torch.einsum("kgc,bc->bkg", self.reference, self.condition(windows, style))
-        return self._log(group_errors) - expected
+        return self._log(group_errors) - torch.einsum("kgc,bc->bkg", self.reference, condition)
 
     def _log(self, errors: Tensor) -> Tensor:
         return errors.clamp_min(max(self.reward.error_floor, 1e-8)).log()
 
-    def oddity(self, windows: Tensor, style: Tensor | None = None) -> Tensor:
+    def oddity(self, windows: Tensor, condition: Tensor) -> Tensor:
         """How far the window's statistics are from those of real motion at its speed: (u - ū(c))/scale [B, U].
 
         Those of motion fade out below walking speed, from .4 to .1 m/s: how much a body moves that goes nowhere says
         nothing, and in most captures nobody stands still. Standing is judged by the errors (and the posture) alone,
         unless `judge_standing`.
         """
-        odd = self._measure(windows) - self.condition(windows, style) @ self.statistics_reference.T
+        odd = self._measure(windows) - condition @ self.statistics_reference.T
         odd = odd / self.statistics_scale
         if self.reward.judge_standing:
             return odd
@@ -290,9 +218,9 @@ class Score(nn.Module):
         odd = (oddity.abs() - self.statistics_tolerance).clamp_min(0)
         return (above + self.calm_weight * below).mean((1, 2)) + self.statistics_weight * odd.mean(1)
 
-    def beyond_allowance(self, penalty: Tensor, windows: Tensor, style: Tensor | None = None) -> Tensor:
+    def beyond_allowance(self, penalty: Tensor, condition: Tensor) -> Tensor:
         """What is left of penalties [..., B] over the allowance for motion of that speed: p' [..., B]."""
-        return (penalty - self.condition(windows, style) @ self.allowance).clamp_min(0)
+        return (penalty - condition @ self.allowance).clamp_min(0)
 
     def judge(
         self, windows: Tensor, noise: Tensor, style: Tensor | None = None
@@ -302,8 +230,9 @@ class Score(nn.Module):
         Returns the error [B, K], the deviation [B, K, G], the oddity [B, S] and the penalty p' [B].
         """
         error, group_errors = self.errors(windows, noise, style)
-        deviation, oddity = self.deviation(windows, group_errors, style), self.oddity(windows, style)
-        return error, deviation, oddity, self.beyond_allowance(self.penalty(deviation, oddity), windows, style)
+        condition = self.condition(windows, style)
+        deviation, oddity = self.deviation(group_errors, condition), self.oddity(windows, condition)
+        return error, deviation, oddity, self.beyond_allowance(self.penalty(deviation, oddity), condition)
 
     def forward(self, windows: Tensor, noise: Tensor, style: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Error per level [B, K] and reward [B] in (0, 1] of raw windows [B, 10, 58], as motion of `style` [B, 2S]."""
@@ -333,8 +262,8 @@ class Score(nn.Module):
         if self.reward.lenient_rest:
             reference[..., :WALKING] = reference[..., :WALKING].maximum(reference[..., WALKING, None])
         self.reference.copy_(reference)
-        spread = (logs[0] - torch.einsum("kgc,bc->bkg", reference, conditions)).abs()
-        self.tolerance.copy_(spread.flatten(1).quantile(quantile, dim=0).view(self.tolerance.shape))
+        deviation = logs[0] - torch.einsum("kgc,bc->bkg", reference, conditions)
+        self.tolerance.copy_(deviation.abs().flatten(1).quantile(quantile, dim=0).view(self.tolerance.shape))
         values = self._measure(windows)
         line = _regress(conditions, values.unsqueeze(1), pull)[0]
         self.statistics_reference.copy_(line)
@@ -347,7 +276,9 @@ class Score(nn.Module):
         if self.reward.judge_posture:
             stance = off[:, motion:].quantile(max(quantile, POSTURE_QUANTILE), dim=0)
             self.statistics_tolerance[motion:] = stance
-        left = self.penalty(logs[0] - torch.einsum("kgc,bc->bkg", reference, conditions), self.oddity(windows, style))
+        left = self.penalty(
+            logs[0] - torch.einsum("kgc,bc->bkg", reference, conditions), self.oddity(windows, conditions)
+        )
         self.allowance.copy_(allowance * _regress(conditions, left[:, None, None], pull)[0, 0])
 
 
