@@ -22,13 +22,17 @@ from training import _robustness as hardships
 from training import trials
 from training.prior import file
 from training.prior.file import PriorFileError
-from training.provenance import CLONING
+from training.provenance import CLONING, DISTILLATION
 
 FOLDER = Path("exported")
 STRIPS = Path("docs")
 MARKS = {"steering": 0.9, "speed": 0.9, "location": 0.9, "jump": 0.8, "getup": 0.95, "dodgeball": 0.7, "skill": 1.0}
 """Share of goals that must be a success."""
 SKATE_MARK, COVERAGE_MARK = 2.0, 0.6
+BEFORE = {
+    CLONING: "following start windows (`learner.clone`)",
+    DISTILLATION: "learning from a teacher (`learner.teacher`), the file of this name before it",
+}
 """Foot skate over that of the motion capture, at most, and share of real poses with a policy's pose near, at least."""
 STANDING_MARK = 0.05
 """m/s: the root's speed, at most, when told to stand."""
@@ -74,11 +78,7 @@ def _controller_card(path: Path) -> Iterator[str]:
     yield ""
     yield f"- trained for {training['samples']:,} control steps in {training['hours']:.2f} h on {training['hardware']}"
     for run in training.get("lineage", []):
-        how = (
-            "following start windows (`learner.clone`)"
-            if run["checkpoint"] == CLONING
-            else "in a run that it started from"
-        )
+        how = BEFORE.get(run["checkpoint"], "in a run that it started from")
         yield f"  - of which {run['samples']:,} in {run['hours']:.2f} h {how}"
     yield f"- seed {training['seed']}, code {training['code_version'][:12]}"
     yield f"- prior `{prior['name']}` (SHA-256 {prior['sha256'][:16]}…)" if prior else "- no prior"

@@ -228,6 +228,11 @@ class LearnerConfig:
     clone: int = 0
     """Optimiser steps in which a new actor learns to follow start windows (training/learning/cloning.py); 0: it
     holds the mean pose."""
+    teacher: str = ""
+    """Controller of this task whose ways a run that starts from another policy (`init`) takes over where the task has
+    commands of its own (training/learning/distillation.py); empty: none."""
+    distil: int = 12_000
+    """Optimiser steps in which it does, before training."""
     std: tuple[float, float] = (0.15, 0.05)
     """Action deviation at first and at last, in units of the action scale; falls linearly. Wide finds balance, but its
     tremor hides from the prior how the motion would look without it."""
@@ -248,7 +253,7 @@ class LearnerConfig:
     minibatches: int = 4
     """Minibatches a pass."""
     warmup: int = 8
-    """Iterations in which the critic alone learns, after `init` and `clone`."""
+    """Iterations in which the critic alone learns, after `init`, `clone` and `teacher`."""
     symmetry: str = "augment"
     """`none`, `augment` (mirrored copies in every minibatch) or `loss` (mirror loss)."""
     precision: str = "medium"
@@ -266,7 +271,7 @@ class LearnerConfig:
         """Check what types do not say."""
         _one_of("learner.precision", self.precision, ("medium", "high", "highest"))
         _one_of("learner.symmetry", self.symmetry, ("none", "augment", "loss"))
-        _at_least_one("learner", self, "envs", "horizon", "samples", "epochs", "minibatches", "std_samples")
+        _at_least_one("learner", self, "envs", "horizon", "samples", "epochs", "minibatches", "std_samples", "distil")
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,8 @@ import torch
 
 CLONING = "cloning"
 """What the lineage of a run calls that which came before its first episode (`learner.clone`)."""
+DISTILLATION = "distillation"
+"""… and that in which it learned from a teacher (`learner.teacher`)."""
 
 
 def code_version() -> str:

@@ -94,7 +94,11 @@ def check(config: RunConfig) -> None:
         raise ConfigError(
             f"learner.symmetry={config.learner.symmetry}: expected none, {config.task.prior} knows motion one way round"
         )
-    tasks.create(config.task.name, dict(config.task.options), 1, torch.Generator())
+    task = tasks.create(config.task.name, dict(config.task.options), 1, torch.Generator())
+    if config.learner.teacher and not config.resume and not (config.init and task.commanded is not None):
+        raise ConfigError(
+            f"learner.teacher={config.learner.teacher}: expected with init=, for a task with commands of its own: jump"
+        )
     checkpoint.check(config)
 
 
@@ -106,6 +110,8 @@ def train(worker: Worker, config: RunConfig) -> None:
     before = checkpoint.restore(config, learner)
     if config.learner.clone and not (config.resume or config.init):
         learner.clone()
+    if config.learner.teacher and not config.resume:
+        learner.distil(checkpoint.teacher(Path(config.learner.teacher), learner))
     log = Log(Path(config.folder), config, worker, learner.samples, before)
     start = saved = time.monotonic()
     ending = learner.samples >= config.learner.samples

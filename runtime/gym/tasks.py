@@ -95,8 +95,8 @@ class Location:
     name: ClassVar[str] = "location"
 
     def draw(self, state: State, generator: np.random.Generator) -> tuple[np.ndarray, int]:
-        """1 to 10 m away, anywhere; kept for 5 to 10 s."""
-        distance, direction = generator.uniform(1.0, 10.0), generator.uniform(-math.pi, math.pi)
+        """Up to 10 m away, anywhere; kept for 5 to 10 s."""
+        distance, direction = generator.uniform(0.0, 10.0), generator.uniform(-math.pi, math.pi)
         offset = distance * np.array([math.cos(direction), math.sin(direction)])
         return state.root_position[:2] + offset, _steps(generator, 5.0, 10.0)
 

@@ -9,6 +9,7 @@ version's run) or there is now another number of processes, the run goes on with
 
 from __future__ import annotations
 
+import copy
 import json
 import shutil
 from collections.abc import Collection
@@ -18,6 +19,7 @@ from typing import Any
 
 import torch
 from omegaconf import DictConfig, OmegaConf
+from rsl_rl.models import MLPModel
 from torch import Tensor, nn
 
 from runtime import ControllerError
@@ -102,6 +104,17 @@ def check(config: RunConfig) -> None:
     if not path.is_file():
         raise CheckpointError(f"{path}: no such checkpoint")
     actor = _controller(path)[0] if path.suffix == ".onnx" else _load(path)["learner"]["actor_state_dict"]
+    _check_widths(path, actor, config)
+    if config.learner.teacher and config.init:
+        weights, _, _, task = _controller(Path(config.learner.teacher))
+        if task != config.task.name:
+            raise CheckpointError(
+                f"learner.teacher={config.learner.teacher}: is of task {task}, expected {config.task.name}"
+            )
+        _check_widths(Path(config.learner.teacher), weights, config)
+
+
+def _check_widths(path: Path, actor: transplant.Weights, config: RunConfig) -> None:
     widths, hidden = transplant.widths(actor), tuple(config.learner.hidden)
     if widths != hidden:
         raise CheckpointError(f"{path}: its policy has layers of {widths}, learner.hidden is {hidden}")
@@ -149,6 +162,16 @@ def _start_from(path: Path, learner: Learner) -> None:
     except ValueError as error:
         raise CheckpointError(f"{path}: made for other networks ({error})") from None
     learner.start_from(actor, critic)
+
+
+def teacher(path: Path, learner: Learner) -> MLPModel:
+    """Give the policy of a controller as a network on the learner's observation, with the learner's actions."""
+    weights, action, _, task = _controller(path)
+    transform, net = learner.environment.action, copy.deepcopy(learner.actor)
+    columns = transplant.shared(task, learner.environment.task.name)
+    weights = transplant.rescaled(weights, action, (transform.centre.cpu(), transform.scale.cpu()))
+    net.load_state_dict(transplant.adapted(weights, _on_host(net), columns, tasks.kind(task).observation_rest))
+    return net
 
 
 def _on_host(net: nn.Module) -> dict[str, Tensor]:

@@ -19,10 +19,10 @@ from tensordict import TensorDict
 from torch import Tensor, nn
 
 from training.config import LearnerConfig
-from training.learning import cloning, symmetry
+from training.learning import cloning, distillation, symmetry
 from training.learning.environment import Environment
 from training.learning.workers import Worker
-from training.provenance import CLONING
+from training.provenance import CLONING, DISTILLATION
 
 _GROUPS = {"actor": ["policy"], "critic": ["policy"]}
 LEAST_RATE = 1e-5
@@ -131,6 +131,24 @@ class Learner:
         self.lineage = [{"checkpoint": CLONING, "samples": steps, "hours": (time.monotonic() - start) / 3600}]
         if self.worker.leads:
             print(f"cloned in {steps:,} control steps: joints miss the next pose by {missed:.4f} rad")
+        self._go_on_alike()
+
+    def distil(self, teacher: MLPModel) -> None:
+        """Take over what `teacher` does where it is in charge (distillation.py); the critic learns alone at first.
+
+        As with `clone`, the leader's actor is kept.
+        """
+        start = time.monotonic()
+        steps, missed = distillation.distil(
+            self.environment, self.actor, self.algorithm.critic, teacher, self.config.distil
+        )
+        entry = {"checkpoint": DISTILLATION, "samples": steps, "hours": (time.monotonic() - start) / 3600}
+        self.lineage = [*self.lineage, entry]
+        if self.worker.leads:
+            print(f"learned from a teacher in {steps:,} control steps: actions are {missed:.4f} off")
+        self._go_on_alike()
+
+    def _go_on_alike(self) -> None:
         self._observation = self.environment.observe()
         if self.worker.world > 1:
             self.algorithm.broadcast_parameters()

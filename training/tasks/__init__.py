@@ -83,6 +83,11 @@ class Task(Protocol):
         """Goals [N, G] now in force."""
         ...
 
+    @property
+    def commanded(self) -> Tensor | None:
+        """Mask [N] of those who are told now what only this task has; None where there is no telling it apart."""
+        ...
+
     def reset(self, rows: Rows, body: Body) -> None:
         """Draw first goals for the episodes `rows`, which start in the given state."""
         ...

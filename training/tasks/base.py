@@ -34,6 +34,11 @@ class Goals:
         self.left = torch.zeros(envs, dtype=torch.int64, device=self.device)  # control steps until a new goal
         self._generator = generator
 
+    @property
+    def commanded(self) -> Tensor | None:
+        """See `Task.commanded`."""
+        return None
+
     def failed(self, body: Body) -> Tensor:
         """See `Task.failed`: fallen."""
         return fallen(body)

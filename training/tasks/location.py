@@ -33,8 +33,8 @@ HORIZON = 10.0  # m: points farther off look as if they were this far
 class LocationConfig:
     """How goals are drawn."""
 
-    distance: tuple[float, float] = (1.0, 10.0)
-    """Nearest and farthest new point, m."""
+    distance: tuple[float, float] = (0.0, 10.0)
+    """Nearest and farthest new point, m; 0 is where it stands."""
     hold: tuple[float, float] = (5.0, 10.0)
     """Shortest and longest time a point stays, s."""
 

@@ -1,0 +1,82 @@
+"""Two policies in one network: a teacher's ways where the task has commands of its own, elsewhere those begun with.
+
+A controller of a task may do what that task alone asks for and walk badly; the policy that a run starts from (`init`)
+walks well and knows no such command. Before training the actor is fitted to both, each where it is in charge
+(`Task.commanded`), on the environment's own episodes, goals, pushes and falls. From the second round on the actor
+itself moves the bodies, so that it learns what to do in the states that it gets into (DAgger, Ross et al. 2011; many
+policies into one, Rusu et al. 2016). No reward is in it; PPO goes on from there.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+
+import torch
+from rsl_rl.models import MLPModel
+from torch import Tensor
+
+from training.learning.cloning import grouped
+from training.learning.environment import Environment
+
+STEPS = 16
+"""Control steps a round."""
+ROUND = 100
+"""Optimiser steps after each."""
+BATCH = 2048
+KEPT = 12
+"""Rounds whose states are learned from."""
+LEARNING_RATE = 1e-3
+"""Of Adam at the start; it falls to nothing along a cosine."""
+NOISE = 0.05
+"""Deviation that is added to actions, so that there are states beside the usual ones."""
+
+
+def distil(
+    environment: Environment, actor: MLPModel, critic: MLPModel, teacher: MLPModel, steps: int
+) -> tuple[int, float]:
+    """Fit the actor in about `steps` optimiser steps, and both normalisers to what it sees.
+
+    Returns the control steps of the episodes, over all environments, and how far its actions were from what they were
+    to be in the last round, root mean square in units of the action scale. Every worker has to call.
+    """
+    own, optimiser = copy.deepcopy(actor), torch.optim.Adam(actor.mlp.parameters())
+    rounds = max(1, math.ceil(steps / ROUND))
+    memory: list[tuple[Tensor, Tensor]] = []
+    missed = torch.zeros(())
+    for number in range(rounds):
+        for group in optimiser.param_groups:
+            group["lr"] = LEARNING_RATE * (0.5 + 0.5 * math.cos(math.pi * number / rounds))
+        seen, wanted, missed = episodes(environment, actor if number else None, own, teacher)
+        memory = [*memory, (seen, wanted)][-KEPT:]
+        for net in (actor, critic):
+            net.update_normalization(grouped(seen))
+        observations, actions = (torch.cat(part) for part in zip(*memory, strict=True))
+        for _ in range(ROUND):
+            picks = torch.randint(len(actions), (BATCH,), device=actions.device)
+            loss = (actor(grouped(observations[picks])) - actions[picks]).square().mean()
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+    return rounds * STEPS * environment.num_envs, float(missed)
+
+
+@torch.no_grad()
+def episodes(
+    environment: Environment, actor: MLPModel | None, own: MLPModel, teacher: MLPModel
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Go on with the episodes for `STEPS` control steps, moved by `actor` (None: by those it is to learn from).
+
+    Returns observations [M, 84 + g], what the actions [M, 28] should have been, and the root mean square miss.
+    """
+    observations, actions, misses = [], [], []
+    for _ in range(STEPS):
+        observation, commanded = environment.observe(), environment.task.commanded
+        assert commanded is not None
+        wanted = torch.where(commanded.unsqueeze(1), teacher(observation), own(observation))
+        done = wanted if actor is None else actor(observation)
+        environment.step(done + NOISE * torch.randn_like(done))
+        observations.append(observation["policy"])
+        actions.append(wanted)
+        misses.append((done - wanted).square().mean())
+    return torch.cat(observations), torch.cat(actions), torch.stack(misses).mean().sqrt()
