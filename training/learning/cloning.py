@@ -16,8 +16,10 @@ Balance and goals are not in it: goals have nothing to do with the windows here.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
+from rich.progress import track
 from rsl_rl.models import MLPModel
 from tensordict import TensorDict
 from torch import Tensor
@@ -45,10 +47,12 @@ DRIFT_NOISE = (0.1, 0.02)
 """Deviation of the root's velocity, m/s and rad/s."""
 
 
-def clone(environment: Environment, actor: MLPModel, critic: MLPModel, steps: int) -> tuple[int, float]:
-    """Fit the actor in about `steps` optimiser steps, and both normalisers to what it sees; episodes start afresh.
+def clone(
+    environment: Environment, actor: MLPModel, critic: MLPModel, steps: int, show: bool = False
+) -> tuple[int, float]:
+    """Fit the actor in about `steps` optimiser steps, and both normalisers to what it sees; `show` how far it is.
 
-    Returns the control steps that the bodies were moved, over all environments, and by how much joints missed the
+    Episodes start afresh. Returns the control steps that the bodies were moved, over all environments, and by how much joints missed the
     windows' poses in the last round, rad, on average. Every worker has to call.
     """
     optimiser = torch.optim.Adam(actor.mlp.parameters())
@@ -56,22 +60,25 @@ def clone(environment: Environment, actor: MLPModel, critic: MLPModel, steps: in
     missed = torch.zeros(())
     for half in (0, 1):
         memory: list[tuple[Tensor, Tensor]] = []
-        for number in range(rounds):
+        for number in track(range(rounds), f"following start windows, {half + 1} of 2", disable=not show):
             for group in optimiser.param_groups:
                 group["lr"] = LEARNING_RATE[half] * (0.5 + 0.5 * math.cos(math.pi * number / rounds))
             seen, wanted, missed = follow(environment, actor if half or number else None, half)
             memory = [*memory, (seen, wanted)][-KEPT[half] :]
             for net in (actor, critic):
                 net.update_normalization(grouped(seen))
-            _fit(actor, optimiser, *(torch.cat(part) for part in zip(*memory, strict=True)))
+            regress(actor, optimiser, memory, ROUND, BATCH)
     environment.restart()
     return 2 * rounds * STEPS * environment.num_envs, float(missed)
 
 
-def _fit(actor: MLPModel, optimiser: torch.optim.Optimizer, observations: Tensor, actions: Tensor) -> None:
-    """Take the optimiser steps of a round."""
-    for _ in range(ROUND):
-        picks = torch.randint(len(actions), (BATCH,), device=actions.device)
+def regress(
+    actor: MLPModel, optimiser: torch.optim.Optimizer, memory: Sequence[tuple[Tensor, Tensor]], steps: int, batch: int
+) -> None:
+    """Take optimiser steps of `batch` examples, drawn from pairs of observations and of the actions wanted there."""
+    observations, actions = (torch.cat(part) for part in zip(*memory, strict=True))
+    for _ in range(steps):
+        picks = torch.randint(len(actions), (batch,), device=actions.device)
         loss = (actor(grouped(observations[picks])) - actions[picks]).square().mean()
         optimiser.zero_grad()
         loss.backward()

@@ -13,10 +13,11 @@ import copy
 import math
 
 import torch
+from rich.progress import track
 from rsl_rl.models import MLPModel
 from torch import Tensor
 
-from training.learning.cloning import grouped
+from training.learning.cloning import grouped, regress
 from training.learning.environment import Environment
 
 STEPS = 16
@@ -33,9 +34,9 @@ NOISE = 0.05
 
 
 def distil(
-    environment: Environment, actor: MLPModel, critic: MLPModel, teacher: MLPModel, steps: int
+    environment: Environment, actor: MLPModel, critic: MLPModel, teacher: MLPModel, steps: int, show: bool = False
 ) -> tuple[int, float]:
-    """Fit the actor in about `steps` optimiser steps, and both normalisers to what it sees.
+    """Fit the actor in about `steps` optimiser steps, and both normalisers to what it sees; `show` how far it is.
 
     Returns the control steps of the episodes, over all environments, and how far its actions were from what they were
     to be in the last round, root mean square in units of the action scale. Every worker has to call.
@@ -44,20 +45,14 @@ def distil(
     rounds = max(1, math.ceil(steps / ROUND))
     memory: list[tuple[Tensor, Tensor]] = []
     missed = torch.zeros(())
-    for number in range(rounds):
+    for number in track(range(rounds), "learning from the teacher", disable=not show):
         for group in optimiser.param_groups:
             group["lr"] = LEARNING_RATE * (0.5 + 0.5 * math.cos(math.pi * number / rounds))
         seen, wanted, missed = episodes(environment, actor if number else None, own, teacher)
         memory = [*memory, (seen, wanted)][-KEPT:]
         for net in (actor, critic):
             net.update_normalization(grouped(seen))
-        observations, actions = (torch.cat(part) for part in zip(*memory, strict=True))
-        for _ in range(ROUND):
-            picks = torch.randint(len(actions), (BATCH,), device=actions.device)
-            loss = (actor(grouped(observations[picks])) - actions[picks]).square().mean()
-            optimiser.zero_grad()
-            loss.backward()
-            optimiser.step()
+        regress(actor, optimiser, memory, ROUND, BATCH)
     return rounds * STEPS * environment.num_envs, float(missed)
 
 

@@ -127,7 +127,9 @@ class Learner:
         Every worker fits an actor of its own, on normalisers that all share; the leader's is kept.
         """
         start = time.monotonic()
-        steps, missed = cloning.clone(self.environment, self.actor, self.algorithm.critic, self.config.clone)
+        steps, missed = cloning.clone(
+            self.environment, self.actor, self.algorithm.critic, self.config.clone, self.worker.leads
+        )
         self.lineage = [{"checkpoint": CLONING, "samples": steps, "hours": (time.monotonic() - start) / 3600}]
         if self.worker.leads:
             print(f"cloned in {steps:,} control steps: joints miss the next pose by {missed:.4f} rad")
@@ -140,7 +142,7 @@ class Learner:
         """
         start = time.monotonic()
         steps, missed = distillation.distil(
-            self.environment, self.actor, self.algorithm.critic, teacher, self.config.distil
+            self.environment, self.actor, self.algorithm.critic, teacher, self.config.distil, self.worker.leads
         )
         entry = {"checkpoint": DISTILLATION, "samples": steps, "hours": (time.monotonic() - start) / 3600}
         self.lineage = [*self.lineage, entry]
