@@ -52,8 +52,8 @@ def clone(
 ) -> tuple[int, float]:
     """Fit the actor in about `steps` optimiser steps, and both normalisers to what it sees; `show` how far it is.
 
-    Episodes start afresh. Returns the control steps that the bodies were moved, over all environments, and by how much joints missed the
-    windows' poses in the last round, rad, on average. Every worker has to call.
+    Episodes start afresh. Returns the control steps that the bodies were moved, over all environments, and by how much
+    joints missed the windows' poses in the last round, rad, on average. Every worker has to call.
     """
     optimiser = torch.optim.Adam(actor.mlp.parameters())
     rounds = max(1, math.ceil(steps / ROUND / 2))
