@@ -86,7 +86,7 @@ class Speed:
 class Location:
     """Go to a point on the ground and stop there.
 
-    Trained on points up to 10 m away; a point farther off is walked towards all the same. A coordinate beyond 1,000 m is
+    Trained on points up to 10 m away; one farther off is walked towards all the same. A coordinate beyond 1,000 m is
     clamped with a warning; raises GoalError for a value that is not a finite number.
     """
 
