@@ -23,6 +23,7 @@ from runtime._character import Character
 from runtime.character import CONTROL_HZ, JOINTS, PHYSICS_HZ, STATE_SHAPES, State
 from runtime.goals import SCHEMAS, Goal
 from training.metrics import Rollout
+from training.physics.variation import burden
 from training.trials import Episode, Order, Start
 
 PUSH_EVERY = 3.0  # s
@@ -150,9 +151,8 @@ def _burden(world: World, character: Character, hardship: Hardship) -> None:
     if hardship.friction == hardship.mass == 1.0:
         return
     model = world.model
-    model.geom_friction[:, 0] *= hardship.friction
-    model.body_mass[:] *= hardship.mass
-    model.body_inertia[:] *= hardship.mass
+    factors = np.array([hardship.friction, hardship.mass])
+    burden(model.geom_friction, model.body_mass, model.body_inertia, *factors)
     mujoco.mj_setConst(model, mujoco.MjData(model))
     character.reset()
 

@@ -31,7 +31,7 @@ MARKS = {"steering": 0.9, "speed": 0.9, "location": 0.9, "jump": 0.8, "getup": 0
 SKATE_MARK, COVERAGE_MARK = 2.0, 0.6
 BEFORE = {
     CLONING: "following start windows (`learner.clone`)",
-    DISTILLATION: "learning from a teacher (`learner.teacher`), the file of this name before it",
+    DISTILLATION: "learning from a teacher (`learner.teacher`)",
 }
 """Foot skate over that of the motion capture, at most, and share of real poses with a policy's pose near, at least."""
 STANDING_MARK = 0.05

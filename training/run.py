@@ -146,17 +146,16 @@ def _drop_if_empty(folder: Path) -> None:
 
 def build(worker: Worker, config: RunConfig) -> Learner:
     """Make a worker's share of the environments and its learner; each worker has random numbers of its own."""
-    torch.manual_seed(config.seed * 1000 + worker.rank)
-    np.random.seed(config.seed * 1000 + worker.rank)
+    seed = config.seed * 1000 + worker.rank
+    torch.manual_seed(seed)
+    np.random.seed(seed)
     device = physics.device(config.physics)
-    generator = torch.Generator(device).manual_seed(config.seed * 1000 + worker.rank)
+    generator = torch.Generator(device).manual_seed(seed)
     envs = config.learner.envs // worker.world
     prior = prior_file.load(config.task.prior)
     set_style(prior.score, config.environment)
     prior.score.to(device)
-    variation = Variation.draw(
-        envs, config.environment.friction, config.environment.mass, config.seed * 1000 + worker.rank
-    )
+    variation = Variation.draw(envs, config.environment.friction, config.environment.mass, seed)
     engine = physics.create(config.physics, envs, threads=1, variation=variation)
     task = tasks.create(config.task.name, dict(config.task.options), envs, generator)
     action = ActionTransform(*prior.joint_statistics, config.environment).to(device)

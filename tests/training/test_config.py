@@ -12,6 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from training import config as settings
 from training.config import ConfigError, EnvironmentConfig, LearnerConfig, RunConfig
+from training.physics.variation import Variation
 
 CONF = Path(settings.__file__).parent / "conf"
 
@@ -35,6 +36,14 @@ def test_defaults_of_the_command_line_are_those_of_the_classes(hydra):
     assert settings.as_plain(config.learner) == settings.as_plain(LearnerConfig())
     assert settings.as_plain(config.environment) == settings.as_plain(EnvironmentConfig(style_weight=0.65))
     assert (config.task.name, config.task.prior) == ("steering", "exported/priors/locomotion.onnx")
+
+
+def test_nothing_varies_unless_asked_for(hydra):
+    """What a command line gives is lists; all the same no engine is told to vary by default."""
+    config = composed().environment
+    assert Variation.draw(4, config.friction, config.mass, 0) is None
+    config = composed("environment.mass=[0.9,1]").environment
+    assert Variation.draw(4, config.friction, config.mass, 0) is not None
 
 
 def test_every_field_can_be_set(hydra):

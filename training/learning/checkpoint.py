@@ -154,11 +154,9 @@ def _start_from(path: Path, learner: Learner) -> None:
             learner.restore(stored, counters=False)
             return
     try:
-        actor = transplant.rescaled(actor, action, own)
-        goal = transplant.shared(old_task, new_task), tasks.kind(old_task).observation_rest
-        actor = transplant.adapted(actor, _on_host(learner.actor), *goal)
+        actor = _fitted(transplant.rescaled(actor, action, own), learner.actor, old_task, new_task)
         if critic is not None:
-            critic = transplant.adapted(critic, _on_host(learner.algorithm.critic), *goal)
+            critic = _fitted(critic, learner.algorithm.critic, old_task, new_task)
     except ValueError as error:
         raise CheckpointError(f"{path}: made for other networks ({error})") from None
     learner.start_from(actor, critic)
@@ -168,10 +166,15 @@ def teacher(path: Path, learner: Learner) -> MLPModel:
     """Give the policy of a controller as a network on the learner's observation, with the learner's actions."""
     weights, action, _, task = _controller(path)
     transform, net = learner.environment.action, copy.deepcopy(learner.actor)
-    columns = transplant.shared(task, learner.environment.task.name)
     weights = transplant.rescaled(weights, action, (transform.centre.cpu(), transform.scale.cpu()))
-    net.load_state_dict(transplant.adapted(weights, _on_host(net), columns, tasks.kind(task).observation_rest))
+    net.load_state_dict(_fitted(weights, net, task, learner.environment.task.name))
     return net
+
+
+def _fitted(weights: transplant.Weights, net: nn.Module, old_task: str, new_task: str) -> transplant.Weights:
+    """Give the weights of a task's net for `net`, of another task; raises ValueError where they differ in more."""
+    columns, rest = transplant.shared(old_task, new_task), tasks.kind(old_task).observation_rest
+    return transplant.adapted(weights, _on_host(net), columns, rest)
 
 
 def _on_host(net: nn.Module) -> dict[str, Tensor]:

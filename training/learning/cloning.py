@@ -61,21 +61,28 @@ def clone(
     for half in (0, 1):
         memory: list[tuple[Tensor, Tensor]] = []
         for number in track(range(rounds), f"following start windows, {half + 1} of 2", disable=not show):
-            for group in optimiser.param_groups:
-                group["lr"] = LEARNING_RATE[half] * (0.5 + 0.5 * math.cos(math.pi * number / rounds))
             seen, wanted, missed = follow(environment, actor if half or number else None, half)
             memory = [*memory, (seen, wanted)][-KEPT[half] :]
             for net in (actor, critic):
                 net.update_normalization(grouped(seen))
-            regress(actor, optimiser, memory, ROUND, BATCH)
+            rate = falling(LEARNING_RATE[half], number / rounds)
+            regress(actor, optimiser, memory, ROUND, BATCH, rate)
     environment.restart()
     return 2 * rounds * STEPS * environment.num_envs, float(missed)
 
 
+def falling(rate: float, share: float) -> float:
+    """A learning rate that falls to nothing along a cosine, after this share of the rounds."""
+    return rate * (0.5 + 0.5 * math.cos(math.pi * share))
+
+
 def regress(
-    actor: MLPModel, optimiser: torch.optim.Optimizer, memory: Sequence[tuple[Tensor, Tensor]], steps: int, batch: int
-) -> None:
+    actor: MLPModel, optimiser: torch.optim.Optimizer, memory: Sequence[tuple[Tensor, Tensor]], steps: int, batch: int,
+    rate: float,
+) -> None:  # fmt: skip
     """Take optimiser steps of `batch` examples, drawn from pairs of observations and of the actions wanted there."""
+    for group in optimiser.param_groups:
+        group["lr"] = rate
     observations, actions = (torch.cat(part) for part in zip(*memory, strict=True))
     for _ in range(steps):
         picks = torch.randint(len(actions), (batch,), device=actions.device)

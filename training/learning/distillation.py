@@ -17,7 +17,7 @@ from rich.progress import track
 from rsl_rl.models import MLPModel
 from torch import Tensor
 
-from training.learning.cloning import grouped, regress
+from training.learning.cloning import falling, grouped, regress
 from training.learning.environment import Environment
 
 STEPS = 16
@@ -46,13 +46,11 @@ def distil(
     memory: list[tuple[Tensor, Tensor]] = []
     missed = torch.zeros(())
     for number in track(range(rounds), "learning from the teacher", disable=not show):
-        for group in optimiser.param_groups:
-            group["lr"] = LEARNING_RATE * (0.5 + 0.5 * math.cos(math.pi * number / rounds))
         seen, wanted, missed = episodes(environment, actor if number else None, own, teacher)
         memory = [*memory, (seen, wanted)][-KEPT:]
         for net in (actor, critic):
             net.update_normalization(grouped(seen))
-        regress(actor, optimiser, memory, ROUND, BATCH)
+        regress(actor, optimiser, memory, ROUND, BATCH, falling(LEARNING_RATE, number / rounds))
     return rounds * STEPS * environment.num_envs, float(missed)
 
 

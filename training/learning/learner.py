@@ -130,10 +130,9 @@ class Learner:
         steps, missed = cloning.clone(
             self.environment, self.actor, self.algorithm.critic, self.config.clone, self.worker.leads
         )
-        self.lineage = [{"checkpoint": CLONING, "samples": steps, "hours": (time.monotonic() - start) / 3600}]
+        self._taught(CLONING, steps, start)
         if self.worker.leads:
             print(f"cloned in {steps:,} control steps: joints miss the next pose by {missed:.4f} rad")
-        self._go_on_alike()
 
     def distil(self, teacher: MLPModel) -> None:
         """Take over what `teacher` does where it is in charge (distillation.py); the critic learns alone at first.
@@ -144,13 +143,14 @@ class Learner:
         steps, missed = distillation.distil(
             self.environment, self.actor, self.algorithm.critic, teacher, self.config.distil, self.worker.leads
         )
-        entry = {"checkpoint": DISTILLATION, "samples": steps, "hours": (time.monotonic() - start) / 3600}
-        self.lineage = [*self.lineage, entry]
+        self._taught(DISTILLATION, steps, start)
         if self.worker.leads:
             print(f"learned from a teacher in {steps:,} control steps: actions are {missed:.4f} off")
-        self._go_on_alike()
 
-    def _go_on_alike(self) -> None:
+    def _taught(self, how: str, steps: int, start: float) -> None:
+        """Go on as one policy from what every worker's actor was fitted to, since `start`, before the first episode."""
+        entry = {"checkpoint": how, "samples": steps, "hours": (time.monotonic() - start) / 3600}
+        self.lineage = [*self.lineage, entry]
         self._observation = self.environment.observe()
         if self.worker.world > 1:
             self.algorithm.broadcast_parameters()

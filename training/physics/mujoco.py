@@ -18,7 +18,7 @@ from mujoco.batch import Batch
 
 from runtime import character
 from training.physics import SPEED_LIMIT, EngineError, default_state
-from training.physics.variation import Variation
+from training.physics.variation import Variation, burden
 
 _STAGE = mujoco.mjtStage.mjSTAGE_VEL
 _WARNING = mujoco.mjtWarning
@@ -99,10 +99,8 @@ class MujocoEngine:
         self._batch.forward(stage=_STAGE)
 
     def _vary(self, variation: Variation) -> None:
-        friction, mass = variation.friction.numpy()[:, None], variation.mass.numpy()[:, None]
-        self._batch.expand("geom_friction")[:, :, 0] *= friction
-        self._batch.expand("body_mass")[:] *= mass
-        self._batch.expand("body_inertia")[:] *= mass[:, :, None]
+        friction, mass, inertia = map(self._batch.expand, ("geom_friction", "body_mass", "body_inertia"))
+        burden(friction, mass, inertia, variation.friction.numpy(), variation.mass.numpy())
         self._batch.set_const()
 
     def _rows(self) -> dict[str, torch.Tensor]:

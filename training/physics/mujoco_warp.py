@@ -28,7 +28,7 @@ import warp as wp
 
 from runtime import character
 from training.physics import SPEED_LIMIT, EngineError, default_state
-from training.physics.variation import Variation
+from training.physics.variation import Variation, burden
 
 CONTACT_SHARE = 0.5
 """Part of all contacts that the geometry allows for which there is room; 40 falls onto the ground needed 15 of 34."""
@@ -152,12 +152,8 @@ class MujocoWarpEngine:
             shared = getattr(self._model, name)
             own = np.repeat(shared.numpy(), self.envs, axis=0)
             setattr(self._model, name, wp.array(own, dtype=shared.dtype, device=self._warp))
-        friction, mass = (
-            factor.float().to(self.device).unsqueeze(1) for factor in (variation.friction, variation.mass)
-        )
-        wp.to_torch(self._model.geom_friction)[:, :, 0] *= friction
-        wp.to_torch(self._model.body_mass).mul_(mass)
-        wp.to_torch(self._model.body_inertia).mul_(mass.unsqueeze(2))
+        own = (wp.to_torch(getattr(self._model, name)) for name in ("geom_friction", "body_mass", "body_inertia"))
+        burden(*own, *(factor.float().to(self.device) for factor in (variation.friction, variation.mass)))
         mjw.set_const(self._model, self._data)
 
     def _rows(self) -> dict[str, torch.Tensor]:

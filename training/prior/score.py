@@ -276,9 +276,7 @@ class Score(nn.Module):
         if self.reward.judge_posture:
             stance = off[:, motion:].quantile(max(quantile, POSTURE_QUANTILE), dim=0)
             self.statistics_tolerance[motion:] = stance
-        left = self.penalty(
-            logs[0] - torch.einsum("kgc,bc->bkg", reference, conditions), self.oddity(windows, conditions)
-        )
+        left = self.penalty(deviation, self.oddity(windows, conditions))
         self.allowance.copy_(allowance * _regress(conditions, left[:, None, None], pull)[0, 0])
 
 
