@@ -46,6 +46,8 @@ class RewardConfig:
     for single clips, which never stand still, so that a policy does not either."""
     judge_posture: bool = False
     """Ask for the posture of real motion, too: heights of root and head, how far the head is ahead, bent knees."""
+    judge_pose: bool = False
+    """Ask, too, that every part of the body is held, on average over a window, as people hold it who move that fast."""
     judge_cadence: bool = False
     """Ask for the cadence of real motion, too: how briskly legs and feet move; and count every statistic of motion in
     units of its own spread among those who move, instead of as it is."""

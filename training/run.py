@@ -95,9 +95,10 @@ def check(config: RunConfig) -> None:
             f"learner.symmetry={config.learner.symmetry}: expected none, {config.task.prior} knows motion one way round"
         )
     task = tasks.create(config.task.name, dict(config.task.options), 1, torch.Generator())
-    if config.learner.teacher and not config.resume and not (config.init and task.commanded is not None):
+    if config.learner.teacher and not config.resume and not (config.init and task.has_commands):
         raise ConfigError(
-            f"learner.teacher={config.learner.teacher}: expected with init=, for a task with commands of its own: jump"
+            f"learner.teacher={config.learner.teacher}: expected with init=, for a task with commands of its own: "
+            "jump, dodgeball, steering_facing, or steering with task.options.rest_is_taught=true"
         )
     checkpoint.check(config)
 

@@ -66,7 +66,7 @@ def test_each_is_asked_where_it_is_in_charge(jumping):
     step = environment.step
 
     def noted(action: torch.Tensor) -> object:
-        commanded.append(environment.task.commanded)
+        commanded.append(environment.task.commanded(environment.body))
         return step(action)
 
     environment.step = noted
@@ -142,7 +142,7 @@ def test_a_run_learns_from_its_teacher_once(jumping, files, monkeypatch):
 @pytest.mark.parametrize(
     ("task", "init", "teacher", "kind", "words"),
     [
-        ("jump", "", "jump", ConfigError, "expected with init=, for a task with commands of its own: jump"),
+        ("jump", "", "jump", ConfigError, "expected with init=, for a task with commands of its own: jump, dodgeball"),
         ("steering", "steering", "steering", ConfigError, "expected with init=, for a task with commands of its own"),
         ("jump", "steering", "steering", CheckpointError, "is of task steering, expected jump"),
         ("jump", "steering", "nowhere.onnx", CheckpointError, "nowhere.onnx"),

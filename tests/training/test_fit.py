@@ -100,6 +100,23 @@ def test_what_comes_out_is_frozen_and_calibrated(fitted: Fit):
     assert (other.calm_weight.item(), other.sharpness.item(), other.groups) == (0.25, 1.5, ("all",))
 
 
+def test_poses_are_learned_from_all_windows():
+    """How people hold themselves is the mean of training and held-out windows, left and right alike."""
+    name = features.WINDOW_NAMES.index
+    training, held_out = (
+        Windows(torch.zeros(n, 10, 58), torch.zeros(n, dtype=torch.long), torch.zeros(n, 28)) for n in (300, 100)
+    )
+    held_out.values[..., name("neck_y")] = 0.4
+    training.values[..., name("left_hand_y")] = 0.2
+    for windows in (training, held_out):
+        windows.values[..., name("root_xx")] = windows.values[..., name("root_yy")] = 1.0
+    score = train(training=training, held_out=held_out, iterations=250, reward=RewardConfig(judge_pose=True)).score
+    standing = score.pose_reference[:, 0]
+    assert standing[name("neck_y") - 2].item() == pytest.approx(0.1, abs=2e-3)
+    assert standing[name("left_hand_y") - 2].item() == pytest.approx(0.075, abs=2e-3)
+    assert standing[name("right_hand_y") - 2].item() == pytest.approx(-0.075, abs=2e-3)
+
+
 def test_normaliser_by_hand():
     """Weighted mean and deviation per channel over all frames, left and right alike, never below .02."""
     values = torch.zeros(2, 10, 58)

@@ -27,14 +27,14 @@ EXTRA = {"reference_error": [0.1, 0.2, 0.3], "joints": {"mean": [0.5] * 28, "std
 
 
 def random_score(kind: str, groups: bool, asks_more: bool = False) -> tuple[Score, PriorConfig]:
-    """A score whose every number is random, and its configuration; one that `asks_more` judges posture and cadence."""
+    """A score whose every number is random, and its configuration; one that `asks_more` has all of its judges."""
     options = {
         "principal": {"components": 12, "width": 16, "blocks": 1},
         "mlp": {"width": 16, "blocks": 1},
         "transformer": {"width": 16, "blocks": 1, "heads": 2},
     }[kind]
     torch.manual_seed(3)
-    more = dict.fromkeys(("judge_posture", "judge_cadence", "lenient_rest"), asks_more)
+    more = dict.fromkeys(("judge_posture", "judge_pose", "judge_cadence", "lenient_rest"), asks_more)
     reward = RewardConfig(groups=groups, allowance=0.5, **more)
     score = Score(denoiser.create(kind, SIZE, **options), reward)
     positive = ("std", "variance", "scale", "calm_weight", "statistics_weight", "sharpness")

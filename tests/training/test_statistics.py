@@ -10,7 +10,7 @@ from torch import Tensor
 
 from training import features
 from training.motion.windows import mirror
-from training.prior.statistics import STATISTICS, cadence, posture, statistics
+from training.prior.statistics import POSE, STATISTICS, cadence, pose, pose_share, posture, statistics
 
 FRAMES, CHANNELS = features.WINDOW, len(features.WINDOW_NAMES)
 
@@ -98,3 +98,15 @@ def test_cadence_by_hand():
             wave = width * torch.sin(2 * math.pi * hertz * swing)
             windows[0, :, list(features.GROUPS["legs"])] = wave.unsqueeze(1)
             assert cadence(windows)[0, 0].exp().item() == pytest.approx(2 * math.pi * hertz, rel=0.35)
+
+
+def test_pose_is_how_the_body_is_held():
+    """Means over the frames of every channel but the root's x and y, and which of them make up which body group."""
+    windows = torch.randn(3, FRAMES, CHANNELS, generator=torch.Generator().manual_seed(0))
+    held = pose(windows)
+    torch.testing.assert_close(held, windows.mean(1)[:, 2:])
+    averages = held @ pose_share()
+    assert averages.shape == (3, len(POSE)) and "root_travel pose" not in POSE
+    for column, name in enumerate(POSE):
+        channels = features.GROUPS[name.removesuffix(" pose")]
+        torch.testing.assert_close(averages[:, column], windows[..., channels].mean((1, 2)))

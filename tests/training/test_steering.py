@@ -264,3 +264,42 @@ def test_wrong_options_are_told():
 def test_body_has_what_the_state_has():
     """The fields of `Body` are State's: whatever a controller may see, a task may judge."""
     assert {field.name for field in fields(Body)} == set(STATE_SHAPES)
+
+
+@pytest.mark.parametrize(
+    ("goal", "told"),
+    [
+        ((1.0, 0.0, 1.0, 0.0), False),  # straight ahead
+        ((1.0, 0.0, math.cos(0.3), math.sin(0.3)), False),  # 17° aside
+        ((1.0, 0.0, math.cos(0.4), math.sin(0.4)), True),  # 23°
+        ((0.0, -0.5, 0.0, 1.0), True),  # backwards
+        ((0.0, 0.0, 0.0, 1.0), False),  # whoever stands faces no way but its own
+    ],
+)
+def test_whoever_is_to_face_another_way_is_told_what_only_that_task_has(goal, told):
+    """By the angle between velocity and facing; where goals face ahead only there is no such command."""
+    task = make(free_facing_share=0.5)
+    command(task, *goal)
+    assert task.has_commands and task.commanded(body()).tolist() == [told] * 4
+    assert not make().has_commands and not make().commanded(body()).any()
+
+
+@pytest.mark.parametrize(("velocity", "yaw", "told"), [
+    ((1.0, 0.0), 0.0, False), ((1.0, 0.0), 1.0, True), ((-1.0, 0.0), 0.0, True), ((-0.2, 0.0), 0.0, False),
+])  # fmt: skip
+def test_whoever_still_goes_aside_is_not_done_with_it(velocity, yaw, told):
+    """Told to stand, a body that goes sideways or backwards is still the teacher's, until it is slow."""
+    task = make(free_facing_share=0.5)
+    command(task, 0.0, 0.0, 1.0, 0.0)
+    assert task.commanded(body(yaw=yaw, velocity=velocity)).tolist() == [told] * 4
+
+
+def test_who_has_come_to_rest_can_be_taught():
+    """Told to stand, slow, and facing as asked; neither while it goes, turns or is told to go."""
+    task = make(rest_is_taught=True)
+    command(task, 0.0, 0.0, 1.0, 0.0)
+    assert task.has_commands and task.commanded(body(yaw=0.2, velocity=(0.1, 0.1))).all()
+    assert not task.commanded(body(velocity=(0.5, 0.0))).any()
+    assert not task.commanded(body(yaw=0.5)).any()
+    command(task, 0.5, 0.0, 1.0, 0.0)
+    assert not task.commanded(body()).any()

@@ -2,9 +2,10 @@
 
 A controller of a task may do what that task alone asks for and walk badly; the policy that a run starts from (`init`)
 walks well and knows no such command. Before training the actor is fitted to both, each where it is in charge
-(`Task.commanded`), on the environment's own episodes, goals, pushes and falls. From the second round on the actor
-itself moves the bodies, so that it learns what to do in the states that it gets into (DAgger, Ross et al. 2011; many
-policies into one, Rusu et al. 2016). No reward is in it; PPO goes on from there.
+(`Task.commanded`: the teacher from a command until the body is done with it), on the environment's own episodes, goals,
+pushes and falls. From the second round on the actor itself moves the bodies, so that it learns what to do in the states
+that it gets into (DAgger, Ross et al. 2011; many policies into one, Rusu et al. 2016). No reward is in it; PPO goes on
+from there.
 """
 
 from __future__ import annotations
@@ -64,8 +65,7 @@ def episodes(
     """
     observations, actions, misses = [], [], []
     for _ in range(STEPS):
-        observation, commanded = environment.observe(), environment.task.commanded
-        assert commanded is not None
+        observation, commanded = environment.observe(), environment.task.commanded(environment.body)
         wanted = torch.where(commanded.unsqueeze(1), teacher(observation), own(observation))
         done = wanted if actor is None else actor(observation)
         environment.step(done + NOISE * torch.randn_like(done))

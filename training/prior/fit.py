@@ -96,7 +96,11 @@ def fit(
     _round(score.denoiser)
     score.eval().requires_grad_(False)
     own = whole(styles.held_out).repeat(copies, 1) if styles else None
-    _set_reward(config, score, motion_windows.sides(held_out.values, config.mirrored), own)
+    unknown = motion_windows.sides(held_out.values, config.mirrored)
+    if config.reward.judge_pose:
+        every = torch.cat((motion_windows.sides(training.values, config.mirrored), unknown))
+        score.set_pose(every, torch.cat((whole(styles.training).repeat(copies, 1), own)) if styles else None)
+    _set_reward(config, score, unknown, own)
     return Fit(score, curve[-1][0], tuple(curve))
 
 

@@ -2,7 +2,7 @@
 
 Ensemble score matching (SMP eq. 8): a window x is noised at the levels K = {22, 15, 8}, the frozen denoiser predicts
 the noise, and e_t = mean((ε̂ - ε)²). The paper's reward is exp(-w·mean_t(e_t / μ_t)) with a running mean μ of the
-policy's own errors. Ours differs in ten measured ways (training/README.md has the table), all of them fixed in the
+policy's own errors. Ours differs in eleven measured ways (training/README.md has the table), all of them fixed in the
 prior file, so that a reward means the same in every run:
 
 - groups: the error is taken per body group (root travel, root height, …, feet), so that three channels in which a
@@ -25,14 +25,19 @@ prior file, so that a reward means the same in every run:
   with no less than those of walking;
 - posture, with `judge_posture`: so is how upright the body is. A crouch is a little less probable in every window and
   never wrong in one;
+- pose, with `judge_pose`: so is every part of the body, each channel's mean over the window in deviations of people who
+  move that fast, by the root mean square of a body group. Nobody holds the hands so wide, the toes so far out and the
+  chin so high all at once, though somebody does each;
 - cadence, with `judge_cadence`: so is how briskly legs and feet change their speed, and each statistic of motion counts
   in units of its own spread. Straightness differs by .1 from one walk to the next, slip by .5: as mere logarithms short
   quick steps, three deviations off in the one, cost less than any turn does in the other.
 
     p = mean_{t,g} max(0, |log(max(e_{t,g}, floor) / ρ_{t,g}(c))| - tolerance_{t,g})
-        + statistics_weight · mean_s max(0, |u_s - ū_s(c)| - tolerance_s)
+        + statistics_weight · (mean_s max(0, |u_s - ū_s(c)| - tolerance_s) + mean_h max(0, u_h(c) - tolerance_h))
     p' = max(0, p - q(c))
     r = exp(-sharpness · p')
+
+The second mean is over poses, where they are judged: u_h = √mean_x((x - x̄(c))² / σ_x²(c)) over the channels of a group.
 """
 
 from __future__ import annotations
@@ -47,12 +52,23 @@ from training import features
 from training.config import RewardConfig
 from training.prior import schedule
 from training.prior.denoiser import Denoiser
-from training.prior.statistics import CADENCE, POSTURE, STATISTICS, cadence, posture, statistics
+from training.prior.statistics import (
+    CADENCE,
+    POSE,
+    POSTURE,
+    STATISTICS,
+    cadence,
+    pose,
+    pose_share,
+    posture,
+    statistics,
+)
 from training.prior.style import predict
 
 WALKING = 2  # place in SPEED_KNOTS, .8 m/s
 SPEED_KNOTS = (0.0, 0.4, 0.8, 1.2, 1.7, 2.3, 3.0, 3.8, 5.0)  # m/s
 POSTURE_QUANTILE = 0.75  # people's postures differ more, from one to the next, than what one does in a window
+POSE_STD_FLOOR = 0.25  # of a channel's deviation over all motion: where few were captured they are too alike
 _SPAN = (features.WINDOW - 1) / 30.0  # s, first frame to last
 
 
@@ -89,8 +105,10 @@ class Score(nn.Module):
     reference: Tensor  # [K, G, 10 + S], log error of real motion per condition and style
     tolerance: Tensor  # [K, G], of |log(error / reference)|
     statistics_reference: Tensor  # [U, 10 + S], statistics of real motion per condition and style
-    statistics_tolerance: Tensor  # [U], of |statistics - reference|
+    statistics_tolerance: Tensor  # [U + P], of |statistics - reference| and of the P poses
     statistics_scale: Tensor  # [U], units that oddities of motion are counted in
+    pose_reference: Tensor  # [56, 10 + S], mean `pose` of real motion per condition and style, where poses are judged
+    pose_variance: Tensor  # [56, 9], its variance at each of SPEED_KNOTS
     statistics_weight: Tensor  # []
     sharpness: Tensor  # []
     calm_weight: Tensor  # []
@@ -110,7 +128,8 @@ class Score(nn.Module):
         self.styles = tuple(styles)
         self.reward = reward = reward or RewardConfig()
         self.motion = STATISTICS + CADENCE if reward.judge_cadence else STATISTICS  # what fades out at rest
-        self.statistics = self.motion + POSTURE if reward.judge_posture else self.motion
+        self.measured = self.motion + POSTURE if reward.judge_posture else self.motion
+        self.statistics = self.measured + POSE if reward.judge_pose else self.measured
         self.register_buffer("style", torch.zeros(2 * len(self.styles)), persistent=False)
         names = list(features.GROUPS) if reward.groups else ["all"]
         self.groups = tuple(names)
@@ -127,20 +146,28 @@ class Score(nn.Module):
         knots = len(SPEED_KNOTS) + 1 + len(self.styles)
         self.register_buffer("reference", torch.zeros(len(schedule.LEVELS), len(names), knots))
         self.register_buffer("tolerance", torch.zeros(len(schedule.LEVELS), len(names)))
-        self.register_buffer("statistics_reference", torch.zeros(len(self.statistics), knots))
+        self.register_buffer("statistics_reference", torch.zeros(len(self.measured), knots))
         self.register_buffer("statistics_tolerance", torch.zeros(len(self.statistics)))
-        self.register_buffer("statistics_scale", torch.ones(len(self.statistics)))
+        self.register_buffer("statistics_scale", torch.ones(len(self.measured)))
+        if reward.judge_pose:
+            averages = pose_share()
+            self.register_buffer("pose_share", averages, persistent=False)
+            self.register_buffer("pose_reference", torch.zeros(len(averages), knots))
+            self.register_buffer("pose_variance", torch.ones(len(averages), len(SPEED_KNOTS)))
         self.register_buffer("statistics_weight", torch.tensor(1.0))
         self.register_buffer("sharpness", torch.tensor(4.0))
         self.register_buffer("calm_weight", torch.tensor(1.0))
         self.register_buffer("allowance", torch.zeros(knots))
 
     def sibling(self, denoiser: Denoiser, groups: bool) -> Score:
-        """Return a score of `denoiser` with this one's normaliser, not calibrated yet."""
+        """Return a score of `denoiser` with this one's normaliser and poses, not calibrated yet."""
         other = Score(denoiser, replace(self.reward, groups=groups), self.styles)
         other.style.copy_(self.style)
         other.channel_mean.copy_(self.channel_mean)
         other.channel_std.copy_(self.channel_std)
+        if self.reward.judge_pose:
+            other.pose_reference.copy_(self.pose_reference)
+            other.pose_variance.copy_(self.pose_variance)
         return other
 
     def normalise(self, windows: Tensor) -> Tensor:
@@ -191,21 +218,30 @@ class Score(nn.Module):
         return errors.clamp_min(max(self.reward.error_floor, 1e-8)).log()
 
     def oddity(self, windows: Tensor, condition: Tensor) -> Tensor:
-        """How far the window's statistics are from those of real motion at its speed: (u - ū(c))/scale [B, U].
+        """How far the window's statistics are from those of real motion at its speed: (u - ū(c))/scale [B, U + P].
 
         Those of motion fade out below walking speed, from .4 to .1 m/s: how much a body moves that goes nowhere says
-        nothing, and in most captures nobody stands still. Standing is judged by the errors (and the posture) alone,
-        unless `judge_standing`.
+        nothing, and in most captures nobody stands still. Standing is judged by the errors (and posture and pose)
+        alone, unless `judge_standing`.
         """
         odd = self._measure(windows) - condition @ self.statistics_reference.T
         odd = odd / self.statistics_scale
-        if self.reward.judge_standing:
-            return odd
-        motion = len(self.motion)
-        return torch.cat((odd[:, :motion] * _moving(windows), odd[:, motion:]), 1)
+        parts = [odd]
+        if not self.reward.judge_standing:
+            motion = len(self.motion)
+            parts = [odd[:, :motion] * _moving(windows), odd[:, motion:]]
+        if self.reward.judge_pose:
+            parts.append(self._off_pose(windows, condition))
+        return torch.cat(parts, 1)
+
+    def _off_pose(self, windows: Tensor, condition: Tensor) -> Tensor:
+        """How far each body group is from where people who move that fast hold it, in their deviations, [B, P]."""
+        off = pose(windows) - condition @ self.pose_reference.T
+        variance = condition[:, : len(SPEED_KNOTS)] @ self.pose_variance.T
+        return ((off.square() / variance) @ self.pose_share).sqrt()
 
     def _measure(self, windows: Tensor) -> Tensor:
-        """What `self.statistics` names, [B, U]."""
+        """What `self.measured` names, [B, U]."""
         values = [statistics(windows, self.channel_std)]
         values += [cadence(windows)] if self.reward.judge_cadence else []
         values += [posture(windows)] if self.reward.judge_posture else []
@@ -216,7 +252,11 @@ class Score(nn.Module):
         above = (deviation - self.tolerance).clamp_min(0)
         below = (-deviation - self.tolerance).clamp_min(0)
         odd = (oddity.abs() - self.statistics_tolerance).clamp_min(0)
-        return (above + self.calm_weight * below).mean((1, 2)) + self.statistics_weight * odd.mean(1)
+        measured = len(self.measured)
+        what = odd[:, :measured].mean(1)
+        if self.reward.judge_pose:
+            what = what + odd[:, measured:].mean(1)
+        return (above + self.calm_weight * below).mean((1, 2)) + self.statistics_weight * what
 
     def beyond_allowance(self, penalty: Tensor, condition: Tensor) -> Tensor:
         """What is left of penalties [..., B] over the allowance for motion of that speed: p' [..., B]."""
@@ -238,6 +278,22 @@ class Score(nn.Module):
         """Error per level [B, K] and reward [B] in (0, 1] of raw windows [B, 10, 58], as motion of `style` [B, 2S]."""
         error, _, _, penalty = self.judge(windows, noise, style)
         return error, torch.exp(-self.sharpness * penalty)
+
+    @torch.no_grad()
+    def set_pose(self, windows: Tensor, style: Tensor | None = None, ridge: float = 3.0) -> None:
+        """Fit `pose_reference` and `pose_variance` to real windows [N, 10, 58] of `style` [N, 2S].
+
+        These may be the very ones that the denoiser learned from: how people hold themselves is no error of its. A
+        variance is the mean over windows about its speed, drawn by `ridge` to the mean over all, and no less than
+        `POSE_STD_FLOOR` allows.
+        """
+        conditions, values = self.condition(windows, style), pose(windows)
+        self.pose_reference.copy_(_regress(conditions, values.unsqueeze(1), ridge)[0])
+        square = (values - conditions @ self.pose_reference.T).square()
+        hats = conditions[:, : len(SPEED_KNOTS)]
+        variance = (hats.T @ square + ridge * square.mean(0)) / (hats.sum(0) + ridge).unsqueeze(1)  # [9, 56]
+        floor = (POSE_STD_FLOOR * self.channel_std[-variance.shape[1] :]).square()
+        self.pose_variance.copy_(variance.maximum(floor).T)
 
     @torch.no_grad()
     def calibrate(
@@ -264,18 +320,20 @@ class Score(nn.Module):
         self.reference.copy_(reference)
         deviation = logs[0] - torch.einsum("kgc,bc->bkg", reference, conditions)
         self.tolerance.copy_(deviation.abs().flatten(1).quantile(quantile, dim=0).view(self.tolerance.shape))
-        values = self._measure(windows)
+        values, motion, measured = self._measure(windows), len(self.motion), len(self.measured)
         line = _regress(conditions, values.unsqueeze(1), pull)[0]
         self.statistics_reference.copy_(line)
-        off, motion = (values - conditions @ line.T).abs(), len(self.motion)
+        off = (values - conditions @ line.T).abs()
         if self.reward.judge_cadence:  # of those who move: at rest the statistics of motion do not count
             share = _moving(windows)
             self.statistics_scale[:motion] = ((share * off.square()).sum(0) / share.sum()).sqrt()[:motion]
             off = (off / self.statistics_scale)[share.squeeze(1) == 1.0]
-        self.statistics_tolerance.copy_(off.quantile(quantile, dim=0))
+        self.statistics_tolerance[:measured] = off.quantile(quantile, dim=0)
+        held = max(quantile, POSTURE_QUANTILE)
         if self.reward.judge_posture:
-            stance = off[:, motion:].quantile(max(quantile, POSTURE_QUANTILE), dim=0)
-            self.statistics_tolerance[motion:] = stance
+            self.statistics_tolerance[motion:measured] = off[:, motion:].quantile(held, dim=0)
+        if self.reward.judge_pose:
+            self.statistics_tolerance[measured:] = self._off_pose(windows, conditions).quantile(held, dim=0)
         left = self.penalty(deviation, self.oddity(windows, conditions))
         self.allowance.copy_(allowance * _regress(conditions, left[:, None, None], pull)[0, 0])
 

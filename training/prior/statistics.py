@@ -1,6 +1,7 @@
 """What a motion window amounts to, in numbers that a denoiser's error does not tell (see score.py for what they cost).
 
-All are functions of raw windows [B, 10, 58] alone; `STATISTICS`, `CADENCE` and `POSTURE` name their columns.
+All are functions of raw windows [B, 10, 58] alone; `STATISTICS`, `CADENCE` and `POSTURE` name their columns. `POSE` is
+what score.py makes of `pose`.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ POSTURE = ("root height", "head ahead", "head height", "knees bent")
 """Names of the `posture`."""
 CADENCE = ("legs briskness", "feet briskness")
 """Names of the `cadence`."""
+POSE = tuple(f"{name} pose" for name in features.GROUPS if name != "root_travel")
+"""Body groups whose `pose` is compared with real ones."""
 _POSTURE_UNITS = (0.03, 0.05, 0.03, 0.15)  # m, m, m, rad: about what people who walk at one speed differ by
 _CHANNELS = {name: slice(members[0], members[-1] + 1) for name, members in features.GROUPS.items()}  # each is a run
 assert all(len(members) == members[-1] + 1 - members[0] for members in features.GROUPS.values())
@@ -66,6 +69,11 @@ def posture(windows: Tensor) -> Tensor:
     return torch.stack([value / unit for value, unit in zip(values, _POSTURE_UNITS, strict=True)], 1)
 
 
+def pose(windows: Tensor) -> Tensor:
+    """How the body is held: means [B, 56] (m, rad, 1) over raw windows [B, 10, 58] of all but the root's way."""
+    return windows[..., features.GROUPS["root_travel"][-1] + 1 :].mean(1)
+
+
 def cadence(windows: Tensor) -> Tensor:
     """Logarithms [B, 2] of how brisk legs and feet are (1/s), see `CADENCE`; `windows` [B, 10, 58] are raw.
 
@@ -80,3 +88,12 @@ def cadence(windows: Tensor) -> Tensor:
 
     brisk = [(30.0 * size(second, name) + 1e-3) / (size(first, name) + 3e-3) for name in ("legs", "feet")]
     return torch.stack(brisk, 1).log()
+
+
+def pose_share() -> Tensor:
+    """[56, 8]: averages what `pose` gives over body groups, see `POSE`."""
+    first, groups = features.GROUPS["root_travel"][-1] + 1, [n for n in features.GROUPS if n != "root_travel"]
+    share = torch.zeros(len(features.WINDOW_NAMES) - first, len(groups))
+    for column, name in enumerate(groups):
+        share[[channel - first for channel in features.GROUPS[name]], column] = 1.0 / len(features.GROUPS[name])
+    return share

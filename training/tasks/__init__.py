@@ -84,8 +84,12 @@ class Task(Protocol):
         ...
 
     @property
-    def commanded(self) -> Tensor | None:
-        """Mask [N] of those who are told now what only this task has; None where there is no telling it apart."""
+    def has_commands(self) -> bool:
+        """Whether there is something that only this task tells and a teacher can be asked about (`learner.teacher`)."""
+        ...
+
+    def commanded(self, body: Body) -> Tensor:
+        """Mask [N] of those who are told it now, or whose body is not done with it; nobody where there is no such."""
         ...
 
     def reset(self, rows: Rows, body: Body) -> None:

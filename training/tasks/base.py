@@ -35,9 +35,13 @@ class Goals:
         self._generator = generator
 
     @property
-    def commanded(self) -> Tensor | None:
+    def has_commands(self) -> bool:
+        """See `Task.has_commands`."""
+        return False
+
+    def commanded(self, body: Body) -> Tensor:
         """See `Task.commanded`."""
-        return None
+        return torch.zeros_like(self.left, dtype=torch.bool)
 
     def failed(self, body: Body) -> Tensor:
         """See `Task.failed`: fallen."""

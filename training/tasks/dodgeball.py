@@ -37,6 +37,7 @@ PASSED = 0.2  # s after its closest pass a ball is done with
 HORIZON = 1.0  # s: times to the closest pass are cut here
 FADING = 0.999  # a control step, of the counts of balls and hits
 OUT, FASTEST = 0.6, 3.0  # m, m/s: so far from the ball's path the root is out of it, and how fast it is to get there
+MOVING = 0.3  # m/s: slower than this a root is at rest
 _TORSO = BODIES.index("torso")
 _STEP = 1 / CONTROL_HZ  # s
 
@@ -81,6 +82,15 @@ class Dodgeball(Goals):
         self.before = torch.zeros(ends, device=self.device)  # ends of the capsules at the last step
         self.thrown, self.hits = torch.zeros(2, envs, device=self.device)  # balls of each environment, fading
         self._no_ball = torch.tensor([[*NO_BALL, 0.0, 0.0, 0.0]], device=self.device)
+
+    @property
+    def has_commands(self) -> bool:
+        """See `Task.has_commands`: to stay clear of a ball."""
+        return True
+
+    def commanded(self, body: Body) -> Tensor:
+        """See `Task.commanded`: at whom a ball is thrown, and who has not come to rest since."""
+        return on_its_way(self.goal) | (body.root_linear_velocity.norm(dim=1) > MOVING)
 
     def reset(self, rows: Rows, body: Body) -> None:
         """See `Task.reset`."""

@@ -90,7 +90,11 @@ class Jump(Goals):
         self.last_error = torch.full_like(self.highest, HIGHEST_APEX)  # m, |apex had − apex wanted| of the last jump
 
     @property
-    def commanded(self) -> Tensor:
+    def has_commands(self) -> bool:
+        """See `Task.has_commands`: to jump."""
+        return True
+
+    def commanded(self, body: Body) -> Tensor:
         """See `Task.commanded`: who is told to jump, from the countdown's begin to its end."""
         return self.goal[:, 4] > 0
 

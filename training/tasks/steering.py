@@ -26,6 +26,8 @@ from training.tasks.base import STAND, WALK, WALK_MIRROR, Goals, cosine_to, velo
 
 FACING_WIDTH = 0.034
 """1 - cos 15°."""
+ASIDE = 0.94
+"""cos 20°: who is to face further from the way it goes goes sideways or backwards."""
 WALKING = 0.3
 """m/s; an episode that starts faster is under way, a slower one stands."""
 
@@ -52,6 +54,8 @@ class SteeringConfig:
     """Share of new goals whose facing is uniform on the circle, whatever the direction of travel."""
     free_facing_speed: float = 1.3
     """m/s; speeds of those goals are scaled down so that this is the highest."""
+    rest_is_taught: bool = False
+    """Ask a teacher (`learner.teacher`) how to stand, instead of how to go another way than one faces."""
 
 
 class Steering(Goals):
@@ -66,6 +70,23 @@ class Steering(Goals):
         """Make the task; all randomness is drawn from `generator`."""
         super().__init__(envs, generator)
         self.config = config
+
+    @property
+    def has_commands(self) -> bool:
+        """See `Task.has_commands`: to face another way than one goes, or to stand."""
+        return self.config.free_facing_share > 0 or self.config.rest_is_taught
+
+    def commanded(self, body: Body) -> Tensor:
+        """See `Task.commanded`: who is to go another way than it faces, and who still does; or who has come to rest."""
+        if not self.has_commands:
+            return super().commanded(body)
+        wanted, had = self.goal[:, :2], body.root_linear_velocity[:, :2]
+        speed = had.norm(dim=1)
+        if self.config.rest_is_taught:
+            return (wanted.norm(dim=1) == 0) & (speed < WALKING) & (self._facing(body) > ASIDE)
+        told = (wanted * self.goal[:, 2:4]).sum(1) < ASIDE * wanted.norm(dim=1)
+        ahead = cosine_to(body.root_rotation, had[:, 0], had[:, 1])  # m/s, the speed times that cosine
+        return told | ((speed > WALKING) & (ahead < ASIDE * speed))
 
     def reset(self, rows: Rows, body: Body) -> None:
         """See `Task.reset`: `follow_start_share` of the episodes go on as they move, the others get a goal anew.
