@@ -329,11 +329,11 @@ class Score(nn.Module):
             self.statistics_scale[:motion] = ((share * off.square()).sum(0) / share.sum()).sqrt()[:motion]
             off = (off / self.statistics_scale)[share.squeeze(1) == 1.0]
         self.statistics_tolerance[:measured] = off.quantile(quantile, dim=0)
-        held = max(quantile, POSTURE_QUANTILE)
         if self.reward.judge_posture:
-            self.statistics_tolerance[motion:measured] = off[:, motion:].quantile(held, dim=0)
+            held = off[:, motion:].quantile(max(quantile, POSTURE_QUANTILE), dim=0)
+            self.statistics_tolerance[motion:measured] = held
         if self.reward.judge_pose:
-            self.statistics_tolerance[measured:] = self._off_pose(windows, conditions).quantile(held, dim=0)
+            self.statistics_tolerance[measured:] = self._off_pose(windows, conditions).quantile(quantile, dim=0)
         left = self.penalty(deviation, self.oddity(windows, conditions))
         self.allowance.copy_(allowance * _regress(conditions, left[:, None, None], pull)[0, 0])
 
