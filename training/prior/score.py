@@ -109,6 +109,7 @@ class Score(nn.Module):
     statistics_scale: Tensor  # [U], units that oddities of motion are counted in
     pose_reference: Tensor  # [56, 10 + S], mean `pose` of real motion per condition and style, where poses are judged
     pose_variance: Tensor  # [56, 9], its variance at each of SPEED_KNOTS
+    pose_share: Tensor  # [56, 8], averages channels into body groups
     statistics_weight: Tensor  # []
     sharpness: Tensor  # []
     calm_weight: Tensor  # []
