@@ -99,7 +99,8 @@ def fit(
     unknown = motion_windows.sides(held_out.values, config.mirrored)
     if config.reward.judge_pose:
         every = torch.cat((motion_windows.sides(training.values, config.mirrored), unknown))
-        told = torch.cat([whole(part).repeat(copies, 1) for part in (styles.training, styles.held_out)]) if styles else None
+        parts = (styles.training, styles.held_out) if styles else ()
+        told = torch.cat([whole(part).repeat(copies, 1) for part in parts]) if styles else None
         score.set_pose(every, told)
     _set_reward(config, score, unknown, own)
     return Fit(score, curve[-1][0], tuple(curve))
