@@ -29,11 +29,11 @@ STRIPS = Path("docs")
 MARKS = {"steering": 0.9, "speed": 0.9, "location": 0.9, "jump": 0.8, "getup": 0.95, "dodgeball": 0.7, "skill": 1.0}
 """Share of goals that must be a success."""
 SKATE_MARK, COVERAGE_MARK = 2.0, 0.6
+"""Foot skate over that of the motion capture, at most, and share of real poses with a policy's pose near, at least."""
 BEFORE = {
     CLONING: "following start windows (`learner.clone`)",
     DISTILLATION: "learning from a teacher (`learner.teacher`)",
 }
-"""Foot skate over that of the motion capture, at most, and share of real poses with a policy's pose near, at least."""
 STANDING_MARK = 0.05
 """m/s: the root's speed, at most, when told to stand."""
 DTW_MARKS = {
