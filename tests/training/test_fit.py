@@ -14,7 +14,7 @@ from training.motion import windows as motion_windows
 from training.motion.windows import Windows
 from training.prior import denoiser
 from training.prior import fit as fitting
-from training.prior.fit import Fit, fit
+from training.prior.fit import Fit, Styles, fit
 
 SMALL = DenoiserConfig(options={"components": 8, "width": 64, "blocks": 1})
 
@@ -115,6 +115,24 @@ def test_poses_are_learned_from_all_windows():
     assert standing[name("neck_y") - 2].item() == pytest.approx(0.1, abs=2e-3)
     assert standing[name("left_hand_y") - 2].item() == pytest.approx(0.075, abs=2e-3)
     assert standing[name("right_hand_y") - 2].item() == pytest.approx(-0.075, abs=2e-3)
+
+
+def test_poses_are_learned_by_style():
+    """Where clips have styles, each is told apart: who is asked for the second holds the neck as it does."""
+    name = features.WINDOW_NAMES.index
+    values = torch.zeros(400, 10, 58)
+    values[..., [name("root_xx"), name("root_yy")]] = 1.0
+    values[200:, :, name("neck_y")] = 0.4
+    windows = Windows(values, torch.zeros(400, dtype=torch.long), torch.zeros(400, 28))
+    told = torch.eye(2).repeat_interleave(200, 0)
+    config = PriorConfig(
+        name="x", denoiser=SMALL, iterations=250, batch=16, styles=True, reward=RewardConfig(judge_pose=True)
+    )
+    styles = Styles(("one", "two"), told, told)
+    score = fit(config, windows, torch.ones(400), windows, 0, lambda *figures: None, styles).score
+    asked = score.condition(values[:2], torch.eye(2).repeat(1, 2))
+    neck = asked @ score.pose_reference[name("neck_y") - 2]
+    assert neck.tolist() == pytest.approx([0.0, 0.4], abs=0.02)
 
 
 def test_normaliser_by_hand():
