@@ -19,7 +19,7 @@ WINDOW := $(if $(HEADLESS),,$(DISPLAY)$(filter Darwin,$(shell uname)))
 VIEW = $(BIN)/python -m viewer --headless --seconds 8
 STRIP = $(VIEW) --controller exported/steering.onnx --goals
 
-# 20 s: walk, run round a bend, jump on the way, turn back, stop, jump again, be felled by a ball, get up
+# 20 s: walk, run round a bend, jump on the way, turn back, stop, jump again, be felled by four balls, get up
 DEMO = 0:speed=1.3,dir=0;4:speed=3,dir=60;7.5:speed=1.5,dir=60;8.5:jump;10.5:speed=1.5,dir=200;13:speed=0;14:jump;16:throw;16.1:throw;16.2:throw;16.3:throw;18:getup
 
 .PHONY: help run strips test check fuzz format wheel-check graphics

@@ -23,11 +23,13 @@ POSTURE = ("root height", "head ahead", "head height", "knees bent")
 """Names of the `posture`."""
 CADENCE = ("legs briskness", "feet briskness")
 """Names of the `cadence`."""
-POSE = tuple(f"{name} pose" for name in features.GROUPS if name != "root_travel")
-"""Body groups whose `pose` is compared with real ones."""
 _POSTURE_UNITS = (0.03, 0.05, 0.03, 0.15)  # m, m, m, rad: about what people who walk at one speed differ by
 _CHANNELS = {name: slice(members[0], members[-1] + 1) for name, members in features.GROUPS.items()}  # each is a run
 assert all(len(members) == members[-1] + 1 - members[0] for members in features.GROUPS.values())
+_HELD = {name: channels for name, channels in _CHANNELS.items() if name != "root_travel"}
+_FIRST_HELD = _CHANNELS["root_travel"].stop  # from here on all channels are of `_HELD`
+POSE = tuple(f"{name} pose" for name in _HELD)
+"""Body groups whose `pose` is compared with real ones."""
 
 
 def statistics(windows: Tensor, channel_std: Tensor) -> Tensor:
@@ -71,7 +73,7 @@ def posture(windows: Tensor) -> Tensor:
 
 def pose(windows: Tensor) -> Tensor:
     """How the body is held: means [B, 56] (m, rad, 1) over raw windows [B, 10, 58] of all but the root's way."""
-    return windows[..., features.GROUPS["root_travel"][-1] + 1 :].mean(1)
+    return windows[..., _FIRST_HELD:].mean(1)
 
 
 def cadence(windows: Tensor) -> Tensor:
@@ -92,8 +94,7 @@ def cadence(windows: Tensor) -> Tensor:
 
 def pose_share() -> Tensor:
     """[56, 8]: averages what `pose` gives over body groups, see `POSE`."""
-    first, groups = features.GROUPS["root_travel"][-1] + 1, [n for n in features.GROUPS if n != "root_travel"]
-    share = torch.zeros(len(features.WINDOW_NAMES) - first, len(groups))
-    for column, name in enumerate(groups):
-        share[[channel - first for channel in features.GROUPS[name]], column] = 1.0 / len(features.GROUPS[name])
-    return share
+    share = torch.zeros(len(features.WINDOW_NAMES), len(_HELD))
+    for column, channels in enumerate(_HELD.values()):
+        share[channels, column] = 1.0 / (channels.stop - channels.start)
+    return share[_FIRST_HELD:]

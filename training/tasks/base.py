@@ -15,6 +15,8 @@ from training.rows import Rows
 from training.tasks import Body, StartStates
 
 HEAD = BODIES.index("head")
+WALKING = 0.3
+"""m/s; whoever goes faster is under way, a slower one is at rest."""
 
 
 class Goals:

@@ -30,14 +30,13 @@ from runtime.task_goals import GRAVITY, NO_BALL
 from training import bodies, rotation
 from training.rows import Rows
 from training.tasks import Body
-from training.tasks.base import STAND, WALK, WALK_MIRROR, Goals, fallen, seen_from, walk
+from training.tasks.base import STAND, WALK, WALK_MIRROR, WALKING, Goals, fallen, seen_from, walk
 
 RADIUS = 0.1  # m
 PASSED = 0.2  # s after its closest pass a ball is done with
 HORIZON = 1.0  # s: times to the closest pass are cut here
 FADING = 0.999  # a control step, of the counts of balls and hits
 OUT, FASTEST = 0.6, 3.0  # m, m/s: so far from the ball's path the root is out of it, and how fast it is to get there
-MOVING = 0.3  # m/s: slower than this a root is at rest
 _TORSO = BODIES.index("torso")
 _STEP = 1 / CONTROL_HZ  # s
 
@@ -90,7 +89,7 @@ class Dodgeball(Goals):
 
     def commanded(self, body: Body) -> Tensor:
         """See `Task.commanded`: at whom a ball is thrown, and who has not come to rest since."""
-        return on_its_way(self.goal) | (body.root_linear_velocity.norm(dim=1) > MOVING)
+        return on_its_way(self.goal) | (body.root_linear_velocity.norm(dim=1) > WALKING)
 
     def reset(self, rows: Rows, body: Body) -> None:
         """See `Task.reset`."""

@@ -22,14 +22,22 @@ from torch import Tensor
 from training import rotation
 from training.rows import Rows
 from training.tasks import Body
-from training.tasks.base import STAND, WALK, WALK_MIRROR, Goals, cosine_to, velocity_figures, velocity_kept, walk
+from training.tasks.base import (
+    STAND,
+    WALK,
+    WALK_MIRROR,
+    WALKING,
+    Goals,
+    cosine_to,
+    velocity_figures,
+    velocity_kept,
+    walk,
+)
 
 FACING_WIDTH = 0.034
 """1 - cos 15°."""
 ASIDE = 0.94
 """cos 20°: who is to face further from the way it goes goes sideways or backwards."""
-WALKING = 0.3
-"""m/s; an episode that starts faster is under way, a slower one stands."""
 
 
 @dataclass(frozen=True)
