@@ -22,7 +22,7 @@ from training import _robustness as hardships
 from training import trials
 from training.prior import file
 from training.prior.file import PriorFileError
-from training.provenance import CLONING, DISTILLATION
+from training.provenance import CLONING, DISTILLATION, POSING
 
 FOLDER = Path("exported")
 STRIPS = Path("docs")
@@ -33,6 +33,7 @@ SKATE_MARK, COVERAGE_MARK = 2.0, 0.6
 BEFORE = {
     CLONING: "following start windows (`learner.clone`)",
     DISTILLATION: "learning from a teacher (`learner.teacher`)",
+    POSING: "learning to hold the body as people do (`learner.pose_rounds`)",
 }
 STANDING_MARK = 0.05
 """m/s: the root's speed, at most, when told to stand."""

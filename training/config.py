@@ -233,8 +233,11 @@ class LearnerConfig:
     teacher: str = ""
     """Controller of this task whose ways a run that starts from another policy (`init`) takes over where the task has
     commands of its own (training/learning/distillation.py); empty: none."""
+    pose_rounds: int = 0
+    """Rounds in which it is found how a run that starts from another policy (`init`) is to hold the body as people do,
+    under a prior that judges poses (training/learning/posing.py); 40 are enough. 0: it holds it as that policy does."""
     distil: int = 12_000
-    """Optimiser steps in which it does, before training."""
+    """Optimiser steps in which what `teacher` and `pose_rounds` ask for is learned, before training."""
     std: tuple[float, float] = (0.15, 0.05)
     """Action deviation at first and at last, in units of the action scale; falls linearly. Wide finds balance, but its
     tremor hides from the prior how the motion would look without it."""
@@ -255,7 +258,7 @@ class LearnerConfig:
     minibatches: int = 4
     """Minibatches a pass."""
     warmup: int = 8
-    """Iterations in which the critic alone learns, after `init`, `clone` and `teacher`."""
+    """Iterations in which the critic alone learns, after `init`, `clone`, `teacher` and `pose_rounds`."""
     symmetry: str = "augment"
     """`none`, `augment` (mirrored copies in every minibatch) or `loss` (mirror loss)."""
     precision: str = "medium"

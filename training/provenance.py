@@ -13,6 +13,8 @@ CLONING = "cloning"
 """What the lineage of a run calls that which came before its first episode (`learner.clone`)."""
 DISTILLATION = "distillation"
 """… and that in which it learned from a teacher (`learner.teacher`)."""
+POSING = "posing"
+"""… or, without one, to hold its body as people do (`learner.pose_rounds`)."""
 
 
 def code_version() -> str:

@@ -98,7 +98,12 @@ def check(config: RunConfig) -> None:
     if config.learner.teacher and not config.resume and not (config.init and task.has_commands):
         raise ConfigError(
             f"learner.teacher={config.learner.teacher}: expected with init=, for a task with commands of its own: "
-            "jump, dodgeball, steering_facing, or steering with task.options.rest_is_taught=true"
+            "jump, getup, dodgeball, steering_facing"
+        )
+    if config.learner.pose_rounds and not config.resume and not (config.init and prior.score.reward.judge_pose):
+        raise ConfigError(
+            f"learner.pose_rounds={config.learner.pose_rounds}: expected with init=, under a prior that judges how "
+            "the body is held (reward.judge_pose), as exported/priors/stance.onnx does"
         )
     checkpoint.check(config)
 
@@ -111,8 +116,9 @@ def train(worker: Worker, config: RunConfig) -> None:
     before = checkpoint.restore(config, learner)
     if config.learner.clone and not (config.resume or config.init):
         learner.clone()
-    if config.learner.teacher and not config.resume:
-        learner.distil(checkpoint.teacher(Path(config.learner.teacher), learner))
+    if (config.learner.teacher or config.learner.pose_rounds) and not config.resume:
+        named = config.learner.teacher
+        learner.distil(checkpoint.teacher(Path(named), learner) if named else None)
     log = Log(Path(config.folder), config, worker, learner.samples, before)
     start = saved = time.monotonic()
     ending = learner.samples >= config.learner.samples

@@ -62,7 +62,8 @@ def test_each_is_asked_where_it_is_in_charge(jumping):
     learner = run.build(ALONE, jumping)
     environment, own = learner.environment, copy.deepcopy(learner.actor)
     teacher, commanded = other(own), []
-    distillation.episodes(environment, own, own, teacher)  # by then some have been told to jump
+    ways = distillation.Ways(own, teacher)
+    distillation.episodes(environment, own, ways)  # by then some have been told to jump
     step = environment.step
 
     def noted(action: torch.Tensor) -> object:
@@ -70,7 +71,7 @@ def test_each_is_asked_where_it_is_in_charge(jumping):
         return step(action)
 
     environment.step = noted
-    seen, wanted, missed = distillation.episodes(environment, None, own, teacher)
+    seen, wanted, missed = distillation.episodes(environment, None, ways)
     mask = torch.cat(commanded)
     assert 10 < mask.sum() < len(mask) - 10
     with torch.no_grad():
@@ -79,7 +80,7 @@ def test_each_is_asked_where_it_is_in_charge(jumping):
     torch.testing.assert_close(wanted[~mask], by_own[~mask])
     assert (by_teacher - by_own).abs().min() > 0.1
     assert missed == 0  # they moved the bodies themselves
-    assert distillation.episodes(environment, own, own, teacher)[2] > 0.05
+    assert distillation.episodes(environment, own, ways)[2] > 0.05
 
 
 def test_the_actor_learns_both(jumping, monkeypatch):
@@ -87,9 +88,8 @@ def test_the_actor_learns_both(jumping, monkeypatch):
     monkeypatch.setattr(distillation, "ROUND", 40)
     learner = run.build(ALONE, jumping)
     own = copy.deepcopy(learner.actor)
-    teacher = other(own)
-    seen, wanted, _ = distillation.episodes(learner.environment, None, own, teacher)
-
+    ways = distillation.Ways(own, other(own))
+    seen, wanted, _ = distillation.episodes(learner.environment, None, ways)
     told = seen[:, -5] > 0  # `commanded`, the first of what a jumper sees of its command
 
     def miss() -> list[float]:
@@ -97,8 +97,8 @@ def test_the_actor_learns_both(jumping, monkeypatch):
             off = (learner.actor(grouped(seen)) - wanted).square().mean(1)
         return [float(off[told].mean().sqrt()), float(off[~told].mean().sqrt())]
 
-    before = distillation.episodes(learner.environment, learner.actor, own, teacher)[2]
-    steps, after = distillation.distil(learner.environment, learner.actor, learner.algorithm.critic, teacher, 400)
+    before = distillation.episodes(learner.environment, learner.actor, ways)[2]
+    steps, after = distillation.distil(learner.environment, learner.actor, learner.algorithm.critic, ways, 400)
     assert steps == 10 * distillation.STEPS * 16
     assert after < before / 4
     assert max(miss()) < 0.2
@@ -142,7 +142,7 @@ def test_a_run_learns_from_its_teacher_once(jumping, files, monkeypatch):
 @pytest.mark.parametrize(
     ("task", "init", "teacher", "kind", "words"),
     [
-        ("jump", "", "jump", ConfigError, "expected with init=, for a task with commands of its own: jump, dodgeball"),
+        ("jump", "", "jump", ConfigError, "expected with init=, for a task with commands of its own: jump, getup"),
         ("steering", "steering", "steering", ConfigError, "expected with init=, for a task with commands of its own"),
         ("jump", "steering", "steering", CheckpointError, "is of task steering, expected jump"),
         ("jump", "steering", "nowhere.onnx", CheckpointError, "nowhere.onnx"),

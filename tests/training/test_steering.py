@@ -292,14 +292,3 @@ def test_whoever_still_goes_aside_is_not_done_with_it(velocity, yaw, told):
     task = make(free_facing_share=0.5)
     command(task, 0.0, 0.0, 1.0, 0.0)
     assert task.commanded(body(yaw=yaw, velocity=velocity)).tolist() == [told] * 4
-
-
-def test_who_has_come_to_rest_can_be_taught():
-    """Told to stand, slow, and facing as asked; neither while it goes, turns or is told to go."""
-    task = make(rest_is_taught=True)
-    command(task, 0.0, 0.0, 1.0, 0.0)
-    assert task.has_commands and task.commanded(body(yaw=0.2, velocity=(0.1, 0.1))).all()
-    assert not task.commanded(body(velocity=(0.5, 0.0))).any()
-    assert not task.commanded(body(yaw=0.5)).any()
-    command(task, 0.5, 0.0, 1.0, 0.0)
-    assert not task.commanded(body()).any()

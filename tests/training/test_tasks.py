@@ -267,6 +267,17 @@ def test_only_who_stood_can_fall():
     assert task.failed(lying(0.3)).all() and not task.failed(lying(0.6)).any()
 
 
+def test_a_teacher_gets_up_and_comes_to_rest():
+    """Who is below 1.2 m or still moves is the teacher's (`learner.teacher`), in any direction; who stands is not."""
+    task: Getup = make("getup")
+    up = lying(1.25, 0.88)
+    assert task.has_commands and task.commanded(lying(1.15, 0.8)).all() and not task.commanded(up).any()
+    for axis in range(3):
+        moving = lying(1.25, 0.88)
+        moving.root_linear_velocity[:, axis] = -0.35
+        assert task.commanded(moving).all()
+
+
 def test_starts_half_way_up_are_alike_at_every_height():
     """Nine that sit for one that squats: each height of the root is drawn as often; who stands is not."""
     task: Getup = make("getup")

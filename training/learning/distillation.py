@@ -1,23 +1,25 @@
-"""Two policies in one network: a teacher's ways where the task has commands of its own, elsewhere those begun with.
+"""Several ways in one network: a teacher's where the task has commands of its own, elsewhere those begun with.
 
 A controller of a task may do what that task alone asks for and walk badly; the policy that a run starts from (`init`)
 walks well and knows no such command. Before training the actor is fitted to both, each where it is in charge
 (`Task.commanded`: the teacher from a command until the body is done with it), on the environment's own episodes, goals,
-pushes and falls. From the second round on the actor itself moves the bodies, so that it learns what to do in the states
-that it gets into (DAgger, Ross et al. 2011; many policies into one, Rusu et al. 2016). No reward is in it; PPO goes on
-from there.
+pushes and falls. Where the teacher is not in charge the policy begun with may be shifted, so that it holds the body as
+people do (posing.py). From the second round on the actor itself moves the bodies, so that it learns what to do in the
+states that it gets into (DAgger, Ross et al. 2011; many policies into one, Rusu et al. 2016). No reward is in it; PPO
+goes on from there.
 """
 
 from __future__ import annotations
 
-import copy
 import math
+from dataclasses import dataclass
 
 import torch
 from rich.progress import track
 from rsl_rl.models import MLPModel
 from torch import Tensor
 
+from training.learning import posing
 from training.learning.cloning import falling, grouped, regress
 from training.learning.environment import Environment
 
@@ -34,20 +36,40 @@ NOISE = 0.05
 """Deviation that is added to actions, so that there are states beside the usual ones."""
 
 
+@dataclass
+class Ways:
+    """What an actor is to learn."""
+
+    own: MLPModel
+    """What to do in general."""
+    teacher: MLPModel
+    """… and where it is in charge (`Task.commanded`)."""
+    shift: Tensor | None = None
+    """[9, 28] rad, of what to do in general, at each of SPEED_KNOTS (posing.py); None: not shifted."""
+
+    def actions(self, environment: Environment) -> tuple[Tensor, Tensor]:
+        """Actions [N, 28] that are right as things are, and mask [N] of those that are not the teacher's."""
+        observation, commanded = environment.observe(), environment.task.commanded(environment.body)
+        own = self.own(observation)
+        if self.shift is not None:
+            own = own + posing.at_speed(environment, self.shift)
+        return torch.where(commanded.unsqueeze(1), self.teacher(observation), own), ~commanded
+
+
 def distil(
-    environment: Environment, actor: MLPModel, critic: MLPModel, teacher: MLPModel, steps: int, show: bool = False
+    environment: Environment, actor: MLPModel, critic: MLPModel, ways: Ways, steps: int, show: bool = False
 ) -> tuple[int, float]:
     """Fit the actor in about `steps` optimiser steps, and both normalisers to what it sees; `show` how far it is.
 
     Returns the control steps of the episodes, over all environments, and how far its actions were from what they were
     to be in the last round, root mean square in units of the action scale. Every worker has to call.
     """
-    own, optimiser = copy.deepcopy(actor), torch.optim.Adam(actor.mlp.parameters())
+    optimiser = torch.optim.Adam(actor.mlp.parameters())
     rounds = max(1, math.ceil(steps / ROUND))
     memory: list[tuple[Tensor, Tensor]] = []
     missed = torch.zeros(())
     for number in track(range(rounds), "learning from the teacher", disable=not show):
-        seen, wanted, missed = episodes(environment, actor if number else None, own, teacher)
+        seen, wanted, missed = episodes(environment, actor if number else None, ways)
         memory = [*memory, (seen, wanted)][-KEPT:]
         for net in (actor, critic):
             net.update_normalization(grouped(seen))
@@ -56,17 +78,14 @@ def distil(
 
 
 @torch.no_grad()
-def episodes(
-    environment: Environment, actor: MLPModel | None, own: MLPModel, teacher: MLPModel
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Go on with the episodes for `STEPS` control steps, moved by `actor` (None: by those it is to learn from).
+def episodes(environment: Environment, actor: MLPModel | None, ways: Ways) -> tuple[Tensor, Tensor, Tensor]:
+    """Go on with the episodes for `STEPS` control steps, moved by `actor` (None: by what it is to learn).
 
     Returns observations [M, 84 + g], what the actions [M, 28] should have been, and the root mean square miss.
     """
     observations, actions, misses = [], [], []
     for _ in range(STEPS):
-        observation, commanded = environment.observe(), environment.task.commanded(environment.body)
-        wanted = torch.where(commanded.unsqueeze(1), teacher(observation), own(observation))
+        observation, (wanted, _) = environment.observe(), ways.actions(environment)
         done = wanted if actor is None else actor(observation)
         environment.step(done + NOISE * torch.randn_like(done))
         observations.append(observation["policy"])

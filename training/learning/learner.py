@@ -7,6 +7,7 @@ KL-adaptive rate, gradient averaging) is used as it is.
 
 from __future__ import annotations
 
+import copy
 import time
 from typing import Any
 
@@ -19,10 +20,10 @@ from tensordict import TensorDict
 from torch import Tensor, nn
 
 from training.config import LearnerConfig
-from training.learning import cloning, distillation, symmetry
+from training.learning import cloning, distillation, posing, symmetry
 from training.learning.environment import Environment
 from training.learning.workers import Worker
-from training.provenance import CLONING, DISTILLATION
+from training.provenance import CLONING, DISTILLATION, POSING
 
 _GROUPS = {"actor": ["policy"], "critic": ["policy"]}
 LEAST_RATE = 1e-5
@@ -134,18 +135,22 @@ class Learner:
         if self.worker.leads:
             print(f"cloned in {steps:,} control steps: joints miss the next pose by {missed:.4f} rad")
 
-    def distil(self, teacher: MLPModel) -> None:
-        """Take over what `teacher` does where it is in charge (distillation.py); the critic learns alone at first.
+    def distil(self, teacher: MLPModel | None) -> None:
+        """Take over other ways (distillation.py); the critic learns alone at first.
 
-        As with `clone`, the leader's actor is kept.
+        They are what `teacher` does where it is in charge, if there is one, and with `LearnerConfig.pose_rounds` a body
+        held as people hold it. As with `clone`, the leader's actor is kept.
         """
-        start = time.monotonic()
-        steps, missed = distillation.distil(
-            self.environment, self.actor, self.algorithm.critic, teacher, self.config.distil, self.worker.leads
-        )
-        self._taught(DISTILLATION, steps, start)
-        if self.worker.leads:
-            print(f"learned from a teacher in {steps:,} control steps: actions are {missed:.4f} off")
+        start, steps = time.monotonic(), 0
+        own = copy.deepcopy(self.actor)
+        ways = distillation.Ways(own, teacher or own)
+        c, show = self.config, self.worker.leads
+        if c.pose_rounds:
+            steps += posing.find(self.environment, ways, c.pose_rounds, c.symmetry != "none", show)
+        learned, missed = distillation.distil(self.environment, self.actor, self.algorithm.critic, ways, c.distil, show)
+        self._taught(DISTILLATION if teacher else POSING, steps + learned, start)
+        if show:
+            print(f"learned other ways in {steps + learned:,} control steps: actions are {missed:.4f} off")
 
     def _taught(self, how: str, steps: int, start: float) -> None:
         """Go on as one policy from what every worker's actor was fitted to, since `start`, before the first episode."""

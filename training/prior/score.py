@@ -235,9 +235,16 @@ class Score(nn.Module):
             parts.append(self._off_pose(windows, condition))
         return torch.cat(parts, 1)
 
+    def held(self, condition: Tensor) -> Tensor:
+        """How people who move as fast as `condition` [B, 10 + S] says hold the body: mean `pose` [B, 56] (m, rad, 1).
+
+        Only where poses are judged (`judge_pose`).
+        """
+        return condition @ self.pose_reference.T
+
     def _off_pose(self, windows: Tensor, condition: Tensor) -> Tensor:
         """How far each body group is from where people who move that fast hold it, in their deviations, [B, P]."""
-        off = pose(windows) - condition @ self.pose_reference.T
+        off = pose(windows) - self.held(condition)
         variance = condition[:, : len(SPEED_KNOTS)] @ self.pose_variance.T
         return ((off.square() / variance) @ self.pose_share).sqrt()
 

@@ -62,8 +62,6 @@ class SteeringConfig:
     """Share of new goals whose facing is uniform on the circle, whatever the direction of travel."""
     free_facing_speed: float = 1.3
     """m/s; speeds of those goals are scaled down so that this is the highest."""
-    rest_is_taught: bool = False
-    """Ask a teacher (`learner.teacher`) how to stand, instead of how to go another way than one faces."""
 
 
 class Steering(Goals):
@@ -81,17 +79,15 @@ class Steering(Goals):
 
     @property
     def has_commands(self) -> bool:
-        """See `Task.has_commands`: to face another way than one goes, or to stand."""
-        return self.config.free_facing_share > 0 or self.config.rest_is_taught
+        """See `Task.has_commands`: to face another way than one goes."""
+        return self.config.free_facing_share > 0
 
     def commanded(self, body: Body) -> Tensor:
-        """See `Task.commanded`: who is to go another way than it faces, and who still does; or who has come to rest."""
+        """See `Task.commanded`: who is to go another way than it faces, and who still does."""
         if not self.has_commands:
             return super().commanded(body)
         wanted, had = self.goal[:, :2], body.root_linear_velocity[:, :2]
         speed = had.norm(dim=1)
-        if self.config.rest_is_taught:
-            return (wanted.norm(dim=1) == 0) & (speed < WALKING) & (self._facing(body) > ASIDE)
         told = (wanted * self.goal[:, 2:4]).sum(1) < ASIDE * wanted.norm(dim=1)
         ahead = cosine_to(body.root_rotation, had[:, 0], had[:, 1])  # m/s, the speed times that cosine
         return told | ((speed > WALKING) & (ahead < ASIDE * speed))
