@@ -153,8 +153,11 @@ def _windows(rollout: Rollout, skip: int) -> State:
     return _mocap.join([nothing, *(_mocap.windows(run, WINDOW_STEP) for run in runs(rollout, skip))])
 
 
-def coverage(group: Group, measure: Measure) -> dict[str, Any]:
-    """Share of real poses with a policy pose near, and the reverse; `Mocap` tells what a pose is and what near."""
+def coverage(group: Group, measure: Measure, slowest: float) -> dict[str, Any]:
+    """Share of real poses with a policy pose near, and the reverse; `Mocap` tells what a pose is and what near.
+
+    Poses that move more slowly than `slowest` m/s need not be covered.
+    """
     mocap = measure.mocap
     if mocap is None:
         return {"coverage": None, "coverage_by_speed": None, "fidelity": None}
@@ -162,7 +165,7 @@ def coverage(group: Group, measure: Measure) -> dict[str, Any]:
     episode = np.repeat(np.arange(len(found)), [len(poses) for poses in found])
     picks = np.linspace(0, len(episode) - 1, min(_mocap.POSES, len(episode))).round().astype(int)
     policy, episode = np.concatenate(found)[picks] / mocap.scale, episode[picks]
-    real, asked = mocap.poses / mocap.scale, mocap.asked
+    real, asked = mocap.poses / mocap.scale, mocap.asked & (mocap.pose_speed >= slowest)
     every = metrics.coverage(real, policy, episode, mocap.threshold)
     covered = metrics.coverage(real[asked], policy, episode, mocap.threshold)
     return {

@@ -179,9 +179,11 @@ def test_real_motion_compared_with_itself(config: EvaluateConfig, clips: list[Cl
     assert figures["skate_m_s"]["mean"]["ratio"] == pytest.approx(1.0, rel=0.02)
     assert figures["stride_amplitude_rad"]["legs"]["ratio"] == pytest.approx(1.0, rel=0.02)
     assert figures["flight_share"]["mean"] == 0.0 and figures["flight_share"]["ratio"] is None
-    compared = coverage([(0, only)], measure)
+    compared = coverage([(0, only)], measure, 0.0)
     assert compared["fidelity"]["mean"] == 1.0
     assert 1 / 3 <= compared["coverage"]["mean"] < 1.0  # it is one walk of three
+    speed, slowest = measure.mocap.pose_speed, float(np.median(measure.mocap.pose_speed))
+    assert coverage([(0, only)], measure, slowest)["reference_poses"] == (speed >= slowest).sum() < len(speed)
 
 
 def test_reference_of_another_prior_is_told(config: EvaluateConfig, clips: list[Clip], tmp_path: Path) -> None:

@@ -30,7 +30,7 @@ ROUND = 100
 BATCH = 2048
 KEPT = 12
 """Rounds whose states are learned from."""
-LEARNING_RATE = 1e-3
+LEARNING_RATE = 4e-4
 """Of Adam at the start; it falls to nothing along a cosine."""
 NOISE = 0.05
 """Deviation that is added to actions, so that there are states beside the usual ones."""

@@ -5,13 +5,13 @@ step or a fall is, and exploring adds more noise than a shift brings. But a serv
 slope is known without any reward, and the shift is found by the error alone, as servos learn what they owe to weight
 (feedback-error learning, Kawato et al. 1987; cloning.py does so for single clips):
 
-    a(o) = π(o) + Σ_s h_s(c) δ_s / scale        δ_s ← δ_s + GAIN · Σ h_s(c) (x̄(c) - x) / (Σ h_s(c) + FEW)
+    a(o) = π(o) + Σ_s h_s(c) δ_s / scale        δ_s ← δ_s + GAIN · Σ h_s(c) (x̄(c) - x) / Σ h_s(c)
 
 x is the mean of the joint angles over a window, x̄(c) that of people who move as fast (`Score.held`, what
 `reward.judge_pose` compares with), h_s(c) the hat functions of the window's speed; the sums go over all windows of a
-round. One shift for a speed, whatever the stride is at: an error that has the same mean in every stride is a way to
-hold oneself, the rest of it is how one walks. What is found is then learned by the policy (distillation.py), and PPO
-sees to it that it does not fall.
+round, and a speed that hardly any has is left as it is. One shift for a speed, whatever the stride is at: an error that
+has the same mean in every stride is a way to hold oneself, the rest of it is how one walks. What is found is then
+learned by the policy (distillation.py), and PPO sees to it that it does not fall.
 """
 
 from __future__ import annotations
@@ -32,8 +32,9 @@ ROUND = 30
 SETTLED = 60
 """Control steps of an episode that do not count: it begins in somebody's pose."""
 GAIN = 0.5
-FEW = 20.0
-"""Windows of a speed that count as few: then its shift changes less."""
+RARE = 0.01
+"""Share of the windows of a round below which a speed's shift does not change: who is never asked to stand is at rest
+when they begin or are stuck."""
 _FIRST = features.WINDOW_NAMES.index(character.JOINT_NAMES[0])
 _ANGLES = slice(_FIRST, _FIRST + len(character.JOINTS))  # of a window's channels
 _EVERYONE = slice(None)
@@ -75,7 +76,7 @@ def find(environment: Environment, ways: Shifted, rounds: int, mirrored: bool, s
             counts = _hats(condition) * (shifted & (age > SETTLED)).unsqueeze(1)
             total += counts.T @ off(environment, windows, condition)
             weight += counts.sum(0).unsqueeze(1)
-        change = total / (weight + FEW)
+        change = torch.where(weight > RARE * weight.sum(), total / weight.clamp_min(1e-6), 0.0)
         ways.shift = ways.shift + GAIN * ((change + change[:, index] * sign) / 2 if mirrored else change)
     return rounds * ROUND * environment.num_envs
 

@@ -113,6 +113,8 @@ class Trial(Protocol):
     """What its success and figures are."""
     RESTARTS: bool
     """Whether who falls is put back on their feet; if not, a fall is part of the task or the end of it."""
+    SLOWEST: float
+    """m/s: real poses that move more slowly need not be covered, nobody is asked to be that slow."""
 
     @staticmethod
     def plan(request: Request) -> list[Episode]:

@@ -27,6 +27,7 @@ NOISE = 0.05  # rad
 CYCLES = 4
 
 RESTARTS = False
+SLOWEST = 0.0
 DEFINITION = (
     "ten seconds from the state in which the controller's file begins, each joint off by a normal deviation of 0.05 "
     "rad (from a sample of the prior where the file says nothing); a success is that the root is never more than 0.15 "
