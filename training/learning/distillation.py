@@ -68,7 +68,7 @@ def distil(
     rounds = max(1, math.ceil(steps / ROUND))
     memory: list[tuple[Tensor, Tensor]] = []
     missed = torch.zeros(())
-    for number in track(range(rounds), "learning from the teacher", disable=not show):
+    for number in track(range(rounds), "learning other ways", disable=not show):
         seen, wanted, missed = episodes(environment, actor if number else None, ways)
         memory = [*memory, (seen, wanted)][-KEPT:]
         for net in (actor, critic):
