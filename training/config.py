@@ -235,7 +235,7 @@ class LearnerConfig:
     commands of its own (training/learning/distillation.py); empty: none."""
     pose_rounds: int = 0
     """Rounds in which it is found how a run that starts from another policy (`init`) is to hold the body as people do,
-    under a prior that judges poses (training/learning/posing.py); 40 are enough. 0: it holds it as that policy does."""
+    under a prior that judges poses (training/learning/posing.py); 20 are enough. 0: it holds it as that policy does."""
     distil: int = 12_000
     """Optimiser steps in which what `teacher` and `pose_rounds` ask for is learned, before training."""
     std: tuple[float, float] = (0.15, 0.05)

@@ -45,6 +45,9 @@ class Servos:
         self._windows[:, 0, 0] = -speed * 0.3
         self.steps, self.ends = 0, torch.zeros(len(speed), dtype=torch.int64)
 
+    def observe(self) -> None:
+        """Nothing: `Still` does not look."""
+
     def windows(self, ids: slice) -> Tensor:
         return self._windows[ids].clone()
 
@@ -60,7 +63,7 @@ class Still:
     def __init__(self, told: Tensor) -> None:
         self.told, self.shift = told, None
 
-    def actions(self, environment: Servos) -> tuple[Tensor, Tensor]:
+    def actions(self, environment: Servos, observation: None) -> tuple[Tensor, Tensor]:
         own = posing.at_speed(environment, self.shift)
         return torch.where(self.told.unsqueeze(1), 3.0, own), ~self.told
 
@@ -116,7 +119,7 @@ def test_left_and_right_are_shifted_alike(score):
 
 
 @pytest.fixture
-def posed(config, prior, score, tmp_path):
+def posed(config, prior, score):
     """A run under a prior like the tiny one that judges poses, as `score` does, from a policy that moves its joints."""
     judging = Score(prior.score.denoiser, replace(prior.score.reward, judge_pose=True))
     known = prior.score.state_dict()
@@ -133,13 +136,13 @@ def test_what_is_wanted_is_shifted(posed):
     learner = run.build(ALONE, replace(config, learner=replace(config.learner, pose_rounds=0)))
     environment, own = learner.environment, copy.deepcopy(learner.actor)
     environment.score = judging
-    ways = distillation.Ways(own, own, torch.full((9, 28), 0.2))
+    ways = distillation.Ways(own, shift=torch.full((9, 28), 0.2))
     observation = environment.observe()
     with torch.no_grad():
-        wanted, mask = ways.actions(environment)
+        wanted, mask = ways.actions(environment, observation)
         torch.testing.assert_close(wanted, own(observation) + 0.2 / environment.action.scale)
         assert mask.all()
-        plain = distillation.Ways(own, own).actions(environment)[0]
+        plain = distillation.Ways(own).actions(environment, observation)[0]
         assert torch.equal(plain, own(grouped(observation["policy"])))
 
 
@@ -149,6 +152,15 @@ def test_what_it_takes(config, start):
     changed = replace(config, init=start, learner=replace(config.learner, pose_rounds=5))
     with pytest.raises(ConfigError, match=r"learner.pose_rounds=5: expected with init=, under a prior that judges how"):
         run.check(changed)
+
+
+def test_it_takes_a_policy_to_begin_with(posed, monkeypatch):
+    """Under a prior that judges poses, too: a new policy has no way to hold the body that could be shifted."""
+    config, judging = posed
+    loaded = replace(prior_file.load(config.task.prior), score=judging)
+    monkeypatch.setattr(prior_file, "load", lambda path: loaded)
+    with pytest.raises(ConfigError, match=r"learner.pose_rounds=3: expected with init="):
+        run.check(config)
 
 
 def test_a_run_is_posed_once(posed, monkeypatch, tmp_path):

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 import torch
 from rich.progress import track
 from rsl_rl.models import MLPModel
+from tensordict import TensorDict
 from torch import Tensor
 
 from training.learning import posing
@@ -42,18 +43,18 @@ class Ways:
 
     own: MLPModel
     """What to do in general."""
-    teacher: MLPModel
-    """… and where it is in charge (`Task.commanded`)."""
+    teacher: MLPModel | None = None
+    """… and where it is in charge (`Task.commanded`); None: the same."""
     shift: Tensor | None = None
     """[9, 28] rad, of what to do in general, at each of SPEED_KNOTS (posing.py); None: not shifted."""
 
-    def actions(self, environment: Environment) -> tuple[Tensor, Tensor]:
-        """Actions [N, 28] that are right as things are, and mask [N] of those that are not the teacher's."""
-        observation, commanded = environment.observe(), environment.task.commanded(environment.body)
-        own = self.own(observation)
+    def actions(self, environment: Environment, observation: TensorDict) -> tuple[Tensor, Tensor]:
+        """Actions [N, 28] that are right as things are, seen so, and mask [N] of those that are not the teacher's."""
+        own, commanded = self.own(observation), environment.task.commanded(environment.body)
+        told = own if self.teacher is None else self.teacher(observation)
         if self.shift is not None:
             own = own + posing.at_speed(environment, self.shift)
-        return torch.where(commanded.unsqueeze(1), self.teacher(observation), own), ~commanded
+        return torch.where(commanded.unsqueeze(1), told, own), ~commanded
 
 
 def distil(
@@ -84,11 +85,12 @@ def episodes(environment: Environment, actor: MLPModel | None, ways: Ways) -> tu
     Returns observations [M, 84 + g], what the actions [M, 28] should have been, and the root mean square miss.
     """
     observations, actions, misses = [], [], []
+    observation = environment.observe()
     for _ in range(STEPS):
-        observation, (wanted, _) = environment.observe(), ways.actions(environment)
+        wanted, _ = ways.actions(environment, observation)
         done = wanted if actor is None else actor(observation)
-        environment.step(done + NOISE * torch.randn_like(done))
         observations.append(observation["policy"])
         actions.append(wanted)
         misses.append((done - wanted).square().mean())
+        observation, *_ = environment.step(done + NOISE * torch.randn_like(done))
     return torch.cat(observations), torch.cat(actions), torch.stack(misses).mean().sqrt()

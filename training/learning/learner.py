@@ -142,8 +142,7 @@ class Learner:
         held as people hold it. As with `clone`, the leader's actor is kept.
         """
         start, steps = time.monotonic(), 0
-        own = copy.deepcopy(self.actor)
-        ways = distillation.Ways(own, teacher or own)
+        ways = distillation.Ways(copy.deepcopy(self.actor), teacher)
         c, show = self.config, self.worker.leads
         if c.pose_rounds:
             steps += posing.find(self.environment, ways, c.pose_rounds, c.symmetry != "none", show)

@@ -7,8 +7,8 @@ slope is known without any reward, and the shift is found by the error alone, as
 
     a(o) = π(o) + Σ_s h_s(c) δ_s / scale        δ_s ← δ_s + GAIN · Σ h_s(c) (x̄(c) - x) / Σ h_s(c)
 
-x is the mean of the joint angles over a window, x̄(c) that of people who move as fast (`Score.held`, what
-`reward.judge_pose` compares with), h_s(c) the hat functions of the window's speed; the sums go over all windows of a
+x is the mean of the joint angles over a window, x̄(c) that of people who move as fast (`Score.pose_error`, what
+`reward.judge_pose` goes by), h_s(c) the hat functions of the window's speed; the sums go over all windows of a
 round, and a speed that hardly any has is left as it is. One shift for a speed, whatever the stride is at: an error that
 has the same mean in every stride is a way to hold oneself, the rest of it is how one walks. What is found is then
 learned by the policy (distillation.py), and PPO sees to it that it does not fall.
@@ -20,12 +20,13 @@ from typing import Protocol
 
 import torch
 from rich.progress import track
+from tensordict import TensorDict
 from torch import Tensor
 
 from runtime import character
-from training import features
 from training.learning.environment import Environment
 from training.prior.score import SPEED_KNOTS
+from training.prior.statistics import HELD
 
 ROUND = 30
 """Control steps after which the shifts change: servos have followed the last change by then."""
@@ -35,8 +36,8 @@ GAIN = 0.5
 RARE = 0.01
 """Share of the windows of a round below which a speed's shift does not change: who is never asked to stand is at rest
 when they begin or are stuck."""
-_FIRST = features.WINDOW_NAMES.index(character.JOINT_NAMES[0])
-_ANGLES = slice(_FIRST, _FIRST + len(character.JOINTS))  # of a window's channels
+_FIRST = HELD.index(character.JOINT_NAMES[0])
+_ANGLES = slice(_FIRST, _FIRST + len(character.JOINTS))  # of the channels of a pose
 _EVERYONE = slice(None)
 
 
@@ -46,8 +47,8 @@ class Shifted(Protocol):
     shift: Tensor | None
     """[9, 28] rad, at each of SPEED_KNOTS."""
 
-    def actions(self, environment: Environment) -> tuple[Tensor, Tensor]:
-        """Actions [N, 28] as things are, and mask [N] of those that are shifted."""
+    def actions(self, environment: Environment, observation: TensorDict) -> tuple[Tensor, Tensor]:
+        """Actions [N, 28] as things are, seen so, and mask [N] of those that are shifted."""
         ...
 
 
@@ -65,29 +66,21 @@ def find(environment: Environment, ways: Shifted, rounds: int, mirrored: bool, s
     index, sign = environment.mirrors[1]
     age = torch.zeros(environment.num_envs, device=environment.engine.device)
     ways.shift = torch.zeros(len(SPEED_KNOTS), environment.num_actions, device=age.device)
+    observation = environment.observe()
     for _ in track(range(rounds), "finding how to hold the body", disable=not show):
         total, weight = torch.zeros_like(ways.shift), torch.zeros_like(ways.shift[:, :1])
         for _ in range(ROUND):
-            actions, shifted = ways.actions(environment)
-            done = environment.step(actions)[2]
+            actions, shifted = ways.actions(environment, observation)
+            observation, _, done, *_ = environment.step(actions)
             age = (age + 1) * (done == 0)
             windows = environment.history.windows(_EVERYONE)
             condition = environment.score.condition(windows)
             counts = _hats(condition) * (shifted & (age > SETTLED)).unsqueeze(1)
-            total += counts.T @ off(environment, windows, condition)
+            total -= counts.T @ environment.score.pose_error(windows, condition)[:, _ANGLES]
             weight += counts.sum(0).unsqueeze(1)
         change = torch.where(weight > RARE * weight.sum(), total / weight.clamp_min(1e-6), 0.0)
         ways.shift = ways.shift + GAIN * ((change + change[:, index] * sign) / 2 if mirrored else change)
     return rounds * ROUND * environment.num_envs
-
-
-def off(environment: Environment, windows: Tensor, condition: Tensor) -> Tensor:
-    """By how much people who move as fast bend each joint more than raw windows [B, 10, 58] do on average: [B, 28] rad.
-
-    `condition` [B, 10 + S] is the windows' own (`Score.condition`).
-    """
-    held = environment.score.held(condition)[:, -(len(features.WINDOW_NAMES) - _FIRST) :]
-    return held[:, : len(character.JOINTS)] - windows[..., _ANGLES].mean(1)
 
 
 def _hats(condition: Tensor) -> Tensor:

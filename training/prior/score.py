@@ -235,16 +235,16 @@ class Score(nn.Module):
             parts.append(self._off_pose(windows, condition))
         return torch.cat(parts, 1)
 
-    def held(self, condition: Tensor) -> Tensor:
-        """How people who move as fast as `condition` [B, 10 + S] says hold the body: mean `pose` [B, 56] (m, rad, 1).
+    def pose_error(self, windows: Tensor, condition: Tensor) -> Tensor:
+        """By how much the `pose` of windows is off that of people who move as fast as `condition` says, [B, 56].
 
-        Only where poses are judged (`judge_pose`).
+        In m, rad and 1, more than theirs is positive. Only where poses are judged (`judge_pose`).
         """
-        return condition @ self.pose_reference.T
+        return pose(windows) - condition @ self.pose_reference.T
 
     def _off_pose(self, windows: Tensor, condition: Tensor) -> Tensor:
         """How far each body group is from where people who move that fast hold it, in their deviations, [B, P]."""
-        off = pose(windows) - self.held(condition)
+        off = self.pose_error(windows, condition)
         variance = condition[:, : len(SPEED_KNOTS)] @ self.pose_variance.T
         return ((off.square() / variance) @ self.pose_share).sqrt()
 

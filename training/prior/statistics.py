@@ -28,6 +28,8 @@ _CHANNELS = {name: slice(members[0], members[-1] + 1) for name, members in featu
 assert all(len(members) == members[-1] + 1 - members[0] for members in features.GROUPS.values())
 _HELD = {name: channels for name, channels in _CHANNELS.items() if name != "root_travel"}
 _FIRST_HELD = _CHANNELS["root_travel"].stop  # from here on all channels are of `_HELD`
+HELD = features.WINDOW_NAMES[_FIRST_HELD:]
+"""Channels that `pose` is of, by name."""
 POSE = tuple(f"{name} pose" for name in _HELD)
 """Body groups whose `pose` is compared with real ones."""
 
