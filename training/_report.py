@@ -20,10 +20,11 @@ import numpy as np
 
 from runtime.character import CONTROL_HZ, FALLEN_HEAD, FALLEN_ROOT
 from training import _gait, metrics
+from training._mocap import FASTEST
 from training._naturalness import START_SKIP, Group, Measure, coverage, naturalness, runs
 from training.metrics import GoalResult, Rollout
 from training.trials import Episode, Outcome, Trial
-from training.trials.speed import as_steering
+from training.trials.speed import SLOWEST, as_steering
 
 STEADY_SKIP = 90  # steps after which a steady course is measured
 SPEED_BANDS = {"stop": (0.0, 1e-6), "0-1": (1e-6, 1.0), "1-2": (1.0, 2.0), "2-3": (2.0, 3.001)}  # m/s wanted
@@ -69,13 +70,13 @@ DEFINITIONS = {
     "prior.ratio": "the prior's error on motion windows, every third one, divided by the median of held-out real "
     "windows in the same speed bin (from the prior's file), averaged over levels. Held-out real motion itself scores "
     "mocap.held_out_ratio. prior.reward: the style reward of the same windows",
-    "coverage": "share of real poses (of skills: all, else up to 3.25 m/s; of speed: from 0.25 m/s on, since nobody is "
-    "asked to stand) with a policy pose (random episodes) within the threshold; std by jackknife over episodes; "
-    "fidelity: share of policy poses with a real pose that near. A pose is height, tilt, joint angles, key points and "
-    "root velocity (58 numbers, each over its deviation in real motion); the threshold is what 90 % of held-out real "
-    "poses have to the nearest of the training poses in the sample (of data that hold nothing out: 90 % of poses to "
-    "the one 0.1 s later). 4,000 poses of either set, real ones of training and held-out clips (and mirror images, "
-    "unless the prior knows one side only)",
+    "coverage": f"share of real poses (of skills: all, else up to {FASTEST} m/s; of speed: from {SLOWEST} m/s on, "
+    "since nobody is asked to stand) with a policy pose (random episodes) within the threshold; std by jackknife over "
+    "episodes; fidelity: share of policy poses with a real pose that near. A pose is height, tilt, joint angles, key "
+    "points and root velocity (58 numbers, each over its deviation in real motion); the threshold is what 90 % of "
+    "held-out real poses have to the nearest of the training poses in the sample (of data that hold nothing out: 90 % "
+    "of poses to the one 0.1 s later). 4,000 poses of either set, real ones of training and held-out clips (and mirror "
+    "images, unless the prior knows one side only)",
 }  # fmt: skip
 """What every figure means."""
 

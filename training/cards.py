@@ -80,6 +80,7 @@ def _controller_card(path: Path) -> Iterator[str]:
     yield f"- trained for {training['samples']:,} control steps in {training['hours']:.2f} h on {training['hardware']}"
     for run in training.get("lineage", []):
         how = BEFORE.get(run["checkpoint"], "in a run that it started from")
+        how += f", {run['teacher']}" if "teacher" in run else ""
         yield f"  - of which {run['samples']:,} in {run['hours']:.2f} h {how}"
     yield f"- seed {training['seed']}, code {training['code_version'][:12]}"
     yield f"- prior `{prior['name']}` (SHA-256 {prior['sha256'][:16]}…)" if prior else "- no prior"

@@ -238,6 +238,9 @@ class LearnerConfig:
     under a prior that judges poses (training/learning/posing.py); 20 are enough. 0: it holds it as that policy does."""
     distil: int = 12_000
     """Optimiser steps in which what `teacher` and `pose_rounds` ask for is learned, before training."""
+    anchor: float = 0.0
+    """How much the actor is held to what a run that starts from another policy (`init`) began with, after `teacher` and
+    `pose_rounds`: weight of the KL divergence in PPO's loss (training/learning/anchor.py). 0.05 keeps poses."""
     std: tuple[float, float] = (0.15, 0.05)
     """Action deviation at first and at last, in units of the action scale; falls linearly. Wide finds balance, but its
     tremor hides from the prior how the motion would look without it."""

@@ -97,13 +97,18 @@ def check(config: RunConfig) -> None:
     task = tasks.create(config.task.name, dict(config.task.options), 1, torch.Generator())
     if config.learner.teacher and not config.resume and not (config.init and task.has_commands):
         raise ConfigError(
-            f"learner.teacher={config.learner.teacher}: expected with init=, for a task with commands of its own: "
-            "jump, getup, dodgeball, steering_facing"
+            f"learner.teacher={config.learner.teacher}: expected with init=, for a task with commands of its own "
+            "(training/tasks: has_commands)"
         )
     if config.learner.pose_rounds and not config.resume and not (config.init and prior.score.reward.judge_pose):
         raise ConfigError(
             f"learner.pose_rounds={config.learner.pose_rounds}: expected with init=, under a prior that judges how "
             "the body is held (reward.judge_pose), as exported/priors/stance.onnx does"
+        )
+    if config.learner.anchor > 0 and not config.resume and (not config.init or config.learner.symmetry == "loss"):
+        raise ConfigError(
+            f"learner.anchor={config.learner.anchor}: expected with init=, the policy to be held to, and "
+            "learner.symmetry=augment or none"
         )
     checkpoint.check(config)
 
@@ -119,6 +124,8 @@ def train(worker: Worker, config: RunConfig) -> None:
     if (config.learner.teacher or config.learner.pose_rounds) and not config.resume:
         named = config.learner.teacher
         learner.distil(checkpoint.teacher(Path(named), learner) if named else None)
+    if config.learner.anchor > 0 and not config.resume:
+        learner.hold_to(learner.actor.state_dict())
     log = Log(Path(config.folder), config, worker, learner.samples, before)
     start = saved = time.monotonic()
     ending = learner.samples >= config.learner.samples

@@ -79,7 +79,7 @@ def score() -> Score:
 
 
 def test_joints_come_to_where_people_hold_them(score):
-    """At each speed, whatever the servos owe; who is told something else does not count, nor does a rare speed."""
+    """At each speed, whatever the servos owe, but for legs that walk; who is told something else does not count, nor does a rare speed."""
     speed = torch.tensor([0.0, 0.8, 0.8, 0.0]).repeat(64)
     speed[-4] = 2.3  # one of 128
     environment, ways = Servos(score, speed), Still(torch.tensor([False, False, True, True]).repeat(64))
@@ -88,6 +88,7 @@ def test_joints_come_to_where_people_hold_them(score):
     expected = torch.full((9, 28), SAG)
     expected[0] += 0.1
     expected[2] += 0.3
+    expected[2, JOINT_NAMES.index("right_hip_x") :] = 0.0
     torch.testing.assert_close(ways.shift[[0, 2]], expected[[0, 2]], atol=1e-3, rtol=0)
     assert (ways.shift[[1, *range(3, 9)]] == 0).all()
     environment._windows[:, 0, 0] = -0.6 * 0.3

@@ -66,6 +66,17 @@ def test_reward_by_hand(velocity, yaw, expected):
     assert task.reward(body(yaw=yaw, velocity=velocity)).tolist() == pytest.approx([expected] * 4, abs=1e-5)
 
 
+def test_who_is_to_walk_slowly_walks():
+    """A quarter of a metre a second too slow costs a quarter of the reward at .5 m/s, less than half of that at 1."""
+    task, losses = make(), []
+    for speed in (0.5, 1.0):
+        command(task, speed, 0.0, 1.0, 0.0)
+        losses.append(1.0 - task.reward(body(velocity=(speed - 0.25, 0.0)))[0].item())
+    left = 0.55 * (0.5 * math.exp(-0.03125) + 0.5 * math.exp(-0.25)) + 0.45 * math.exp(-1)
+    assert losses[0] == pytest.approx(0.7 * (1.0 - left), abs=1e-6)
+    assert losses[0] > 2 * losses[1]
+
+
 def test_who_is_to_stand_stands():
     """Told to rest, .15 m/s costs what .4 would walking, and joints that move cost, too; told to walk they do not."""
     task = make()
@@ -282,6 +293,15 @@ def test_whoever_is_to_face_another_way_is_told_what_only_that_task_has(goal, to
     command(task, *goal)
     assert task.has_commands and task.commanded(body()).tolist() == [told] * 4
     assert not make().has_commands and not make().commanded(body()).any()
+
+
+@pytest.mark.parametrize(("speed", "told"), [(0.0, False), (0.2, True), (0.8, True), (1.2, False)])
+def test_speeds_can_be_taught(speed, told):
+    """Between the two speeds of `taught_speeds` a teacher is in charge, wherever goals face."""
+    for more in ({}, {"free_facing_share": 0.5}):
+        task = make(taught_speeds=[0.1, 0.9], **more)
+        command(task, 0.0, speed, 0.0, 1.0)
+        assert task.has_commands and task.commanded(body()).tolist() == [told] * 4
 
 
 @pytest.mark.parametrize(("velocity", "yaw", "told"), [

@@ -127,6 +127,7 @@ def reflected(name: str, goal: torch.Tensor) -> torch.Tensor:
         (2.0, 2.0, 1.0),
         (2.0, 1.0, 0.7 * 0.5 * (math.exp(-0.5) + math.exp(-4.0)) + 0.3),  # 1 m/s off
         (5.0, 4.0, 0.7 * 0.5 * (math.exp(-0.5) + math.exp(-1.0)) + 0.3),  # twice as lenient at 5 m/s
+        (0.75, 0.5, 0.7 * (0.3875 * (math.exp(-1 / 32) + math.exp(-0.25)) + 0.225 * math.exp(-1)) + 0.3),  # strict
     ],
 )
 def test_speed_by_hand(wanted, velocity, expected):
@@ -134,6 +135,17 @@ def test_speed_by_hand(wanted, velocity, expected):
     task = make("speed")
     task.goal[:] = torch.tensor([wanted, 1.0, 0.0])
     assert task.reward(body(velocity=(velocity, 0.0))).tolist() == pytest.approx([expected] * 4, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "velocity", "told"),
+    [(1.0, (1.0, 0.0), False), (4.0, (1.0, 0.0), True), (1.0, (4.0, 0.0), True), (1.0, (0.0, -4.0), True)],
+)
+def test_a_teacher_runs_fast(wanted, velocity, told):
+    """Who is to run faster than others steer is the teacher's (`learner.teacher`), and so is who still does."""
+    task = make("speed")
+    task.goal[:] = torch.tensor([wanted, 1.0, 0.0])
+    assert task.has_commands and task.commanded(body(velocity=velocity)).tolist() == [told] * 4
 
 
 CREEPING = 0.5 * math.exp(-0.01125) + 0.5 * math.exp(-0.09)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import copy
 import time
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -21,6 +22,7 @@ from torch import Tensor, nn
 
 from training.config import LearnerConfig
 from training.learning import cloning, distillation, posing, symmetry
+from training.learning.anchor import Anchored
 from training.learning.environment import Environment
 from training.learning.workers import Worker
 from training.provenance import CLONING, DISTILLATION, POSING
@@ -39,6 +41,7 @@ class Learner:
         self.iteration = 0
         self.samples = 0
         self.critic_only = 0  # iterations left in which the actor stays as it is
+        self.reference: MLPModel | None = None  # what the actor is held to (`LearnerConfig.anchor`)
         self.lineage: list[dict[str, Any]] = []  # what this run started from (`init`, `clone`), eldest first
         self._observation = environment.observe()
         self.algorithm = self._make(self._observation)
@@ -71,6 +74,8 @@ class Learner:
         self.environment.engine.check()
         self._hold_actor(self.critic_only > 0)
         losses = self.algorithm.update()
+        if self.reference is not None:
+            losses["anchor"] = losses.pop("symmetry")
         if self.critic_only > 0:
             self._let_critic_learn_alone(self.critic_only - 1)
         self.iteration += 1
@@ -80,8 +85,10 @@ class Learner:
 
     def state(self) -> dict[str, Any]:
         """Everything shared that a later run needs to go on: nets, normalisers, optimiser, counters."""
+        reference = {} if self.reference is None else {"reference": self.reference.state_dict()}
         return {
             **self.algorithm.save(),
+            **reference,
             "learning_rate": self.algorithm.learning_rate,
             "iteration": self.iteration,
             "samples": self.samples,
@@ -110,6 +117,8 @@ class Learner:
             self.algorithm.learning_rate = state["learning_rate"]
             self.iteration, self.samples = state["iteration"], state["samples"]
             self.critic_only = state.get("critic_only", 0)
+            if "reference" in state:
+                self.hold_to(state["reference"])
         else:
             self._let_critic_learn_alone(self.config.warmup)
         self._anneal()
@@ -122,6 +131,14 @@ class Learner:
         self._let_critic_learn_alone(self.config.warmup)
         self._anneal()
 
+    def hold_to(self, actor: dict[str, Tensor]) -> None:
+        """Hold the actor to the one of that state_dict from now on (`LearnerConfig.anchor`, anchor.py)."""
+        c = self.config
+        self.reference = copy.deepcopy(self.actor).requires_grad_(False)
+        self.reference.load_state_dict(actor)
+        augment = c.symmetry == "augment"
+        self.algorithm.symmetry = Anchored(self.environment, augment, c.anchor, self.reference, c.std[0])
+
     def clone(self) -> None:
         """Begin by following start windows (`LearnerConfig.clone`); the critic learns alone at first.
 
@@ -133,7 +150,7 @@ class Learner:
         )
         self._taught(CLONING, steps, start)
         if self.worker.leads:
-            print(f"cloned in {steps:,} control steps: joints miss the next pose by {missed:.4f} rad")
+            print(f"cloned in {steps:,} control steps: joints miss the next pose by {missed:.4f} rad", flush=True)
 
     def distil(self, teacher: MLPModel | None) -> None:
         """Take over other ways (distillation.py); the critic learns alone at first.
@@ -149,11 +166,13 @@ class Learner:
         learned, missed = distillation.distil(self.environment, self.actor, self.algorithm.critic, ways, c.distil, show)
         self._taught(DISTILLATION if teacher else POSING, steps + learned, start)
         if show:
-            print(f"learned other ways in {steps + learned:,} control steps: actions are {missed:.4f} off")
+            print(f"learned other ways in {steps + learned:,} control steps: actions are {missed:.4f} off", flush=True)
 
     def _taught(self, how: str, steps: int, start: float) -> None:
         """Go on as one policy from what every worker's actor was fitted to, since `start`, before the first episode."""
         entry = {"checkpoint": how, "samples": steps, "hours": (time.monotonic() - start) / 3600}
+        if how == DISTILLATION:
+            entry["teacher"] = Path(self.config.teacher).name
         self.lineage = [*self.lineage, entry]
         self._observation = self.environment.observe()
         if self.worker.world > 1:

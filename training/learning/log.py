@@ -1,4 +1,7 @@
-"""What a run shows while it trains: a progress bar, TensorBoard events and a CSV of the same figures."""
+"""What a run shows while it trains: a progress bar, TensorBoard events and a CSV of the same figures.
+
+Where there is no terminal for a bar (a log file, a cluster's job) it prints a line a minute.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,7 @@ from training.learning.learner import Learner
 from training.learning.workers import Worker
 
 EVERY_SECONDS = 10.0
+LINE_SECONDS = 60.0
 FIGURES = "figures.csv"
 
 
@@ -36,7 +40,7 @@ class Log:
             "", total=config.learner.samples, completed=samples, figures=config.task.name, rate=0.0
         )
         self._progress.start()
-        self._last = time.monotonic()
+        self._last = self._printed = time.monotonic()
         self._start = self._last - seconds
         self._samples = samples
         self._sums: dict[str, float] = {}
@@ -71,6 +75,9 @@ class Log:
         append(self._path, row)
         figures = f"task {row['task_reward']:.2f} style {row['style_reward']:.2f} fails {1800 * row['failed']:.1f}/min"
         self._progress.update(self._bar, completed=learner.samples, rate=row["samples_s"], figures=figures)
+        if not self._progress.console.is_terminal and now - self._printed >= LINE_SECONDS:
+            print(f"{figures}, {learner.samples:,} samples, {row['samples_s']:,.0f}/s", flush=True)
+            self._printed = now
         self._sums, self._count, self._last, self._samples = {}, 0, now, learner.samples
 
 

@@ -82,19 +82,24 @@ def closeness(distance_square: Tensor, sharp: float | Tensor = 4.0) -> Tensor:
     return 0.5 * torch.exp(-0.5 * distance_square) + 0.5 * torch.exp(-sharp * distance_square)
 
 
-def velocity_kept(error_square: Tensor, wanted: Tensor, body: Body) -> Tensor:
+def velocity_kept(error_square: Tensor, wanted: Tensor, body: Body, sharp: float | Tensor = 4.0) -> Tensor:
     """How well a velocity is kept, [N]: its error squared (m²/s²) and the wanted speed (m/s), each [N].
 
-        (1 - .45ρ) closeness(d²) + ρ (.25 exp(-64 d²) + .2 exp(-4 mean(q̇²)))        ρ = max(0, 1 - ‖v*‖ / .5 m/s)
+        (1 - .45 (ρ + σ)) closeness(d²) + ρ (.25 exp(-64 d²) + .2 exp(-4 mean(q̇²))) + σ .45 exp(-16 d²)
 
-    `closeness` from .5 m/s on. Who is to stand (ρ = 1) is to stand: within a decimetre a second, and with joints at
-    rest (q̇ in rad/s). By `closeness` alone policies marched on the spot at .2 m/s, by d alone with still hips. Each
-    term has a slope of its own: with the sharp two as one product in place of half of `closeness` nothing told .26 from
-    .2 m/s, and they crept on.
+        ρ = max(0, 1 - ‖v*‖ / .5 m/s)       σ = max(0, 1 - |‖v*‖ / .5 m/s - 1|)
+
+    `closeness`, as `sharp` as given, from 1 m/s on. Who is to stand (ρ = 1) is to stand: within a decimetre a second,
+    and with joints at rest (q̇ in rad/s). By `closeness` alone policies marched on the spot at .2 m/s, by d alone with
+    still hips. Each term has a slope of its own: with the sharp two as one product in place of half of `closeness`
+    nothing told .26 from .2 m/s, and they crept on. Who is to walk slowly (σ = 1 at half a metre a second) is to walk:
+    by `closeness` standing there half the time costs but an eighth, and people who stand are easier to be like.
     """
-    rest = (1.0 - 2.0 * wanted).clamp_min(0.0)
+    pace = 2.0 * wanted
+    rest, slow = (1.0 - pace).clamp_min(0.0), (1.0 - (pace - 1.0).abs()).clamp_min(0.0)
     still = 0.25 * torch.exp(-64.0 * error_square) + 0.2 * torch.exp(-4.0 * body.joint_velocity.square().mean(1))
-    return (1.0 - 0.45 * rest) * closeness(error_square) + rest * still
+    walked = 0.45 * torch.exp(-16.0 * error_square)
+    return (1.0 - 0.45 * (rest + slow)) * closeness(error_square, sharp) + rest * still + slow * walked
 
 
 def cosine_to(root_rotation: Tensor, x: Tensor, y: Tensor) -> Tensor:

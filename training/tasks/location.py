@@ -3,7 +3,7 @@
     r_g = .4 (.5 exp(-.5 e²) + .5 exp(-4 e²)) + .2 exp(-.25 d) + .3 exp(-4 d²) + .1 max(0, u·heading)
     e = ‖s(d) u - v_xy‖,  s(d) = min(3 m/s, 1.2/s · (d - .15 m)⁺)
 
-d is the distance, u the direction of the point; e counts more where it is to stand (`velocity_kept`). The reference
+d is the distance, u the direction of the point; e counts more below 1 m/s (`velocity_kept`). The reference
 reward exp(-.5 d²) has no slope beyond 3 m, so that far targets were walked to by luck (method.md §7, and AMP beat SMP
 there). Here the velocity that leads there is rewarded: its profile s(d) has the same slope at 10 m as at 3, and slows
 down to rest. Within half a metre any facing is good. A policy sees that velocity as one who steers sees theirs, so that

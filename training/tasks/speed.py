@@ -2,7 +2,8 @@
 
     r_g = .7 (.5 exp(-.5 d²) + .5 exp(-4 (d/w)²)) + .3 max(0, u·heading)    d = ‖s* u - v_xy‖,  w = max(1, s*/2.5 m/s)
 
-u is the direction, s* the speed. The sharp half is as wide as 15 % of a high speed asks for. New goals mostly change
+u is the direction, s* the speed. The sharp half is as wide as 15 % of a high speed asks for; below 1 m/s d counts more
+(`velocity_kept`). New goals mostly change
 the speed alone; the direction drifts a little, so that a policy corrects its course instead of running on blindly.
 """
 
@@ -17,7 +18,10 @@ from runtime.task_goals import MAX_SPEED, MIN_SPEED
 from training import rotation
 from training.rows import Rows
 from training.tasks import Body
-from training.tasks.base import WALK, WALK_MIRROR, Goals, closeness, cosine_to, velocity_figures, walk
+from training.tasks.base import WALK, WALK_MIRROR, Goals, cosine_to, velocity_figures, velocity_kept, walk
+
+FAST = 2.8
+"""m/s; steering goals go to 3.3 m/s."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +52,15 @@ class Speed(Goals):
         super().__init__(envs, generator)
         self.config = config
 
+    @property
+    def has_commands(self) -> bool:
+        """See `Task.has_commands`: to run faster than those who steer."""
+        return True
+
+    def commanded(self, body: Body) -> Tensor:
+        """See `Task.commanded`: who is to run fast, and who still does."""
+        return (self.goal[:, 0] > FAST) | (body.root_linear_velocity[:, :2].norm(dim=1) > FAST)
+
     def reset(self, rows: Rows, body: Body) -> None:
         """See `Task.reset`: straight ahead; half of the episodes keep the speed they start with."""
         if len(rows) == 0:
@@ -71,7 +84,8 @@ class Speed(Goals):
     def reward(self, body: Body) -> Tensor:
         """See the module's formula."""
         width = (self.goal[:, 0] / 2.5).clamp_min(1.0)
-        return 0.7 * closeness(self._error(body).square(), 4.0 / width.square()) + 0.3 * self._facing(body).clamp_min(0)
+        kept = velocity_kept(self._error(body).square(), self.goal[:, 0], body, 4.0 / width.square())
+        return 0.7 * kept + 0.3 * self._facing(body).clamp_min(0)
 
     def figures(self, body: Body) -> dict[str, Tensor]:
         """See `Task.figures`."""

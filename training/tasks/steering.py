@@ -2,7 +2,7 @@
 
     r_g = .7 (.5 exp(-.5 d²) + .5 exp(-4 d²)) + .3 (.5 max(0, f·heading) + .5 exp((f·heading - 1)/.034))
 
-    d = ‖v* - v_xy‖ in m/s, stricter where it is to stand (`velocity_kept`); the last term is exp(-.5 (angle/15°)²) for
+    d = ‖v* - v_xy‖ in m/s, stricter below 1 m/s (`velocity_kept`); the last term is exp(-.5 (angle/15°)²) for
     small angles
 
 After the paper's reference reward .7 exp(-.5 d²) + .3 max(0, f·heading) (method.md §7), with sharper halves: the wide
@@ -62,6 +62,8 @@ class SteeringConfig:
     """Share of new goals whose facing is uniform on the circle, whatever the direction of travel."""
     free_facing_speed: float = 1.3
     """m/s; speeds of those goals are scaled down so that this is the highest."""
+    taught_speeds: tuple[float, float] = (0.0, 0.0)
+    """m/s; goals of these speeds are a teacher's, too (`learner.teacher`), for one that walks better there."""
 
 
 class Steering(Goals):
@@ -79,18 +81,21 @@ class Steering(Goals):
 
     @property
     def has_commands(self) -> bool:
-        """See `Task.has_commands`: to face another way than one goes."""
-        return self.config.free_facing_share > 0
+        """See `Task.has_commands`: to face another way than one goes, and what `taught_speeds` says."""
+        return self.config.free_facing_share > 0 or self.config.taught_speeds[1] > 0
 
     def commanded(self, body: Body) -> Tensor:
-        """See `Task.commanded`: who is to go another way than it faces, and who still does."""
-        if not self.has_commands:
-            return super().commanded(body)
-        wanted, had = self.goal[:, :2], body.root_linear_velocity[:, :2]
-        speed = had.norm(dim=1)
-        told = (wanted * self.goal[:, 2:4]).sum(1) < ASIDE * wanted.norm(dim=1)
-        ahead = cosine_to(body.root_rotation, had[:, 0], had[:, 1])  # m/s, the speed times that cosine
-        return told | ((speed > WALKING) & (ahead < ASIDE * speed))
+        """See `Task.commanded`: who is to go another way than it faces, or still does, or as fast as is taught."""
+        wanted = self.goal[:, :2]
+        speed = wanted.norm(dim=1)
+        slowest, fastest = self.config.taught_speeds
+        told = (speed > slowest) & (speed < fastest)
+        if self.config.free_facing_share > 0:
+            had = body.root_linear_velocity[:, :2]
+            ahead = cosine_to(body.root_rotation, had[:, 0], had[:, 1])  # m/s, the speed times that cosine
+            told = told | ((wanted * self.goal[:, 2:4]).sum(1) < ASIDE * speed)
+            told = told | ((had.norm(dim=1) > WALKING) & (ahead < ASIDE * had.norm(dim=1)))
+        return told
 
     def reset(self, rows: Rows, body: Body) -> None:
         """See `Task.reset`: `follow_start_share` of the episodes go on as they move, the others get a goal anew.
