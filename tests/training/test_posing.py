@@ -79,7 +79,10 @@ def score() -> Score:
 
 
 def test_joints_come_to_where_people_hold_them(score):
-    """At each speed, whatever the servos owe, but for legs that walk; who is told something else does not count, nor does a rare speed."""
+    """At each speed, whatever the servos owe, but for legs that walk.
+
+    Who is told something else does not count, nor does a rare speed.
+    """
     speed = torch.tensor([0.0, 0.8, 0.8, 0.0]).repeat(64)
     speed[-4] = 2.3  # one of 128
     environment, ways = Servos(score, speed), Still(torch.tensor([False, False, True, True]).repeat(64))

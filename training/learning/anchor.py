@@ -30,7 +30,7 @@ from training.learning.symmetry import mirrored
 
 
 class Anchored(Symmetry):
-    """Adds `weight` times the KL divergence from `reference` to PPO's loss, mirror images to minibatches if `augment`."""
+    """Adds `weight` times the KL divergence from `reference` to PPO's loss, mirror images to batches if `augment`."""
 
     def __init__(self, env: Environment, augment: bool, weight: float, reference: MLPModel, std: float) -> None:
         """`reference` is not changed and gets no gradient; `std` is the deviation of actions that counts as one."""
