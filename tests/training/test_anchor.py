@@ -78,7 +78,9 @@ def test_a_resumed_run_is_held_to_the_same(began):
     seen = first.environment.observe()
     torch.testing.assert_close(resumed.reference(seen), first.actor(seen))
     assert not torch.allclose(resumed.actor(seen), first.actor(seen))
+    before = resumed.actor.obs_normalizer.mean.clone()
     figures = resumed.iterate()
+    assert torch.equal(resumed.actor.obs_normalizer.mean, before)  # a change of scales would move it, too
     assert figures["anchor"] > 0 and "symmetry" not in figures
 
 

@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from rsl_rl.algorithms import PPO
 from rsl_rl.models import MLPModel
-from rsl_rl.modules import GaussianDistribution
+from rsl_rl.modules import EmpiricalNormalization, GaussianDistribution
 from rsl_rl.storage import RolloutStorage
 from tensordict import TensorDict
 from torch import Tensor, nn
@@ -132,8 +132,14 @@ class Learner:
         self._anneal()
 
     def hold_to(self, actor: dict[str, Tensor]) -> None:
-        """Hold the actor to the one of that state_dict from now on (`LearnerConfig.anchor`, anchor.py)."""
+        """Hold the actor to the one of that state_dict from now on (`LearnerConfig.anchor`, anchor.py).
+
+        Its normaliser stays as it is: other scales move actions as updates do, and no reward is asked.
+        """
         c = self.config
+        normaliser = self.actor.obs_normalizer
+        assert isinstance(normaliser, EmpiricalNormalization)
+        normaliser.until = 0
         self.reference = copy.deepcopy(self.actor).requires_grad_(False)
         self.reference.load_state_dict(actor)
         augment = c.symmetry == "augment"

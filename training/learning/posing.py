@@ -9,11 +9,12 @@ slope is known without any reward, and the shift is found by the error alone, as
 
 x is the mean of the joint angles over a window, x̄(c) that of people who move as fast (`Score.pose_error`, what
 `reward.judge_pose` goes by), h_s(c) the hat functions of the window's speed; the sums go over all windows of a
-round, and a speed that hardly any has is left as it is. Legs are shifted at rest alone: shifted strides are shorter
-ones (a steering policy whose legs were shifted at every speed went .45 m/s where 1 was asked for, and was near .70 of
-people's poses instead of .69). One shift for a speed, whatever the stride is at: an error that
-has the same mean in every stride is a way to hold oneself, the rest of it is how one walks. What is found is then
-learned by the policy (distillation.py), and PPO sees to it that it does not fall.
+round, and a speed that hardly any has is left as it is. What carries the body is shifted at rest alone: a steering
+policy went .45 m/s where 1 was asked for once legs and trunk were shifted at every speed, and .66 where .9 was with the
+trunk; near .70 and .68 of people's poses, no more than with neck and arms (.69, training/README.md). One shift for a
+speed, whatever the stride is at: an error that has the same mean in every stride is a way to hold oneself, the rest of
+it is how one walks. What is found is then learned by the policy (distillation.py), and PPO sees to it that it does not
+fall.
 """
 
 from __future__ import annotations
@@ -32,14 +33,14 @@ from training.prior.statistics import HELD
 
 ROUND = 30
 """Control steps after which the shifts change: servos have followed the last change by then."""
-SETTLED = 60
-"""Control steps of an episode that do not count: it begins in somebody's pose."""
+UNSETTLED = 2
+"""Rounds of an episode that do not count: it begins in somebody's pose. They come before the first that does."""
 GAIN = 0.5
 RARE = 0.01
 """Share of the windows of a round below which a speed's shift does not change: who is never asked to stand is at rest
 when they begin or are stuck."""
-_OF_LEGS = [bool(set(name.split("_")) & {"hip", "knee", "ankle"}) for name in character.JOINT_NAMES]
-"""Which joints are a leg's."""
+CARRYING = [bool(set(name.split("_")) & {"abdomen", "hip", "knee", "ankle"}) for name in character.JOINT_NAMES]
+"""Which joints carry or balance the body."""
 _FIRST = HELD.index(character.JOINT_NAMES[0])
 _ANGLES = slice(_FIRST, _FIRST + len(character.JOINTS))  # of the channels of a pose
 _EVERYONE = slice(None)
@@ -71,7 +72,7 @@ def find(environment: Environment, ways: Shifted, rounds: int, mirrored: bool, s
     age = torch.zeros(environment.num_envs, device=environment.engine.device)
     ways.shift = torch.zeros(len(SPEED_KNOTS), environment.num_actions, device=age.device)
     observation = environment.observe()
-    for _ in track(range(rounds), "finding how to hold the body", disable=not show):
+    for _ in track(range(UNSETTLED + rounds), "finding how to hold the body", disable=not show):
         total, weight = torch.zeros_like(ways.shift), torch.zeros_like(ways.shift[:, :1])
         for _ in range(ROUND):
             actions, shifted = ways.actions(environment, observation)
@@ -79,13 +80,13 @@ def find(environment: Environment, ways: Shifted, rounds: int, mirrored: bool, s
             age = (age + 1) * (done == 0)
             windows = environment.history.windows(_EVERYONE)
             condition = environment.score.condition(windows)
-            counts = _hats(condition) * (shifted & (age > SETTLED)).unsqueeze(1)
+            counts = _hats(condition) * (shifted & (age > UNSETTLED * ROUND)).unsqueeze(1)
             total -= counts.T @ environment.score.pose_error(windows, condition)[:, _ANGLES]
             weight += counts.sum(0).unsqueeze(1)
         change = torch.where(weight > RARE * weight.sum(), total / weight.clamp_min(1e-6), 0.0)
-        change[1:, _OF_LEGS] = 0.0
+        change[1:, CARRYING] = 0.0
         ways.shift = ways.shift + GAIN * ((change + change[:, index] * sign) / 2 if mirrored else change)
-    return rounds * ROUND * environment.num_envs
+    return (UNSETTLED + rounds) * ROUND * environment.num_envs
 
 
 def _hats(condition: Tensor) -> Tensor:
