@@ -79,10 +79,9 @@ class Speed:
 
     def reward(self, state: State, goal: np.ndarray) -> float:
         """.7 (.5 exp(-.5 d²) + .5 exp(-4 (d/w)²)) + .3 max(0, u·heading), w = max(1, s*/2.5)."""
-        square = float(np.sum((goal[0] * goal[1:] - state.root_linear_velocity[:2]) ** 2))
         width = max(1.0, goal[0] / 2.5)
         facing = max(0.0, float(heading(state.root_rotation) @ goal[1:]))
-        return 0.7 * _closeness(square, 4.0 / width**2) + 0.3 * facing
+        return 0.7 * velocity_kept(state, goal[0] * goal[1:], 4.0 / width**2) + 0.3 * facing
 
     def failed(self, state: State, goal: np.ndarray) -> bool:
         """Fallen."""
@@ -194,12 +193,14 @@ class Skill:
         return bool(state.root_position[2] < self.lowest_root)
 
 
-def velocity_kept(state: State, wanted: np.ndarray) -> float:
-    """How well a horizontal velocity [2] m/s is kept, stricter at rest; formula: training/tasks/base.py."""
+def velocity_kept(state: State, wanted: np.ndarray, sharp: float = 4.0) -> float:
+    """How well a horizontal velocity [2] m/s is kept, stricter below 1 m/s; formula: training/tasks/base.py."""
     square = float(np.sum((wanted - state.root_linear_velocity[:2]) ** 2))
-    rest = max(0.0, 1.0 - 2.0 * float(np.linalg.norm(wanted)))
+    pace = 2.0 * float(np.linalg.norm(wanted))
+    rest, slow = max(0.0, 1.0 - pace), max(0.0, 1.0 - abs(pace - 1.0))
     still = 0.25 * math.exp(-64.0 * square) + 0.2 * math.exp(-4.0 * float(np.mean(state.joint_velocity**2)))
-    return (1.0 - 0.45 * rest) * _closeness(square) + rest * still
+    walked = 0.45 * math.exp(-16.0 * square)
+    return (1.0 - 0.45 * (rest + slow)) * _closeness(square, sharp) + rest * still + slow * walked
 
 
 def course(apex: float, countdown: float) -> tuple[float, float]:
