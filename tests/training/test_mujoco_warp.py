@@ -66,8 +66,8 @@ def walking(envs: int, name: str = "steering_facing") -> tuple[MujocoEngine, lis
 def test_walking_equals_that_of_mujoco():
     """From 2.5 s into a walk and under the same targets, two thirds of a second of walking agree to 1e-4 m and rad.
 
-    Measured: 2e-6, until one contact at the 23rd step sets both 4e-3 apart (see the next test; in steering_facing's walk
-    one comes at the first step).
+    Measured: 2e-6, until one contact at the 23rd step sets both 4e-3 apart (see the next test; in the walk of
+    steering_facing one comes at the first step).
     """
     engine, targets = walking(4, "steering")
     warp = make(4)
