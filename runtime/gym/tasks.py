@@ -78,7 +78,7 @@ class Speed:
         return goal, _steps(generator, 3.0, 8.0)
 
     def reward(self, state: State, goal: np.ndarray) -> float:
-        """.7 (.5 exp(-.5 d²) + .5 exp(-4 (d/w)²)) + .3 max(0, u·heading), w = max(1, s*/2.5)."""
+        """.7 `velocity_kept` + .3 max(0, u·heading), its sharp half max(1, s*/2.5) times as wide."""
         width = max(1.0, goal[0] / 2.5)
         facing = max(0.0, float(heading(state.root_rotation) @ goal[1:]))
         return 0.7 * velocity_kept(state, goal[0] * goal[1:], 4.0 / width**2) + 0.3 * facing

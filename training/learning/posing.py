@@ -27,6 +27,7 @@ from tensordict import TensorDict
 from torch import Tensor
 
 from runtime import character
+from training import features
 from training.learning.environment import Environment
 from training.prior.score import SPEED_KNOTS
 from training.prior.statistics import HELD
@@ -39,7 +40,8 @@ GAIN = 0.5
 RARE = 0.01
 """Share of the windows of a round below which a speed's shift does not change: who is never asked to stand is at rest
 when they begin or are stuck."""
-CARRYING = [bool(set(name.split("_")) & {"abdomen", "hip", "knee", "ankle"}) for name in character.JOINT_NAMES]
+_LEGS = {features.WINDOW_NAMES[channel] for channel in features.GROUPS["legs"]}
+CARRYING = [name in _LEGS or name.startswith("abdomen") for name in character.JOINT_NAMES]
 """Which joints carry or balance the body."""
 _FIRST = HELD.index(character.JOINT_NAMES[0])
 _ANGLES = slice(_FIRST, _FIRST + len(character.JOINTS))  # of the channels of a pose

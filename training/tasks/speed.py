@@ -3,8 +3,8 @@
     r_g = .7 (.5 exp(-.5 d²) + .5 exp(-4 (d/w)²)) + .3 max(0, u·heading)    d = ‖s* u - v_xy‖,  w = max(1, s*/2.5 m/s)
 
 u is the direction, s* the speed. The sharp half is as wide as 15 % of a high speed asks for; below 1 m/s d counts more
-(`velocity_kept`). New goals mostly change
-the speed alone; the direction drifts a little, so that a policy corrects its course instead of running on blindly.
+(`velocity_kept`). New goals mostly change the speed alone; the direction drifts a little, so that a policy corrects its
+course instead of running on blindly.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from training.tasks import Body
 from training.tasks.base import WALK, WALK_MIRROR, Goals, cosine_to, velocity_figures, velocity_kept, walk
 
 FAST = 2.8
-"""m/s; steering goals go to 3.3 m/s."""
+"""m/s; what is faster is a teacher's. Those who steer are asked for at most 3.3 m/s."""
 
 
 @dataclass(frozen=True)

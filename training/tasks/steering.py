@@ -92,9 +92,10 @@ class Steering(Goals):
         told = (speed > slowest) & (speed < fastest)
         if self.config.free_facing_share > 0:
             had = body.root_linear_velocity[:, :2]
+            moving = had.norm(dim=1)
             ahead = cosine_to(body.root_rotation, had[:, 0], had[:, 1])  # m/s, the speed times that cosine
             told = told | ((wanted * self.goal[:, 2:4]).sum(1) < ASIDE * speed)
-            told = told | ((had.norm(dim=1) > WALKING) & (ahead < ASIDE * had.norm(dim=1)))
+            told = told | ((moving > WALKING) & (ahead < ASIDE * moving))
         return told
 
     def reset(self, rows: Rows, body: Body) -> None:
