@@ -119,6 +119,7 @@ def evaluate(config: EvaluateConfig, console: Console | None = None) -> dict[str
     if config.record:
         if not 0 <= config.record_episode < len(plan):
             raise EvaluateError(f"record_episode is {config.record_episode}: expected 0 to {len(plan) - 1}")
+        Path(config.record).parent.mkdir(parents=True, exist_ok=True)
         _episodes.record(controller, plan[config.record_episode], trial.RESTARTS, Path(config.record))
     hard = [e for e in plan if e.kind == "random"][: config.robustness_episodes] if config.robustness else []
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[rate]}"), TimeRemainingColumn())

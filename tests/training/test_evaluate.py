@@ -332,7 +332,7 @@ def test_motion_without_strides_or_a_held_out_side_is_a_reference_too(config: Ev
 
 
 def test_an_episode_can_be_recorded(tmp_path):
-    """The recording is of that episode's length; a number beyond the plan is refused before anything runs."""
+    """The recording is of that episode's length, in a folder made for it; a number beyond the plan is refused."""
     path = write_controller(tmp_path / "steering.onnx")
     plan = trials.of("steering").plan(Request(1, 1.0, 0, 0))
     _episodes.record(Controller.load(path), plan[0], True, tmp_path / "walk.rec")
@@ -341,3 +341,6 @@ def test_an_episode_can_be_recorded(tmp_path):
     with pytest.raises(evaluate.EvaluateError, match="record_episode is 9: expected 0 to 0"):
         config = EvaluateConfig(str(path), prior=str(write_prior(tmp_path / "prior.onnx")), episodes=1, grid_episodes=0)
         evaluate.evaluate(replace(config, record="x.rec", record_episode=9))
+    there = tmp_path / "new" / "walk.rec"
+    evaluate.evaluate(replace(config, seconds=2.0, record=str(there)))
+    assert Recording.load(there).characters
