@@ -143,7 +143,13 @@ def test_a_run_learns_from_its_teacher_once(jumping, files, monkeypatch):
 @pytest.mark.parametrize(
     ("task", "init", "teacher", "kind", "words"),
     [
-        ("jump", "", "jump", ConfigError, "expected with init=, for a task with commands of its own"),
+        (
+            "jump",
+            "",
+            "jump",
+            ConfigError,
+            r"expected with init=, .* commands of its own \(training/tasks: has_commands\)",
+        ),
         ("steering", "steering", "steering", ConfigError, "expected with init=, for a task with commands of its own"),
         ("jump", "steering", "steering", CheckpointError, "is of task steering, expected jump"),
         ("jump", "steering", "nowhere.onnx", CheckpointError, "nowhere.onnx"),
