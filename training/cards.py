@@ -22,7 +22,7 @@ from training import _robustness as hardships
 from training import trials
 from training.prior import file
 from training.prior.file import PriorFileError
-from training.provenance import CLONING, DISTILLATION, POSING
+from training.provenance import CLONING, DISTILLATION, EVOLUTION, POSING
 
 FOLDER = Path("exported")
 STRIPS = Path("docs")
@@ -34,6 +34,7 @@ BEFORE = {
     CLONING: "following start windows (`learner.clone`)",
     DISTILLATION: "learning from a teacher (`learner.teacher`)",
     POSING: "learning to hold the body as people do (`learner.pose_rounds`)",
+    EVOLUTION: "letting the last bias evolve (`learner.evolve`)",
 }
 STANDING_MARK = 0.05
 """m/s: the root's speed, at most, when told to stand."""

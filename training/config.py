@@ -238,9 +238,14 @@ class LearnerConfig:
     under a prior that judges poses (training/learning/posing.py); 20 are enough. 0: it holds it as that policy does."""
     distil: int = 12_000
     """Optimiser steps in which what `teacher` and `pose_rounds` ask for is learned, before training."""
+    evolve: int = 0
+    """Generations in which the last bias of a run that starts from another policy (`init`) evolves, after `teacher` and
+    `pose_rounds`, so that the body comes to be held as people do, under a prior that judges poses
+    (training/learning/evolution.py); 10 are enough. 0: none."""
     anchor: float = 0.0
-    """How much the actor is held to what a run that starts from another policy (`init`) began with, after `teacher` and
-    `pose_rounds`: weight of the KL divergence in PPO's loss (training/learning/anchor.py). 0.05 keeps poses."""
+    """How much the actor is held to what a run that starts from another policy (`init`) began with, after `teacher`,
+    `pose_rounds` and `evolve`: weight of the KL divergence in PPO's loss (training/learning/anchor.py). 0.05 keeps
+    poses."""
     std: tuple[float, float] = (0.15, 0.05)
     """Action deviation at first and at last, in units of the action scale; falls linearly. Wide finds balance, but its
     tremor hides from the prior how the motion would look without it."""
@@ -261,7 +266,7 @@ class LearnerConfig:
     minibatches: int = 4
     """Minibatches a pass."""
     warmup: int = 8
-    """Iterations in which the critic alone learns, after `init`, `clone`, `teacher` and `pose_rounds`."""
+    """Iterations in which the critic alone learns, after `init`, `clone`, `teacher`, `pose_rounds` and `evolve`."""
     symmetry: str = "augment"
     """`none`, `augment` (mirrored copies in every minibatch) or `loss` (mirror loss)."""
     precision: str = "medium"

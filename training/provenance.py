@@ -15,6 +15,8 @@ DISTILLATION = "distillation"
 """… and that in which it learned from a teacher (`learner.teacher`)."""
 POSING = "posing"
 """… or, without one, to hold its body as people do (`learner.pose_rounds`)."""
+EVOLUTION = "evolution"
+"""… and that in which its last bias evolved (`learner.evolve`)."""
 
 
 def code_version() -> str:

@@ -100,11 +100,12 @@ def check(config: RunConfig) -> None:
             f"learner.teacher={config.learner.teacher}: expected with init=, for a task with commands of its own "
             "(training/tasks: has_commands)"
         )
-    if config.learner.pose_rounds and not config.resume and not (config.init and prior.score.reward.judge_pose):
-        raise ConfigError(
-            f"learner.pose_rounds={config.learner.pose_rounds}: expected with init=, under a prior that judges how "
-            "the body is held (reward.judge_pose), as exported/priors/stance.onnx does"
-        )
+    for name, rounds in (("pose_rounds", config.learner.pose_rounds), ("evolve", config.learner.evolve)):
+        if rounds and not config.resume and not (config.init and prior.score.reward.judge_pose):
+            raise ConfigError(
+                f"learner.{name}={rounds}: expected with init=, under a prior that judges how the body is held "
+                "(reward.judge_pose), as exported/priors/stance.onnx does"
+            )
     if config.learner.anchor > 0 and not config.resume and (not config.init or config.learner.symmetry == "loss"):
         raise ConfigError(
             f"learner.anchor={config.learner.anchor}: expected with init=, the policy to be held to, and "
@@ -124,6 +125,8 @@ def train(worker: Worker, config: RunConfig) -> None:
     if (config.learner.teacher or config.learner.pose_rounds) and not config.resume:
         named = config.learner.teacher
         learner.distil(checkpoint.teacher(Path(named), learner) if named else None)
+    if config.learner.evolve and not config.resume:
+        learner.evolve()
     if config.learner.anchor > 0 and not config.resume:
         learner.hold_to(learner.actor.state_dict())
     log = Log(Path(config.folder), config, worker, learner.samples, before)

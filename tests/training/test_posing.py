@@ -129,14 +129,20 @@ def test_left_and_right_are_shifted_alike(score):
     assert found[1] == pytest.approx([alike, sign * alike], abs=1e-3)
 
 
+def judging_poses(known: Score, people: Score) -> Score:
+    """A prior's score that judges poses, too: as `people` does."""
+    judging = Score(known.denoiser, replace(known.reward, judge_pose=True))
+    state = known.state_dict()
+    del state["statistics_tolerance"]
+    judging.load_state_dict(state, strict=False)
+    judging.pose_reference.copy_(people.pose_reference)
+    return judging
+
+
 @pytest.fixture
 def posed(config, prior, score):
     """A run under a prior like the tiny one that judges poses, as `score` does, from a policy that moves its joints."""
-    judging = Score(prior.score.denoiser, replace(prior.score.reward, judge_pose=True))
-    known = prior.score.state_dict()
-    del known["statistics_tolerance"]
-    judging.load_state_dict(known, strict=False)
-    judging.pose_reference.copy_(score.pose_reference)
+    judging = judging_poses(prior.score, score)
     learner = replace(LEARNER, envs=16, pose_rounds=3, distil=100, samples=16)
     return replace(config, learner=learner), judging
 

@@ -258,6 +258,20 @@ def test_shapes_do_not_know_where_or_which_way():
     np.testing.assert_allclose(skill.shapes(here), skill.shapes(there), atol=1e-12)
 
 
+@pytest.mark.parametrize("pitch", [0.0, 76.0])
+def test_shapes_of_a_pelvis_that_points_down_are_no_less_certain(pitch):
+    """Rolling the pelvis of a crawl by a degree turns its frame by about one; by its x axis it would be four."""
+    here, there = states(3), states(3)
+    down = np.radians(pitch) / 2
+    roll = np.radians(1.0) / 2
+    here.root_rotation[:] = [np.cos(down), 0.0, np.sin(down), 0.0]
+    w, y = np.cos(down), np.sin(down)
+    there.root_rotation[:] = [w * np.cos(roll), w * np.sin(roll), y * np.cos(roll), -y * np.sin(roll)]  # about its x
+    reach = np.linalg.norm((here.body_position - here.root_position[:, None])[..., :2], axis=-1).max()
+    apart = np.linalg.norm(skill.shapes(here) - skill.shapes(there), axis=-1).max()
+    assert apart == pytest.approx(np.radians(1.0) * np.tan(down) * reach, rel=0.02, abs=1e-9)
+
+
 @pytest.fixture
 def controller(tmp_path) -> Controller:
     """One that holds the default pose."""

@@ -21,11 +21,11 @@ from tensordict import TensorDict
 from torch import Tensor, nn
 
 from training.config import LearnerConfig
-from training.learning import cloning, distillation, posing, symmetry
+from training.learning import cloning, distillation, evolution, posing, symmetry
 from training.learning.anchor import Anchored
 from training.learning.environment import Environment
 from training.learning.workers import Worker
-from training.provenance import CLONING, DISTILLATION, POSING
+from training.provenance import CLONING, DISTILLATION, EVOLUTION, POSING
 
 _GROUPS = {"actor": ["policy"], "critic": ["policy"]}
 LEAST_RATE = 1e-5
@@ -173,6 +173,20 @@ class Learner:
         self._taught(DISTILLATION if teacher else POSING, steps + learned, start)
         if show:
             print(f"learned other ways in {steps + learned:,} control steps: actions are {missed:.4f} off", flush=True)
+
+    def evolve(self) -> None:
+        """Let the actor's last bias evolve (evolution.py); the critic learns alone at first.
+
+        Every worker has a population of its own; the leader's actor is kept, as with `clone`.
+        """
+        start, c = time.monotonic(), self.config
+        steps, worths = evolution.evolve(
+            self.environment, self.actor, c.evolve, c.symmetry != "none", self.worker.leads
+        )
+        self._taught(EVOLUTION, steps, start)
+        if self.worker.leads:
+            worth = f"{worths[0]:.3g} to {worths[-1]:.3g}"
+            print(f"evolved in {steps:,} control steps: shifts are worth {worth} on average", flush=True)
 
     def _taught(self, how: str, steps: int, start: float) -> None:
         """Go on as one policy from what every worker's actor was fitted to, since `start`, before the first episode."""

@@ -10,10 +10,9 @@ import torch
 from runtime import Skill
 from runtime.character import CONTROL_HZ, JOINTS, State
 from runtime.recording import Motion
-from training import metrics
+from training import metrics, rotation
 from training.learning.starts import Starts
 from training.metrics import Rollout
-from training.motion import rotation
 from training.motion.clips import motion_states
 from training.motion.dataset import Clip
 from training.motion.edit import unroll
@@ -35,7 +34,7 @@ DEFINITION = (
     "those of the clip, both relative to the root and in its heading frame, averaged over bodies and time after "
     "dynamic time warping against the clip in a loop, with between half and twice the clip's speed; "
     "dtw_error_turned_m: the same with every pose turned about the vertical as fits the clip's best, since the heading "
-    "of a pelvis that lies or is upside down says little about where the body faces"
+    "of a pelvis that is upside down says little about where the body faces"
 )
 
 
@@ -95,11 +94,13 @@ def whole_cycles(motion: Motion) -> State:
 
 
 def shapes(states: State) -> np.ndarray:
-    """Bodies [T, 15, 3] m of states [T] relative to the root, in its heading frame."""
-    apart = states.body_position - states.root_position[:, None]
-    yaw = rotation.yaw(states.root_rotation)[:, None]
-    x, y = apart[..., 0], apart[..., 1]
-    return np.stack((np.cos(yaw) * x + np.sin(yaw) * y, np.cos(yaw) * y - np.sin(yaw) * x, apart[..., 2]), axis=-1)
+    """Bodies [T, 15, 3] m of states [T] relative to the root, in its heading frame, which is the prior's and policies'.
+
+    It is the twist about the vertical: the direction of the pelvis' x axis says little in a crawl, which points it 60
+    to 76° down, so that a pelvis that rolls by one degree would have turned everything by up to four.
+    """
+    cos, sin = (part.unsqueeze(1) for part in rotation.heading(torch.from_numpy(states.root_rotation)))
+    return rotation.unyaw(cos, sin, torch.from_numpy(states.body_position - states.root_position[:, None])).numpy()
 
 
 def distances(motion: np.ndarray, clip: np.ndarray) -> np.ndarray:
