@@ -95,23 +95,30 @@ def check(config: RunConfig) -> None:
             f"learner.symmetry={config.learner.symmetry}: expected none, {config.task.prior} knows motion one way round"
         )
     task = tasks.create(config.task.name, dict(config.task.options), 1, torch.Generator())
-    if config.learner.teacher and not config.resume and not (config.init and task.has_commands):
+    if not config.resume:
+        _check_beginning(config, task.has_commands, prior.score.reward.judge_pose)
+    checkpoint.check(config)
+
+
+def _check_beginning(config: RunConfig, has_commands: bool, judges_poses: bool) -> None:
+    """Find what `_begin` would lack; raises ConfigError."""
+    c = config.learner
+    if c.teacher and not (config.init and has_commands):
         raise ConfigError(
-            f"learner.teacher={config.learner.teacher}: expected with init=, for a task with commands of its own "
+            f"learner.teacher={c.teacher}: expected with init=, for a task with commands of its own "
             "(training/tasks: has_commands)"
         )
-    for name, rounds in (("pose_rounds", config.learner.pose_rounds), ("evolve", config.learner.evolve)):
-        if rounds and not config.resume and not (config.init and prior.score.reward.judge_pose):
+    for name, rounds in (("pose_rounds", c.pose_rounds), ("evolve", c.evolve)):
+        if rounds and not (config.init and judges_poses):
             raise ConfigError(
                 f"learner.{name}={rounds}: expected with init=, under a prior that judges how the body is held "
                 "(reward.judge_pose), as exported/priors/stance.onnx does"
             )
-    if config.learner.anchor > 0 and not config.resume and (not config.init or config.learner.symmetry == "loss"):
+    if c.anchor > 0 and (not config.init or c.symmetry == "loss"):
         raise ConfigError(
-            f"learner.anchor={config.learner.anchor}: expected with init=, the policy to be held to, and "
+            f"learner.anchor={c.anchor}: expected with init=, the policy to be held to, and "
             "learner.symmetry=augment or none"
         )
-    checkpoint.check(config)
 
 
 def train(worker: Worker, config: RunConfig) -> None:
@@ -120,15 +127,8 @@ def train(worker: Worker, config: RunConfig) -> None:
     config = replace(config, folder=_agreed(worker, config.folder))
     learner = build(worker, config)
     before = checkpoint.restore(config, learner)
-    if config.learner.clone and not (config.resume or config.init):
-        learner.clone()
-    if (config.learner.teacher or config.learner.pose_rounds) and not config.resume:
-        named = config.learner.teacher
-        learner.distil(checkpoint.teacher(Path(named), learner) if named else None)
-    if config.learner.evolve and not config.resume:
-        learner.evolve()
-    if config.learner.anchor > 0 and not config.resume:
-        learner.hold_to(learner.actor.state_dict())
+    if not config.resume:
+        _begin(config, learner)
     log = Log(Path(config.folder), config, worker, learner.samples, before)
     start = saved = time.monotonic()
     ending = learner.samples >= config.learner.samples
@@ -146,6 +146,19 @@ def train(worker: Worker, config: RunConfig) -> None:
     checkpoint.save(config, learner, seconds)
     if worker.leads:
         finish(config, learner, seconds)
+
+
+def _begin(config: RunConfig, learner: Learner) -> None:
+    """Do what comes before the first iteration of a new run, from the nets that it starts with."""
+    c = config.learner
+    if c.clone and not config.init:
+        learner.clone()
+    if c.teacher or c.pose_rounds:
+        learner.distil(checkpoint.teacher(Path(c.teacher), learner) if c.teacher else None)
+    if c.evolve:
+        learner.evolve()
+    if c.anchor > 0:
+        learner.hold_to(learner.actor.state_dict())
 
 
 def _agreed(worker: Worker, folder: str) -> str:

@@ -4,65 +4,41 @@ from __future__ import annotations
 
 import copy
 from dataclasses import replace
-from types import SimpleNamespace
 
 import pytest
 import torch
 from torch import Tensor, nn
 
-from runtime.character import JOINT_NAMES
 from tests.training.conftest import LEARNER
 from tests.training.test_distillation import ALONE
 from tests.training.test_pose import judge_of_poses
-from tests.training.test_posing import judging_poses
+from tests.training.test_posing import JOINTS, SAG, SCALE, Servos, judging_poses, who_bends
 from training import features, run
 from training.config import ConfigError
 from training.learning import evolution
 from training.prior import file as prior_file
 from training.provenance import EVOLUTION
 
-FIRST = features.WINDOW_NAMES.index(JOINT_NAMES[0])
-JOINTS = slice(FIRST, FIRST + 28)
-SCALE = 0.5  # rad
-SAG, HELD = 0.07, 0.1  # rad
+HELD = 0.1
+"""rad, by which people bend all joints here."""
 
 
-class Servos:
-    """An environment without physics: joints reach their targets but for `SAG`; people bend all joints by `HELD`.
-
-    Whose first joint is beyond `bound` rad fails.
-    """
-
-    num_actions = 28
+class Tried(Servos):
+    """`Servos` at rest that tell what a step is worth and who failed: whose first joint is beyond `bound` rad."""
 
     def __init__(self, envs: int, bound: float = 10.0) -> None:
-        self.num_envs, self.bound, self.steps = envs, bound, 0
-        self.action = SimpleNamespace(scale=torch.full((28,), SCALE))
-        index, sign = (torch.from_numpy(part) for part in features.JOINT_MIRROR)
-        self.mirrors = (None, (index, sign))
-        people = torch.zeros(56)
-        people[FIRST - 2 : FIRST + 26] = HELD
-        self.score = SimpleNamespace(
-            channel_std=torch.full((58,), 0.2),
-            condition=lambda windows: people,
-            pose_error=lambda windows, condition: windows[..., 2:].mean(1) - condition,
-        )
-        self.history = self
-        self.engine = SimpleNamespace(device="cpu")
-        self._windows = torch.zeros(envs, 10, 58)
+        super().__init__(who_bends(HELD), torch.zeros(envs))
+        self.score.channel_std.fill_(0.2)
+        self.bound = bound
 
     def restart(self) -> None:
-        self._windows.zero_()
+        self._windows[..., JOINTS] = 0.0
 
     def observe(self) -> Tensor:
         return torch.zeros(self.num_envs, 5)
 
-    def windows(self, ids: slice) -> Tensor:
-        return self._windows[ids].clone()
-
     def step(self, action: Tensor) -> tuple:
-        self._windows[..., JOINTS] = (SCALE * action - SAG).unsqueeze(1)
-        self.steps += 1
+        super().step(action)
         failed = (SCALE * action[:, 0] > self.bound).float()
         return self.observe(), torch.ones(self.num_envs), failed.long(), {}, {"failed": failed}
 
@@ -93,7 +69,7 @@ def _short(monkeypatch) -> None:
 def test_the_body_comes_to_where_people_hold_it():
     """Whatever servos owe; nothing else of the policy changes, and shifts are worth more and more."""
     torch.manual_seed(0)
-    environment, actor = Servos(1024), Actor()
+    environment, actor = Tried(1024), Actor()
     first = actor.mlp[0].weight.clone()
     steps, worths = evolution.evolve(environment, actor, 30, mirrored=False)
     assert steps == 30 * 4 * 1024
@@ -109,7 +85,7 @@ def test_left_and_right_evolve_alike():
     torch.manual_seed(0)
     actor = Actor()
     index, sign = (torch.from_numpy(part) for part in features.JOINT_MIRROR)
-    evolution.evolve(Servos(64), actor, 3, mirrored=True)
+    evolution.evolve(Tried(64), actor, 3, mirrored=True)
     torch.testing.assert_close(actor.shift, actor.shift[index] * sign)
     assert actor.shift.abs().max() > 0.01
 
@@ -118,7 +94,7 @@ def test_who_fails_is_worth_nothing_from_then_on():
     """Where what people do brings a failure, evolution stays on this side of it."""
     torch.manual_seed(0)
     actor = Actor()
-    evolution.evolve(Servos(1024, bound=0.1), actor, 30, mirrored=False)
+    evolution.evolve(Tried(1024, bound=0.1), actor, 30, mirrored=False)
     assert actor.shift[0] < 0.1
     torch.testing.assert_close(actor.shift[1:], torch.full((27,), HELD + SAG), atol=0.03, rtol=0)
 

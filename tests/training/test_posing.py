@@ -23,9 +23,12 @@ from training.prior.score import SPEED_KNOTS, Score
 from training.provenance import POSING
 
 FIRST = features.WINDOW_NAMES.index(JOINT_NAMES[0])
+JOINTS = slice(FIRST, FIRST + 28)
 POSED = slice(FIRST - 2, FIRST + 26)  # the joints' places in what is known of poses: nothing is of the root's way
 SAG = 0.07
 """rad, by which joints here stay below their targets."""
+SCALE = 0.5
+"""rad, of an action."""
 
 
 class Servos:
@@ -35,7 +38,7 @@ class Servos:
 
     def __init__(self, score: Score, speed: Tensor) -> None:
         self.score, self.num_envs = score, len(speed)
-        self.action = SimpleNamespace(scale=torch.full((28,), 0.5))
+        self.action = SimpleNamespace(scale=torch.full((28,), SCALE))
         index, sign = (torch.from_numpy(part) for part in features.JOINT_MIRROR)
         self.mirrors = (None, (index, sign))
         self.engine = SimpleNamespace(device="cpu")
@@ -52,7 +55,7 @@ class Servos:
         return self._windows[ids].clone()
 
     def step(self, action: Tensor) -> tuple:
-        self._windows[..., FIRST : FIRST + 28] = (self.action.scale * action - SAG).unsqueeze(1)
+        self._windows[..., JOINTS] = (self.action.scale * action - SAG).unsqueeze(1)
         self.steps += 1
         return None, None, self.ends
 
@@ -68,13 +71,19 @@ class Still:
         return torch.where(self.told.unsqueeze(1), 3.0, own), ~self.told
 
 
+def who_bends(angle: float) -> Score:
+    """One that knows people who bend all joints by that many rad at any speed."""
+    made = judge_of_poses()
+    made.pose_reference[POSED] = angle
+    made.pose_reference[:, len(SPEED_KNOTS) :] = 0.0
+    return made
+
+
 @pytest.fixture
 def score() -> Score:
     """One that knows people who bend all joints by .1 rad at rest and by .3 at .8 m/s."""
-    made = judge_of_poses()
-    made.pose_reference[POSED] = 0.1
+    made = who_bends(0.1)
     made.pose_reference[POSED, SPEED_KNOTS.index(0.8)] = 0.3
-    made.pose_reference[:, len(SPEED_KNOTS) :] = 0.0
     return made
 
 

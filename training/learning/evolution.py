@@ -17,6 +17,8 @@ alike where motion is mirrored.
 
 from __future__ import annotations
 
+import math
+
 import torch
 from rich.progress import track
 from rsl_rl.models import MLPModel
@@ -50,7 +52,8 @@ def evolve(
     index, sign = environment.mirrors[1]
     count = max(1, int(BEST * environment.num_envs))
     rank = torch.arange(1, count + 1, device=environment.engine.device)
-    weight = torch.tensor(count + 0.5).log() - rank.log()
+    weight = math.log(count + 0.5) - rank.log()
+    weight /= weight.sum()
     worths = []
     for generation in track(range(generations), "evolving", disable=not show):
         shift = torch.randn(environment.num_envs, environment.num_actions, device=rank.device)
@@ -58,7 +61,7 @@ def evolve(
             shift = (shift + shift[:, index] * sign) / 2**0.5
         shift *= DEVIATION * DECAY**generation / environment.action.scale
         worth = _worth(environment, actor, shift)
-        last.bias.add_(weight @ shift[worth.topk(count).indices] / weight.sum())
+        last.bias.add_(weight @ shift[worth.topk(count).indices])
         worths.append(float(worth.mean()))
     return generations * GENERATION * environment.num_envs, worths
 
