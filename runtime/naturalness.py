@@ -1,17 +1,18 @@
-"""How natural a character moves, live: the prior's judgement of its last ten control steps, for a HUD or a game.
+"""How natural a character moves, live: the prior's judgement of its last second, for a HUD or a game.
 
-A single window's value is noisy, because the prior adds noise before it judges: the same window of walking gives 0.85
-± 0.06. Here the noise is drawn once and kept, so that the value changes with the motion alone (± 0.02 over ten seconds
-of steady walking), several draws are averaged, and the result is smoothed over time by a half-life. It costs one
-network call of `draws` windows a control step, about 2 ms of one core for four; `every` spreads it over more steps.
+A single window's value is noisy, because the prior adds noise before it judges. Here the noise is drawn once and kept,
+so that the value changes with the motion alone, several draws are averaged, and the result is smoothed over time by a
+half-life. It costs one network call of `draws` windows a control step, about 2 ms of one core for four; `every` spreads
+it over more steps.
 
     watch = Naturalness(Prior.load("exported/priors/locomotion.onnx"))
-    world.step(); value = watch.push(hero.state)          # 1 is as natural as held-out real motion, nan at first
+    world.step(); value = watch.push(hero.state)          # 1 is as usual as real motion, nan at first
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -20,18 +21,19 @@ from runtime.prior import Prior
 
 
 class Window:
-    """The last states of one character, oldest first: a ring that a prior can score."""
+    """The last states of one character: a ring from which the window that a prior wants is taken."""
 
-    def __init__(self, length: int) -> None:
-        """Make room for `length` states."""
-        self.length = length
+    def __init__(self, offsets: Sequence[int]) -> None:
+        """Make room for windows whose states lie `offsets` control steps back, newest last."""
+        self._offsets = np.array(offsets)
+        self.length = int(offsets[0]) + 1
         self.count = 0
         """States pushed since it was last emptied."""
-        self._rings = {name: np.zeros((length, *shape), dtype=np.float32) for name, shape in STATE_SHAPES.items()}
+        self._rings = {name: np.zeros((self.length, *shape), dtype=np.float32) for name, shape in STATE_SHAPES.items()}
 
     @property
     def full(self) -> bool:
-        """Whether there are as many states as a prior wants."""
+        """Whether the states reach as far back as a prior wants."""
         return self.count >= self.length
 
     def push(self, state: State) -> None:
@@ -52,10 +54,10 @@ class Window:
         self.count = 0
 
     def states(self) -> State:
-        """Return the window with leading axes [1, length], oldest first; it must be full."""
+        """Return the window with leading axes [1, F], oldest first; raises ValueError until the ring is full."""
         if not self.full:
             raise ValueError(f"window: expected {self.length} states, found {self.count}")
-        order = (np.arange(self.length) + self.count) % self.length
+        order = (self.count - 1 - self._offsets) % self.length
         return State(**{name: ring[order][None] for name, ring in self._rings.items()})
 
 
@@ -63,7 +65,7 @@ class Naturalness:
     """A live value for one character."""
 
     value: float
-    """The prior's error over that of held-out real motion, smoothed; nan until ten states are there."""
+    """The prior's error over that of real motion as fast, smoothed; nan until the states reach far enough back."""
     latest: float
     """The same, of the last window alone."""
 
@@ -84,7 +86,7 @@ class Naturalness:
             raise ValueError("expected half_life ≥ 0, draws ≥ 1 and every ≥ 1")
         self.value = self.latest = math.nan
         self._prior, self._every = prior, every
-        self._window = Window(prior.window)
+        self._window = Window(prior.offsets)
         self._noise = np.random.default_rng(seed).standard_normal((draws, *prior.noise_shape), dtype=np.float32)
         self._keep = 0.5 ** (every / (half_life * CONTROL_HZ)) if half_life > 0.0 else 0.0
 

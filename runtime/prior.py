@@ -1,9 +1,9 @@
 """A motion prior: one ONNX file that tells how natural a short window of motion is.
 
-The graph takes a window of raw states (the fields of `State` with a time axis, the current state last, one per
-control step) and noise. It adds the noise to the window at K fixed levels, lets a denoiser that was trained on motion
-capture guess it, and gives the mean error of that guess per level and the reward that policies are trained on. All
-maths is in the graph; here are only its checks and its calling.
+The graph takes a window of raw states (the fields of `State` with a time axis; the file says how many control steps
+back each lies, the current one last) and noise. It adds the noise to the window at K fixed levels, lets a denoiser that
+was trained on motion capture guess it, and gives the mean error of that guess per level, its ratio to the error on real
+motion as fast, and exp(-ratio). All maths is in the graph; here are only its checks and its calling.
 
     load ── _onnx.open_file ── check_metadata ── _check_graph ── _check_run
     naturalness ── score
@@ -14,6 +14,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Self
 
@@ -35,8 +36,9 @@ from runtime.character import (
 from runtime.contract import PriorError, Problem, check_character
 
 METADATA_KEY = "prior"
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 NOISE, STYLE = "noise", "style"
+_OUTPUTS = ("error", "ratio", "reward")
 MAX_BATCH = 512
 """Windows given to the network at once: more take more memory (.18 MB each) and no less time."""
 MAX_WINDOW, MAX_LEVELS, MAX_NOISE = 1000, 100, 1_000_000
@@ -51,8 +53,10 @@ class PriorScore:
 
     error: np.ndarray
     """[B, K] float32: mean squared error of the guessed noise per level, in the order of `Prior.levels`."""
+    ratio: np.ndarray
+    """[B] float32: error over that of real motion as fast, mean over levels and body groups; 1 is as usual as it."""
     reward: np.ndarray
-    """[B] float32: the style reward, 1 at best."""
+    """[B] float32: exp(-ratio)."""
 
 
 class Prior:
@@ -62,12 +66,10 @@ class Prior:
     """The file it was loaded from."""
     metadata: dict[str, Any]
     """The file's metadata."""
-    window: int
-    """States in a window, one per control step."""
+    offsets: tuple[int, ...]
+    """Control steps that the states of a window lie back, newest last."""
     levels: tuple[int, ...]
     """The K noise levels, steps of the diffusion schedule."""
-    reference_error: np.ndarray
-    """[K] median error per level on held-out real motion."""
     noise_shape: tuple[int, ...]
     """Shape of the noise for one window: levels, states, channels."""
     styles: tuple[str, ...]
@@ -77,12 +79,16 @@ class Prior:
         """Wrap a session whose contract has been checked: call `load` instead."""
         self.path = path
         self.metadata = metadata
-        self.window = metadata["window"]
+        self.offsets = tuple(metadata["offsets"])
         self.levels = tuple(metadata["levels"])
         self.styles = tuple(metadata.get("styles", ()))
-        self.reference_error = np.array(metadata["reference_error"], dtype=np.float64)
         self._session = session
         self.noise_shape = _noise_shape(session)
+
+    @property
+    def window(self) -> int:
+        """States in a window."""
+        return len(self.offsets)
 
     @classmethod
     def load(cls, path: Path | str, providers: Sequence[str] = _onnx.CPU) -> Self:
@@ -108,7 +114,8 @@ class Prior:
         """Score B windows of motion.
 
         Args:
-            states: leading axes [B, window], oldest first, one state per control step; B may be anything.
+            states: leading axes [B, window], oldest first, as many control steps back as `offsets` says; B may be
+                anything.
             noise: [B, K, window, C] standard normal, C channels, `noise_shape` for each window; None draws it.
             seed: of the noise drawn. A window's noise depends on the seed and its place in the batch alone.
             style: [B, 2S] weights of `styles` for the upper body, then for the lower: 1 is that style, 0 none, more
@@ -133,19 +140,20 @@ class Prior:
         parts = []
         for first in range(0, batch, MAX_BATCH):
             part = {name: value[first : first + MAX_BATCH] for name, value in inputs.items()}
-            parts.append(self._session.run(["error", "reward"], part))
+            parts.append(self._session.run(_OUTPUTS, part))
         if not parts:
-            return PriorScore(np.zeros((0, len(self.levels)), np.float32), np.zeros(0, np.float32))
-        error, reward = (np.concatenate([np.asarray(part[output]) for part in parts]) for output in (0, 1))
-        return PriorScore(error, reward)
+            return PriorScore(np.zeros((0, len(self.levels)), np.float32), *np.zeros((2, 0), np.float32))
+        return PriorScore(
+            *(np.concatenate([np.asarray(value) for value in values]) for values in zip(*parts, strict=True))
+        )
 
     def naturalness(self, states: State, noise: np.ndarray | None = None, seed: int = 0) -> np.ndarray:
-        """Return the mean over the levels of error over reference error: [B]; 1 is as natural as held-out real motion.
+        """Return `PriorScore.ratio` [B]: 1 is as usual as the real motion that the prior learned from.
 
         Above 1 the prior knows the motion less well; far below 1 the motion is calmer than real motion, not better.
         Arguments and errors as for `score`.
         """
-        return (self.score(states, noise, seed).error / self.reference_error).mean(axis=1)
+        return self.score(states, noise, seed).ratio
 
     def __repr__(self) -> str:
         """Name the file."""
@@ -164,19 +172,20 @@ def check_metadata(metadata: Mapping[str, Any]) -> list[Problem]:
     styles = metadata.get("styles", [])
     if not (isinstance(styles, list) and all(isinstance(name, str) for name in styles)):
         problems.append(Problem("metadata.styles", "a list of names", repr(styles), _REEXPORT))
-    window, levels, reference = (metadata.get(key) for key in ("window", "levels", "reference_error"))
-    if type(window) is not int or not 1 <= window <= MAX_WINDOW:
-        problems.append(Problem("metadata.window", f"a number of states, 1 to {MAX_WINDOW}", repr(window), _REEXPORT))
+    offsets, levels = metadata.get("offsets"), metadata.get("levels")
+    if not _falling(offsets):
+        expected = f"whole numbers of control steps, falling from at most {MAX_WINDOW} to 0"
+        problems.append(Problem("metadata.offsets", expected, repr(offsets), _REEXPORT))
     if not (isinstance(levels, list) and 1 <= len(levels) <= MAX_LEVELS and all(type(n) is int for n in levels)):
         problems.append(Problem("metadata.levels", f"1 to {MAX_LEVELS} whole numbers", repr(levels), _REEXPORT))
-    elif not (
-        isinstance(reference, list)
-        and len(reference) == len(levels)
-        and all(isinstance(value, int | float) and 0.0 < value < float("inf") for value in reference)
-    ):
-        expected = f"{len(levels)} positive numbers, one per level"
-        problems.append(Problem("metadata.reference_error", expected, repr(reference), _REEXPORT))
     return problems
+
+
+def _falling(offsets: object) -> bool:
+    """Whether these are the offsets of a window."""
+    if not (isinstance(offsets, list) and offsets and all(type(n) is int for n in offsets)):
+        return False
+    return offsets[0] <= MAX_WINDOW and offsets[-1] == 0 and all(a > b for a, b in pairwise(offsets))
 
 
 def _input_shapes(window: int, noise: tuple[int, ...], styles: int) -> dict[str, tuple[int, ...]]:
@@ -191,10 +200,10 @@ def _noise_shape(session: onnxruntime.InferenceSession) -> tuple[int, ...]:
 
 def _check_graph(session: onnxruntime.InferenceSession, metadata: Mapping[str, Any]) -> list[Problem]:
     """Check inputs and outputs and, where those fit, that the graph runs."""
-    window, levels, styles = metadata["window"], len(metadata["levels"]), len(metadata.get("styles", ()))
+    window, levels, styles = len(metadata["offsets"]), len(metadata["levels"]), len(metadata.get("styles", ()))
     inputs = _input_shapes(window, (levels, window, -1), styles)
     problems = _onnx.check_tensors("input", session.get_inputs(), inputs)
-    outputs = {"error": (levels,), "reward": ()}
+    outputs = {"error": (levels,), "ratio": (), "reward": ()}
     problems += _onnx.check_tensors("output", session.get_outputs(), outputs, ordered=False)
     if not problems and math.prod(_noise_shape(session)) > MAX_NOISE:
         found = f"shape {_noise_shape(session)}"
@@ -211,7 +220,7 @@ def _check_run(session: onnxruntime.InferenceSession, window: int, levels: int, 
     if styles:
         inputs[STYLE] = np.zeros((2, 2 * styles), dtype=np.float32)
     outputs, problems = _onnx.run(session, inputs)
-    for name, shape in {"error": (2, levels), "reward": (2,)}.items():
+    for name, shape in {"error": (2, levels), "ratio": (2,), "reward": (2,)}.items():
         if problems:
             break
         if outputs[name].shape != shape or not np.isfinite(outputs[name]).all():

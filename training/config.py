@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any, TypeVar
 
 from hydra.core.config_store import ConfigStore
@@ -15,6 +16,8 @@ from omegaconf import MISSING, DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from runtime.character import CONTROL_HZ
+from training import features
+from training.prior import schedule
 
 T = TypeVar("T")
 
@@ -25,48 +28,18 @@ class ConfigError(ValueError):
 
 @dataclass(frozen=True)
 class DenoiserConfig:
-    """The network of a prior."""
+    """The network of a prior, see training/prior/denoiser.py."""
 
-    kind: str = "principal"
-    """`principal`, `mlp` or `transformer`, see training/prior/denoiser.py."""
-    options: dict[str, float] = field(default_factory=dict)
-    """Sizes that the kind takes: width, blocks, components, dropout, heads."""
-
-
-@dataclass(frozen=True)
-class RewardConfig:
-    """How a prior's errors become its reward; the terms are explained in training/prior/score.py."""
-
-    groups: bool = True
-    """Judge body groups apart instead of all channels as one."""
-    error_floor: float = 0.0
-    """Errors below this are as good as none; for single clips, whose own errors are next to nothing."""
-    judge_standing: bool = False
-    """Ask for the statistics of real motion at standstill, too, instead of letting them fade out below walking speed;
-    for single clips, which never stand still, so that a policy does not either."""
-    judge_posture: bool = False
-    """Ask for the posture of real motion, too: heights of root and head, how far the head is ahead, bent knees."""
-    judge_pose: bool = False
-    """Ask, too, that every part of the body is held, on average over a window, as people hold it who move that fast."""
-    judge_cadence: bool = False
-    """Ask for the cadence of real motion, too: how briskly legs and feet move; and count every statistic of motion in
-    units of its own spread among those who move, instead of as it is."""
-    lenient_rest: bool = False
-    """Compare errors below walking speed (`score.WALKING`) with no less than those at it; for captures in which few
-    stand, so that there is more than one way to."""
-    by_speed: bool = True
-    """Compare with real motion of the same speed and turning rate instead of all real motion."""
-    calm_weight: float = 1.0
-    """Weight of errors that are too low; 0 never punishes calm motion."""
-    tolerance_quantile: float = 0.5
-    """Share of real windows whose deviation costs nothing, per group and level."""
-    statistics_weight: float = 2.0
-    """Weight of window statistics that are not those of real motion at that speed; 0 judges by errors alone."""
-    allowance: float = 0.0
-    """Share of the penalty which real motion of that speed has on average that costs nothing: at 1 real motion is worth
-    about as much at every speed, and nothing is worth more."""
-    sharpness: float = 4.0
-    """w_s: how steeply the reward falls with the mean excess log error."""
+    components: int = 256
+    """Leading principal components that it works on."""
+    width: int = 384
+    """Of its layers."""
+    blocks: int = 3
+    """Residual blocks."""
+    dropout: float = 0.1
+    """Share of a block's hidden numbers that are dropped in training."""
+    modulation: int = 64
+    """Numbers that stand for a level."""
 
 
 @dataclass(frozen=True)
@@ -77,11 +50,13 @@ class PriorConfig:
     """Name in the file and of the file."""
     denoiser: DenoiserConfig = field(default_factory=DenoiserConfig)
     """The network."""
-    reward: RewardConfig = field(default_factory=RewardConfig)
-    """The reward made of its errors."""
+    offsets: tuple[int, ...] = features.OFFSETS
+    """Control steps that the frames of a window lie back, newest last (training/features.py)."""
+    levels: tuple[int, ...] = schedule.LEVELS
+    """Levels of noise, of 50, at which windows are judged (training/prior/score.py)."""
     held_out: str = "clips"
-    """What the prior is stopped, calibrated and judged by: `clips` of other performances, or, where a skill was
-    captured only once, the same clips `between` the speeds of training (training/prior/data.py)."""
+    """What the prior is stopped and judged by: `clips` of other performances, or, where a skill was captured only once,
+    the same clips `between` the speeds of training (training/prior/data.py)."""
     channel_std_floor: float = 0.02
     """Channels are divided by their deviation, but by no less than this (m, rad, 1). The noise of a level is in these
     units: in a single clip, where some channels hardly move, a small floor makes so narrow a prior that a policy sees
@@ -98,7 +73,7 @@ class PriorConfig:
     """Factors at which every training clip is played (time-warp augmentation)."""
     balance: float = 0.35
     """Exponent that lifts rare root speeds and short performances; 0 leaves the data as they are."""
-    iterations: int = 4_000
+    iterations: int = 6_000
     """Most optimiser steps; training ends earlier when held-out error stops falling."""
     patience: int = 1_500
     """Steps without a better held-out error before training ends."""
@@ -114,6 +89,16 @@ class PriorConfig:
     def __post_init__(self) -> None:
         """Check what types do not say."""
         _one_of("prior.held_out", self.held_out, ("clips", "between"))
+        falling = all(before > after for before, after in pairwise(self.offsets))
+        if not (len(self.offsets) > 1 and falling and self.offsets[-1] == 0 and self.offsets[0] < features.HISTORY):
+            raise ConfigError(
+                f"configuration: prior.offsets is {list(self.offsets)}: expected at least two control steps back, each "
+                f"less than the one before, from at most {features.HISTORY - 1} down to 0"
+            )
+        if not self.levels or not all(0 <= level < schedule.STEPS for level in self.levels):
+            raise ConfigError(
+                f"configuration: prior.levels is {list(self.levels)}: expected levels from 0 to {schedule.STEPS - 1}"
+            )
 
 
 @dataclass(frozen=True)
@@ -130,9 +115,6 @@ class PretrainConfig:
     """Seeds initialisation, batches and noise."""
 
 
-COMPOSITIONS = ("additive", "product", "task_capped")
-
-
 @dataclass(frozen=True)
 class EnvironmentConfig:
     """Settings that do not depend on the task."""
@@ -143,26 +125,17 @@ class EnvironmentConfig:
     """w_g."""
     style_weight: float = 0.5
     """w_smp."""
-    style_sharpness: tuple[float, float] = (1.5, 5.0)
-    """w_s: r_smp is the mean of exp(-w_s p) over both, p the prior's penalty. The flat one leads from afar, where a
-    policy that still falls would see no slope of the steep one; the steep one tells good from better."""
-    style_limit: float = 0.0
-    """Penalty p beyond which an episode has failed, its motion being none that the prior knows; 0: there is no limit.
-    Where style is all that counts, falling is not the first thing to go wrong: losing the motion is."""
-    composition: str = "additive"
-    """`additive`: w_g·r_g + w_smp·r_smp; `product`: r_g·r_smp; `task_capped`: w_g·r_g + w_smp·min(r_smp, max(r_g, .3)),
-    so that style earns next to nothing where the goal is not kept for its sake (SMP's carry, method.md §5)."""
-    slip_weight: float = 0.0
-    """w_slip, s/m: the reward is multiplied by exp(-w_slip · speed of the soles on the ground, m/s)."""
-    jerk_weight: float = 0.0
-    """w_jerk, s³/rad: … and by exp(-w_jerk · jerk of the joints, rad/s³). Captured walking has about 450,
-    running 1,500."""
+    effort_weight: float = 0.5
+    """w_e: the reward is multiplied by exp(-w_e · max(0, effort - `people_effort`)), effort being the mechanical power
+    Σ|τω| over m·g·(v + .5 m/s)."""
+    people_effort: float = 0.4
+    """Effort that costs nothing: what a person spends walking."""
     style: dict[str, float] = field(default_factory=dict)
     """Styles of the prior, by name with weights, that motion is judged by and episodes start in; weights that sum to
     more than 1 exaggerate (training/prior/style.py). Empty: none."""
     style_of_legs: dict[str, float] = field(default_factory=dict)
     """Styles of the lower body, where they are others than those of the upper."""
-    prior_interval: int = 6
+    prior_interval: int = 4
     """Control steps from one judgement of an environment to the next."""
     start_pool: int = 4096
     """Start windows kept; a quarter is replaced every `start_refresh` control steps."""
@@ -174,10 +147,6 @@ class EnvironmentConfig:
     """Pushes a second on every torso, at random times and in random horizontal directions …"""
     push_impulse: float = 20.0
     """… of up to this many N·s."""
-    assist: float = 0.0
-    """Upward force on torsos at first, N, less the higher the head already is: a hand that helps up. It fades …"""
-    assist_steps: int = 15_000
-    """… linearly to nothing over this many control steps of each environment."""
     latency: float = 0.0
     """Joint targets come late by up to this, s, under a control period; each episode draws its own delay."""
     friction: tuple[float, float] = (1.0, 1.0)
@@ -192,8 +161,7 @@ class EnvironmentConfig:
 
     def __post_init__(self) -> None:
         """Check what types do not say."""
-        _one_of("environment.composition", self.composition, COMPOSITIONS)
-        _at_least_one("environment", self, "prior_interval", "start_pool", "start_refresh", "assist_steps")
+        _at_least_one("environment", self, "prior_interval", "start_pool", "start_refresh")
         if not 0.0 <= self.latency < 1 / CONTROL_HZ:
             raise ConfigError(
                 f"configuration: environment.latency is {self.latency}: expected from 0 to below {1 / CONTROL_HZ:.4f} s"
@@ -204,6 +172,41 @@ class EnvironmentConfig:
                 raise ConfigError(
                     f"configuration: environment.{name} is [{low}, {high}]: expected two factors above 0, lower first"
                 )
+
+
+FORMS = ("score", "own", "critic")
+
+
+@dataclass(frozen=True)
+class RewardConfig:
+    """How the style reward r_smp is made of the frozen prior (training/prior/style_reward.py)."""
+
+    form: str = "critic"
+    """`score`: the prior's error alone, as the paper has it; `own`: against the error of a copy that learns the
+    policy's windows; `critic`: by a discriminator between windows sampled from the prior and the policy's."""
+    sharpness: float = 2.0
+    """w_s: r_smp = exp(-w_s p) of the penalty p of `score` and `own`."""
+    steps: int = 3
+    """Optimiser steps of the own denoiser or the critic an iteration."""
+    batch: int = 768
+    """Windows a step, half of them fresh, half replayed; over all processes."""
+    replay: int = 30_000
+    """Policy's windows kept to learn from, over all processes."""
+    learning_rate: float = 1e-3
+    """AdamW's rate of the own denoiser …"""
+    critic_rate: float = 3e-4
+    """… and of the critic."""
+    critic_hidden: tuple[int, ...] = (256, 128)
+    """Widths of the critic."""
+    penalty: float = 10.0
+    """Weight of the critic's gradient penalty on the prior's samples."""
+    pool: int = 12_288
+    """Windows sampled from the prior for the critic."""
+
+    def __post_init__(self) -> None:
+        """Check what types do not say."""
+        _one_of("reward.form", self.form, FORMS)
+        _at_least_one("reward", self, "steps", "batch", "replay", "pool")
 
 
 @dataclass(frozen=True)
@@ -227,29 +230,10 @@ class LearnerConfig:
     """Widths of the critic; empty: as the actor's."""
     activation: str = "elu"
     """Activation of both nets."""
-    clone: int = 0
-    """Optimiser steps in which a new actor learns to follow start windows (training/learning/cloning.py); 0: it
-    holds the mean pose."""
-    teacher: str = ""
-    """Controller of this task whose ways a run that starts from another policy (`init`) takes over where the task has
-    commands of its own (training/learning/distillation.py); empty: none."""
-    pose_rounds: int = 0
-    """Rounds in which it is found how a run that starts from another policy (`init`) is to hold the body as people do,
-    under a prior that judges poses (training/learning/posing.py); 20 are enough. 0: it holds it as that policy does."""
-    distil: int = 12_000
-    """Optimiser steps in which what `teacher` and `pose_rounds` ask for is learned, before training."""
-    evolve: int = 0
-    """Generations in which the last bias of a run that starts from another policy (`init`) evolves, after `teacher` and
-    `pose_rounds`, so that the body comes to be held as people do, under a prior that judges poses
-    (training/learning/evolution.py); 10 are enough. 0: none."""
-    anchor: float = 0.0
-    """How much the actor is held to what a run that starts from another policy (`init`) began with, after `teacher`,
-    `pose_rounds` and `evolve`: weight of the KL divergence in PPO's loss (training/learning/anchor.py). 0.05 keeps
-    poses."""
     std: tuple[float, float] = (0.15, 0.05)
     """Action deviation at first and at last, in units of the action scale; falls linearly. Wide finds balance, but its
     tremor hides from the prior how the motion would look without it."""
-    std_samples: int = 8_000_000
+    std_samples: int = 10_000_000
     """Samples over which it falls."""
     learning_rate: float = 3e-4
     """Adam's rate at the start; the KL rule changes it."""
@@ -266,15 +250,13 @@ class LearnerConfig:
     minibatches: int = 4
     """Minibatches a pass."""
     warmup: int = 8
-    """Iterations in which the critic alone learns, after `init`, `clone`, `teacher`, `pose_rounds` and `evolve`."""
+    """Iterations in which the critic alone learns, after `init`."""
     symmetry: str = "augment"
     """`none`, `augment` (mirrored copies in every minibatch) or `loss` (mirror loss)."""
     precision: str = "medium"
     """Of matrix products, torch's `float32_matmul_precision`. `medium` allows bfloat16 factors (sums stay float32) and
     lets oneDNN do them on CPUs, which on an AMD EPYC keeps float32 all the same and is 2.7 × as fast as torch's own
     choice there; `high` allows TF32 on GPUs, `highest` nothing."""
-    compile: bool = False
-    """On a GPU, let torch.compile fuse the prior's judgement; takes a minute at the start. Ignored on a CPU."""
     checkpoint_minutes: float = 2.0
     """Wall-clock minutes between checkpoints."""
     keep_checkpoints: bool = False
@@ -284,7 +266,7 @@ class LearnerConfig:
         """Check what types do not say."""
         _one_of("learner.precision", self.precision, ("medium", "high", "highest"))
         _one_of("learner.symmetry", self.symmetry, ("none", "augment", "loss"))
-        _at_least_one("learner", self, "envs", "horizon", "samples", "epochs", "minibatches", "std_samples", "distil")
+        _at_least_one("learner", self, "envs", "horizon", "samples", "epochs", "minibatches", "std_samples")
 
 
 @dataclass(frozen=True)
@@ -309,6 +291,8 @@ class RunConfig:
     """How to learn it."""
     environment: EnvironmentConfig = field(default_factory=EnvironmentConfig)
     """Episodes and reward."""
+    reward: RewardConfig = field(default_factory=RewardConfig)
+    """The style reward."""
     physics: str = "auto"
     """Engine, see training/physics: `mujoco`, `mujoco_warp`, or `auto`, the latter where there is a GPU for it."""
     seed: int = 0
@@ -368,6 +352,11 @@ def register() -> None:
     They are stored as plain values: types are checked by `resolve`, once everything is composed.
     """
     store = ConfigStore.instance()
-    for group, kind in (("prior", PriorConfig), ("learner", LearnerConfig), ("environment", EnvironmentConfig)):
+    for group, kind in (
+        ("prior", PriorConfig),
+        ("learner", LearnerConfig),
+        ("environment", EnvironmentConfig),
+        ("reward", RewardConfig),
+    ):
         plain = OmegaConf.to_container(OmegaConf.structured(kind))
         store.store(group=group, name="base", node=plain)

@@ -2,7 +2,7 @@
 
 Each starts in a random pose (joint angles uniform within half their range), at any orientation, the root .9 to 1.6 m
 up, moving at up to 1.5 m/s and 3 rad/s along and about each axis; its servos are told the angles they have, which
-leaves the joints' own damping. After 3 s its last ten states are a start window. What still moves at more than .5 m/s
+leaves the joints' own damping. After 3 s its last states are a start window. What still moves at more than .5 m/s
 is left out.
 """
 
@@ -15,7 +15,7 @@ from runtime import character
 from training import features, physics, rotation
 
 SECONDS = 3.0
-LAID_SECONDS = 0.5
+LAID_SECONDS = 1.0
 STILL = 0.5  # m/s
 
 
@@ -23,7 +23,7 @@ def drop(count: int, generator: torch.Generator, tip: tuple[float, float] | None
     """Make at most `count` start windows, fields as `training.learning.starts.Starts` has them; at least half of them.
 
     With `tip`, quarter turns about x and y from standing, they are laid down that way instead, in about the default
-    pose, and hold it for half a second: limp, who is on a side rolls off it. Raises RuntimeError when fewer come to
+    pose, and hold it for a second: limp, who is on a side rolls off it. Raises RuntimeError when fewer come to
     rest.
     """
     engine = physics.create("mujoco", count)
@@ -35,7 +35,7 @@ def drop(count: int, generator: torch.Generator, tip: tuple[float, float] | None
     blown = torch.zeros(count, dtype=torch.bool)
     for step in range(steps):
         blown |= engine.step(engine.qpos[:, 7:].float() if tip is None else held)
-        if step >= steps - features.WINDOW:
+        if step >= steps - features.HISTORY:
             points = features.key_points(engine.body_position.float(), engine.body_rotation.float())
             frames.append((engine.qpos.float().clone(), engine.qvel.float().clone(), points))
     qpos, points = (torch.stack([frame[part] for frame in frames], dim=1) for part in (0, 2))

@@ -3,9 +3,12 @@
 Both live in the heading frame (the root's yaw removed, `rotation.heading`), so they do not change when the world is
 translated or turned about the vertical.
 
-A policy sees one instant, `observation`: 84 numbers, no history. A prior sees a motion window of ten frames at 30 Hz
-ending now, `window`: 58 numbers a frame in the frame of the LAST root, no velocities; whatever a window says about
-speed it says by differences of its frames, so a clip and a simulation are seen the same way (method.md §3).
+A policy sees one instant, `observation`: 84 numbers, no history. A prior sees a motion window, `window`: F frames that
+lie `offsets` control steps back, newest last, 58 numbers a frame in the frame of the LAST root, no velocities; whatever
+a window says about speed it says by differences of its frames, so a clip and a simulation are seen the same way.
+
+The usual window, `OFFSETS`, is dense where jitter, slip and velocity show and nearly a second long, so that it sees a
+stride: windows of a third of a second cannot tell quick little steps from walking.
 
 Joint rotations enter as the 28 hinge angles: they are bounded, never wrap, and are a third of the 84 numbers that six
 per joint would take.
@@ -22,8 +25,10 @@ from torch import Tensor
 from runtime import character
 from training import rotation
 
-WINDOW = 10
-"""Frames of a motion window."""
+OFFSETS = (27, 20, 15, 10, 7, 5, 3, 2, 1, 0)
+"""Control steps that the frames of a window lie back, unless a prior file says otherwise; newest last."""
+HISTORY = OFFSETS[0] + 1
+"""States, one a control step, from which every window can be made: no window reaches further back."""
 
 SOLE_POINTS = {"heel": (-0.0435, 0.0, -0.05), "toe": (0.1335, 0.0, -0.05)}
 """m, in the foot's frame: middle of the sole's hind and fore edge."""
@@ -105,7 +110,7 @@ def key_points(body_position: Tensor, body_rotation: Tensor) -> Tensor:
 
 
 def window(root_position: Tensor, root_rotation: Tensor, joint_position: Tensor, points: Tensor) -> Tensor:
-    """Motion windows [B, 10, 58] from world-frame frames [B, 10, ...]; `points` [B, 10, 7, 3] m, see `key_points`.
+    """Motion windows [B, F, 58] from world-frame frames [B, F, ...]; `points` [B, F, 7, 3] m, see `key_points`.
 
     Each frame: root x and y relative to the last frame's root, root height (m), root rotation 6, joint angles 28
     (rad), key points relative to that frame's root 21 (m); directions in the last frame's heading frame.
@@ -134,7 +139,7 @@ def _heading_6d(cos: Tensor, sin: Tensor, q: Tensor) -> Tensor:
 
 
 def unpack_window(windows: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Root position [B, 10, 3], root rotation [B, 10, 4] wxyz and joint angles [B, 10, 28] of windows [B, 10, 58].
+    """Root position [B, F, 3], root rotation [B, F, 4] wxyz and joint angles [B, F, 28] of windows [B, F, 58].
 
     The inverse of `window` up to the world's translation and heading; key points follow by forward kinematics.
     """

@@ -3,7 +3,7 @@
     prepared clips ──> windows ──> prior.fit (denoiser, EMA, early stop, reference errors) ──> prior file (ONNX)
 
 The run folder gets the resolved configuration before anything else, then the curve; the file itself carries its
-configuration, the data's licences and hashes, and the reference errors of held-out real motion.
+configuration, the data's licences and hashes, and the reference errors of real motion.
 """
 
 from __future__ import annotations
@@ -30,12 +30,8 @@ from training.motion import dataset
 from training.motion import windows as motion_windows
 from training.motion.dataset import Clip
 from training.motion.windows import Windows
-from training.prior import data, file, schedule
+from training.prior import data, file
 from training.prior.fit import Fit, Styles, fit, joint_statistics
-from training.prior.score import Score
-from training.prior.style import whole
-
-QUANTILES = (0.1, 0.25, 0.5, 0.75, 0.9)
 
 
 @hydra.main(config_path="conf", config_name="pretrain", version_base="1.3")
@@ -58,8 +54,8 @@ def train(config: settings.PretrainConfig, clips: list[Clip], folder: Path) -> F
     """
     console, start = Console(), time.monotonic()
     known, unknown = data.sides(clips, config.prior.held_out, config.data)
-    training = motion_windows.cut(known, config.prior.play_speeds)
-    held_out = motion_windows.cut(unknown)
+    training = motion_windows.cut(known, config.prior.play_speeds, config.prior.offsets)
+    held_out = motion_windows.cut(unknown, offsets=config.prior.offsets)
     speeds = len(config.prior.play_speeds)
     console.print(f"{len(training):,} training windows at {speeds} speeds, {len(held_out):,} held out")
     weights = motion_windows.balance(training, known, config.prior.balance)
@@ -70,7 +66,6 @@ def train(config: settings.PretrainConfig, clips: list[Clip], folder: Path) -> F
     mean, std = joint_statistics(training, weights, config.prior.mirrored)
     extra = {
         "joints": {"mean": mean.tolist(), "std": std.tolist()},
-        **reference_errors(result.score, held_out, whole(styles.held_out) if styles else None),
         "datasets": datasets(clips),
         "training": {
             "seed": config.seed, "iterations": result.iterations, "minutes": minutes, "windows": len(training),
@@ -112,24 +107,6 @@ def labels(known: list[Clip], training: Windows, unknown: list[Clip], held_out: 
         return torch.nn.functional.one_hot(number, len(names)).float()
 
     return Styles(tuple(names), one_hot(known, training), one_hot(unknown, held_out))
-
-
-def reference_errors(score: Score, held_out: Windows, style: Tensor | None = None) -> dict[str, Any]:
-    """Error quantiles per level on held-out real motion of `style` [N, 2S], over all of it and per root-speed bin."""
-    generator = torch.Generator().manual_seed(2)
-    noise = torch.randn(len(held_out), len(schedule.LEVELS), *held_out.values.shape[1:], generator=generator)
-    error = score.errors(held_out.values, noise, style)[0]
-    bins = torch.bucketize(held_out.speed, torch.tensor(motion_windows.SPEED_EDGES))
-    q = torch.tensor(QUANTILES)
-    by_speed = {
-        f"up to {edge} m/s": error[bins == b].quantile(q, dim=0).T.tolist()
-        for b, edge in enumerate((*motion_windows.SPEED_EDGES, 9.9))
-        if (bins == b).any()
-    }
-    return {
-        "reference_error": error.median(0).values.tolist(),
-        "reference_quantiles": {"quantiles": list(QUANTILES), "all": error.quantile(q, dim=0).T.tolist(), **by_speed},
-    }
 
 
 def datasets(clips: list[Clip]) -> list[dict[str, Any]]:

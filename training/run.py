@@ -39,6 +39,7 @@ from training.learning.log import Log
 from training.learning.workers import Worker
 from training.physics.variation import Variation
 from training.prior import file as prior_file
+from training.prior import style_reward
 from training.prior.file import PriorFileError
 from training.prior.score import Score
 from training.prior.style import vector
@@ -94,31 +95,8 @@ def check(config: RunConfig) -> None:
         raise ConfigError(
             f"learner.symmetry={config.learner.symmetry}: expected none, {config.task.prior} knows motion one way round"
         )
-    task = tasks.create(config.task.name, dict(config.task.options), 1, torch.Generator())
-    if not config.resume:
-        _check_beginning(config, task.has_commands, prior.score.reward.judge_pose)
+    tasks.create(config.task.name, dict(config.task.options), 1, torch.Generator())
     checkpoint.check(config)
-
-
-def _check_beginning(config: RunConfig, has_commands: bool, judges_poses: bool) -> None:
-    """Find what `_begin` would lack; raises ConfigError."""
-    c = config.learner
-    if c.teacher and not (config.init and has_commands):
-        raise ConfigError(
-            f"learner.teacher={c.teacher}: expected with init=, for a task with commands of its own "
-            "(training/tasks: has_commands)"
-        )
-    for name, rounds in (("pose_rounds", c.pose_rounds), ("evolve", c.evolve)):
-        if rounds and not (config.init and judges_poses):
-            raise ConfigError(
-                f"learner.{name}={rounds}: expected with init=, under a prior that judges how the body is held "
-                "(reward.judge_pose), as exported/priors/stance.onnx does"
-            )
-    if c.anchor > 0 and (not config.init or c.symmetry == "loss"):
-        raise ConfigError(
-            f"learner.anchor={c.anchor}: expected with init=, the policy to be held to, and "
-            "learner.symmetry=augment or none"
-        )
 
 
 def train(worker: Worker, config: RunConfig) -> None:
@@ -127,8 +105,6 @@ def train(worker: Worker, config: RunConfig) -> None:
     config = replace(config, folder=_agreed(worker, config.folder))
     learner = build(worker, config)
     before = checkpoint.restore(config, learner)
-    if not config.resume:
-        _begin(config, learner)
     log = Log(Path(config.folder), config, worker, learner.samples, before)
     start = saved = time.monotonic()
     ending = learner.samples >= config.learner.samples
@@ -146,19 +122,6 @@ def train(worker: Worker, config: RunConfig) -> None:
     checkpoint.save(config, learner, seconds)
     if worker.leads:
         finish(config, learner, seconds)
-
-
-def _begin(config: RunConfig, learner: Learner) -> None:
-    """Do what comes before the first iteration of a new run, from the nets that it starts with."""
-    c = config.learner
-    if c.clone and not config.init:
-        learner.clone()
-    if c.teacher or c.pose_rounds:
-        learner.distil(checkpoint.teacher(Path(c.teacher), learner) if c.teacher else None)
-    if c.evolve:
-        learner.evolve()
-    if c.anchor > 0:
-        learner.hold_to(learner.actor.state_dict())
 
 
 def _agreed(worker: Worker, folder: str) -> str:
@@ -189,9 +152,8 @@ def build(worker: Worker, config: RunConfig) -> Learner:
     engine = physics.create(config.physics, envs, threads=1, variation=variation)
     task = tasks.create(config.task.name, dict(config.task.options), envs, generator)
     action = ActionTransform(*prior.joint_statistics, config.environment).to(device)
-    environment = Environment(config.environment, engine, task, prior.score, action, generator)
-    if config.learner.compile and device.type == "cuda":
-        environment.judge = torch.compile(environment.judge, fullgraph=True, dynamic=False)
+    judge = style_reward.create(prior.score, config.reward, generator, processes=worker.world, average=worker.mean)
+    environment = Environment(config.environment, engine, task, prior.score, judge, action, generator)
     return Learner(config.learner, environment, worker)
 
 

@@ -86,7 +86,7 @@ class CharacterEnv(gymnasium.Env[Any, np.ndarray]):
         self._model: mujoco.MjModel = spec.compile()
         self._data = mujoco.MjData(self._model)
         self._slots = find_slots(self._model)
-        self._window = None if self.prior is None else Window(self.prior.window)
+        self._window = None if self.prior is None else Window(self.prior.offsets)
         self._low, self._high = np.array([joint.target_range for joint in JOINTS], dtype=np.float32).T
         self.action_space = spaces.Box(self._low, self._high, dtype=np.float32)
         shapes = STATE_SHAPES | {"goal": (len(SCHEMAS[self.task.name]),)}

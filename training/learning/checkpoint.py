@@ -9,7 +9,6 @@ version's run) or there is now another number of processes, the run goes on with
 
 from __future__ import annotations
 
-import copy
 import json
 import shutil
 from collections.abc import Collection
@@ -19,7 +18,6 @@ from typing import Any
 
 import torch
 from omegaconf import DictConfig, OmegaConf
-from rsl_rl.models import MLPModel
 from torch import Tensor, nn
 
 from runtime import ControllerError
@@ -105,13 +103,6 @@ def check(config: RunConfig) -> None:
         raise CheckpointError(f"{path}: no such checkpoint")
     actor = _controller(path)[0] if path.suffix == ".onnx" else _load(path)["learner"]["actor_state_dict"]
     _check_widths(path, actor, config)
-    if config.learner.teacher and config.init:
-        weights, _, _, task = _controller(Path(config.learner.teacher))
-        if task != config.task.name:
-            raise CheckpointError(
-                f"learner.teacher={config.learner.teacher}: is of task {task}, expected {config.task.name}"
-            )
-        _check_widths(Path(config.learner.teacher), weights, config)
 
 
 def _check_widths(path: Path, actor: transplant.Weights, config: RunConfig) -> None:
@@ -160,15 +151,6 @@ def _start_from(path: Path, learner: Learner) -> None:
     except ValueError as error:
         raise CheckpointError(f"{path}: made for other networks ({error})") from None
     learner.start_from(actor, critic)
-
-
-def teacher(path: Path, learner: Learner) -> MLPModel:
-    """Give the policy of a controller as a network on the learner's observation, with the learner's actions."""
-    weights, action, _, task = _controller(path)
-    transform, net = learner.environment.action, copy.deepcopy(learner.actor)
-    weights = transplant.rescaled(weights, action, (transform.centre.cpu(), transform.scale.cpu()))
-    net.load_state_dict(_fitted(weights, net, task, learner.environment.task.name))
-    return net
 
 
 def _fitted(weights: transplant.Weights, net: nn.Module, old_task: str, new_task: str) -> transplant.Weights:

@@ -2,30 +2,22 @@
 
 `step` in order, all at the control clock (30 Hz):
 
-1. pushes are drawn: a few torsos feel a horizontal force for this one step, `push_rate` times a second each; who is
-   down is helped up at first (`assist`);
+1. pushes are drawn: a few torsos feel a horizontal force for this one step, `push_rate` times a second each;
 2. actions become servo targets, held while physics runs its four steps; with `latency` the old ones are still felt;
-3. the new state is read and appended to the history of the last ten;
+3. the new state is read and appended to the history;
 4. the task rewards it against the goal the policy saw when it acted;
-5. the prior judges the window that ends in it; with `prior_interval` k each environment is judged every k-th step
-   (a different k-th of them each step) and keeps its last style reward in between;
-6. failed episodes (fallen, blown up, beyond `style_limit`) end without a value to bootstrap from, long ones end as
-   time-outs with one;
+5. the style reward (prior/style_reward.py) judges the window that ends in it; with `prior_interval` k each environment
+   is judged every k-th step (a different k-th of them each step) and keeps its last style reward in between;
+6. failed episodes (fallen, blown up) end without a value to bootstrap from, long ones end as time-outs with one;
 7. goals whose time is up are redrawn, ended episodes restart from the prior's own samples or standing (starts.py);
 8. the observation is made of what is there now.
 
-The style reward is made of the prior's penalty p (prior/score.py) with sharpnesses of its own, a flat and a steep one,
-not with the one in the prior file:
-
-    r_smp = .5 exp(-w_flat p) + .5 exp(-w_steep p)
-
-With `slip_weight` or `jerk_weight` the composed reward is multiplied by exp(-w_slip slip - w_jerk jerk), see flaws.py:
-a share of it is lost, so that it stays positive and an early end is never worth more.
+    r = (w_g r_g + w_smp r_smp) · exp(-w_e max(0, effort - people's))           (effort.py)
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -35,11 +27,11 @@ from torch import Tensor
 from runtime import character
 from training import features, rotation
 from training.config import EnvironmentConfig
-from training.learning.flaws import Slip, jerk
+from training.learning.effort import Effort
 from training.learning.starts import Starts
 from training.physics import Engine
-from training.prior import schedule
 from training.prior.score import Score
+from training.prior.style_reward import StyleReward
 from training.rows import Rows
 from training.tasks import Body, Task
 
@@ -67,18 +59,19 @@ class ActionTransform(torch.nn.Module):
 
 
 class History:
-    """The last ten frames of N environments, as the prior's window wants them; a ring, nothing is shifted.
+    """The last states of N environments, from which windows are taken; a ring, nothing is shifted.
 
-    A frame is root position [N, 3] m, root rotation [N, 4] wxyz, joint angles [N, 28] rad and key points [N, 7, 3] m.
+    A state is root position [N, 3] m, root rotation [N, 4] wxyz, joint angles [N, 28] rad and key points [N, 7, 3] m.
     """
 
-    def __init__(self, envs: int, device: torch.device | str = "cpu") -> None:
-        """Make an empty history; `fill` every environment before `windows`."""
-        n, shapes = features.WINDOW, ((3,), (4,), (28,), (len(features.KEY_POINTS), 3))
+    def __init__(self, envs: int, offsets: Sequence[int], device: torch.device | str = "cpu") -> None:
+        """Make an empty history for windows of these `offsets`; `fill` every environment before `windows`."""
+        n, shapes = features.HISTORY, ((3,), (4,), (28,), (len(features.KEY_POINTS), 3))
         self._frames = [torch.zeros(n, envs, *shape, device=device) for shape in shapes]
         self._next = 0
         places = torch.arange(n, device=device)
         self._turned = (places.unsqueeze(0) + places.unsqueeze(1)) % n  # [n, n], row k: the places from k on
+        self._offsets = n - 1 - torch.tensor(offsets, device=device)  # places of a window's frames in such a row
 
     def push(self, body: Body) -> None:
         """Append the current state as the newest frame."""
@@ -86,24 +79,19 @@ class History:
         frame = (body.root_position, body.root_rotation, body.joint_position, points)
         for ring, value in zip(self._frames, frame, strict=True):
             ring[self._next] = value
-        self._next = (self._next + 1) % features.WINDOW
+        self._next = (self._next + 1) % features.HISTORY
 
     def fill(self, rows: Rows, start: dict[str, Tensor]) -> None:
         """Replace the whole history of the environments `rows` by start windows (see `Starts`)."""
-        time = self._turned[-self._next % features.WINDOW]  # which frame belongs to each place of the ring
+        time = self._turned[-self._next % features.HISTORY]  # which state belongs to each place of the ring
         names = ("root_position", "root_rotation", "joint_position", "key_points")
         for ring, name in zip(self._frames, names, strict=True):
             rows.put(ring.transpose(0, 1), start[name][:, time])
 
     def windows(self, ids: slice) -> Tensor:
-        """Raw motion windows [n, 10, 58] of environments `ids`, oldest frame first."""
-        order = self._order()
-        frames = [ring[order][:, ids].movedim(0, 1) for ring in self._frames]
-        return features.window(*frames)
-
-    def joint_positions(self, count: int) -> Tensor:
-        """Joint angles [count, N, 28] rad of the newest frames, oldest first."""
-        return self._frames[2][self._order()[-count:]]
+        """Raw motion windows [n, F, 58] of environments `ids`."""
+        order = self._turned[self._next][self._offsets]
+        return features.window(*(ring[:, ids][order].movedim(0, 1) for ring in self._frames))
 
     def state(self) -> dict[str, Any]:
         """Copy everything, for a checkpoint."""
@@ -115,9 +103,6 @@ class History:
             ring.copy_(kept)
         self._next = state["next"]
 
-    def _order(self) -> Tensor:
-        return self._turned[self._next]
-
 
 def _mirrors(task: Task, device: torch.device) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]]:
     """Index and sign, on the device, that mirror the observation [84 + g] and the actions [28] left to right."""
@@ -128,10 +113,9 @@ def _mirrors(task: Task, device: torch.device) -> tuple[tuple[Tensor, Tensor], t
     return (observation[0].to(device), observation[1].to(device)), (action[0].to(device), action[1].to(device))
 
 
-HEAD = character.BODIES.index("head")
-UP, DOWN = 1.25, 0.75  # m, of the head
-LEAST_CAP = 0.3  # of the style reward, whatever the task's is: composition `task_capped`
-_EPISODE = ("age", "style", "errors", "deviation", "oddity")
+_EPISODE = ("age", "style")
+"""Attributes of running episodes that a checkpoint keeps."""
+FAST = (0.2, 0.8, 1.3, 2.0, 2.7)  # m/s, edges of the bins in which the style reward is logged
 
 
 class Environment:
@@ -140,26 +124,24 @@ class Environment:
     num_actions = len(character.JOINTS)
 
     def __init__(
-        self, config: EnvironmentConfig, engine: Engine, task: Task, score: Score, action: ActionTransform,
-        generator: torch.Generator,
+        self, config: EnvironmentConfig, engine: Engine, task: Task, score: Score, style_reward: StyleReward,
+        action: ActionTransform, generator: torch.Generator,
     ) -> None:  # fmt: skip
         """Start every episode at a random age, so that time-outs do not come all at once."""
         self.config, self.engine, self.task, self.score = config, engine, task, score
-        self.judge: Callable[[Tensor, Tensor], tuple[Tensor, ...]] = score.judge  # or that, compiled
+        self.style_reward = style_reward
         self.action = action
         self.num_envs = engine.envs
         device = engine.device
         self.starts = Starts(score, config.start_pool, generator, task.starts)
-        self.history = History(engine.envs, device)
-        self._slip = Slip(device)
+        self.history = History(engine.envs, score.offsets, device)
+        self._effort = Effort(device)
+        self._bins = torch.tensor(FAST, device=device)
         self.mirrors = _mirrors(task, device)
         self._generator = generator
         self._limit = round(config.episode_seconds * character.CONTROL_HZ)
         self._age = torch.randint(self._limit, (engine.envs,), generator=generator, device=device)
         self._style = torch.zeros(engine.envs, device=device)
-        self._errors = torch.zeros(engine.envs, len(schedule.LEVELS), device=device)
-        self._deviation = torch.zeros(engine.envs, len(score.groups), device=device)
-        self._oddity = torch.zeros(engine.envs, len(score.statistics), device=device)
         self._target = torch.zeros(engine.envs, self.num_actions, device=device)  # rad, of the step before
         self._late = torch.zeros(engine.envs, device=device)  # share of a control step that it is still held
         self._steps = 0
@@ -186,19 +168,19 @@ class Environment:
         self, joint_target: Tensor
     ) -> tuple[TensorDict, Tensor, Tensor, dict[str, Tensor], dict[str, Tensor]]:
         """`step` with joint targets [N, 28] rad in place of actions."""
-        pushes = self._pushes()
-        self.engine.push(pushes + self._assistance() if self.config.assist > 0 else pushes)
-        before = self.body
-        blown = self.move(self._held(joint_target))
+        self.engine.push(self._pushes())
+        before, held = self.body, self._held(joint_target)
+        blown = self.move(held)
         self.history.push(self.body)
-        task_reward = self.task.reward(self.body)
-        strange = self._judge()
-        share, flaws = self._flaws(before)
-        reward = self._compose(task_reward) * share
-        failed = self.task.failed(self.body) | blown | strange
+        task_reward, effort = self.task.reward(self.body), self._effort(before, self.body, held)
+        self._judge()
+        c = self.config
+        reward = c.task_weight * task_reward + c.style_weight * self._style
+        reward = reward * torch.exp(-c.effort_weight * (effort - c.people_effort).clamp_min(0))
+        failed = self.task.failed(self.body) | blown
         self._age += 1
         late = (self._age >= self._limit) & ~failed
-        figures = self._figures(task_reward, failed, blown) | flaws
+        figures = self._figures(task_reward, effort, failed, blown)
         self.task.advance(self.body)
         done = failed | late
         self._age.masked_fill_(done, 0)
@@ -207,11 +189,6 @@ class Environment:
         if self._steps % self.config.start_refresh == 0:
             self.starts.refresh()
         return self.observe(), reward, done.long(), {"time_outs": late.float()}, figures
-
-    def place(self, qpos: Tensor, qvel: Tensor) -> None:
-        """Put the bodies into states [N, 35] and [N, 34] outside any episode; `restart` ends that."""
-        self.engine.reset(self._everyone().where, qpos, qvel)
-        self.body = self._read()
 
     def move(self, joint_target: Tensor) -> Tensor:
         """Advance the bodies alone by a control step towards joint targets [N, 28] rad; who blew up, [N] bool."""
@@ -227,7 +204,8 @@ class Environment:
         """Copy all that future steps depend on, random numbers included, for a checkpoint."""
         return {
             "engine": self.engine.state(), "task": self.task.state(), "history": self.history.state(),
-            "starts": self.starts.state(), "generator": self._generator.get_state(), "steps": self._steps,
+            "starts": self.starts.state(), "style_reward": self.style_reward.own_state(),
+            "generator": self._generator.get_state(), "steps": self._steps,
             **{name: getattr(self, f"_{name}").clone() for name in self._kept},
         }  # fmt: skip
 
@@ -235,6 +213,7 @@ class Environment:
         """Go on from what `state` gave, here or in another process, with the same numbers."""
         for part in ("engine", "task", "history", "starts"):
             getattr(self, part).restore(state[part])
+        self.style_reward.restore_own(state["style_reward"])
         self._generator.set_state(state["generator"])
         self._steps = state["steps"]
         for name in self._kept:
@@ -265,64 +244,20 @@ class Environment:
         angle = 2 * torch.pi * dice[:, 2]
         return torch.stack((force * angle.cos(), force * angle.sin(), torch.zeros_like(force)), 1)
 
-    def _assistance(self) -> Tensor:
-        """Forces [N, 3] N that help up who is down: whole below `DOWN`, none from `UP` on, and less with every step."""
-        left = max(0.0, 1.0 - self._steps / self.config.assist_steps)
-        low = ((UP - self.body.body_position[:, HEAD, 2]) / (UP - DOWN)).clamp(0.0, 1.0)
-        none = torch.zeros_like(low)
-        return torch.stack((none, none, self.config.assist * left * low), 1)
-
-    def _judge(self) -> Tensor:
-        """Refresh the style reward of this step's share of the environments; tell [N] who is beyond `style_limit`."""
+    def _judge(self) -> None:
+        """Refresh the style reward of this step's share of the environments."""
         share = slice(self._steps % self.config.prior_interval, None, self.config.prior_interval)
-        strange = torch.zeros(self.num_envs, dtype=torch.bool, device=self.engine.device)
-        if share.start >= self.num_envs:  # fewer environments than steps from one turn to the next
-            return strange
-        windows = self.history.windows(share)
-        shape = (len(windows), len(schedule.LEVELS), *windows.shape[1:])
-        noise = torch.randn(shape, generator=self._generator, device=windows.device)
-        error, deviation, oddity, penalty = self.judge(windows, noise)
-        self._errors[share] = error
-        self._deviation[share] = deviation.mean(1)
-        self._oddity[share] = oddity
-        self._style[share] = self._reward(penalty)
-        if self.config.style_limit > 0:
-            strange[share] = penalty > self.config.style_limit
-        return strange
+        if share.start < self.num_envs:  # fewer environments than steps from one turn to the next
+            self._style[share] = self.style_reward.reward(self.history.windows(share))
 
-    def _reward(self, penalty: Tensor) -> Tensor:
-        """r_smp [n] of the prior's penalty [n]."""
-        flat, steep = self.config.style_sharpness
-        return 0.5 * torch.exp(-flat * penalty) + 0.5 * torch.exp(-steep * penalty)
-
-    def _compose(self, task_reward: Tensor) -> Tensor:
-        c = self.config
-        if c.composition == "product":
-            return task_reward * self._style
-        if c.composition == "task_capped":
-            style = torch.minimum(self._style, task_reward.clamp_min(LEAST_CAP))
-            return c.task_weight * task_reward + c.style_weight * style
-        return c.task_weight * task_reward + c.style_weight * self._style
-
-    def _flaws(self, before: Body) -> tuple[Tensor, dict[str, Tensor]]:
-        """Share [N] of the reward that slipping and jerking since the body `before` leave, and both as figures."""
-        c, now = self.config, self.body
-        lost, figures = torch.zeros(self.num_envs, device=self.engine.device), {}
-        if c.slip_weight > 0:
-            corners = [self._slip.corners(body.body_position, body.body_rotation) for body in (before, now)]
-            figures["slip"] = self._slip.speed(*corners)
-            lost = lost + c.slip_weight * figures["slip"]
-        if c.jerk_weight > 0:
-            figures["jerk"] = jerk(self.history.joint_positions(4))
-            lost = lost + c.jerk_weight * figures["jerk"]
-        return torch.exp(-lost), figures
-
-    def _figures(self, task_reward: Tensor, failed: Tensor, blown: Tensor) -> dict[str, Tensor]:
-        figures = {"task_reward": task_reward, "style_reward": self._style, "failed": failed.float()}
-        figures |= {"blown_up": blown.float(), **self.task.figures(self.body)}
-        figures |= {f"error_t{t}": self._errors[:, k] for k, t in enumerate(schedule.LEVELS)}
-        figures |= {f"excess_{name}": self._deviation[:, g] for g, name in enumerate(self.score.groups)}
-        figures |= {f"odd_{name}": self._oddity[:, s] for s, name in enumerate(self.score.statistics)}
+    def _figures(self, task_reward: Tensor, effort: Tensor, failed: Tensor, blown: Tensor) -> dict[str, Tensor]:
+        """What to log, each [N]; of `style_by_speed/…` nan where a character is not that fast."""
+        figures = {"task_reward": task_reward, "style_reward": self._style.clone(), "effort": effort}
+        figures |= {"failed": failed.float(), "blown_up": blown.float(), **self.task.figures(self.body)}
+        place = torch.bucketize(self.body.root_linear_velocity[:, :2].norm(dim=1), self._bins)
+        for number, edge in enumerate((*FAST, None)):
+            name = f"style_by_speed/{'faster' if edge is None else f'up_to_{edge}'}"
+            figures[name] = torch.where(place == number, self._style, torch.nan)
         return figures
 
     def _everyone(self) -> Rows:

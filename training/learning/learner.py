@@ -7,25 +7,20 @@ KL-adaptive rate, gradient averaging) is used as it is.
 
 from __future__ import annotations
 
-import copy
-import time
-from pathlib import Path
 from typing import Any
 
 import torch
 from rsl_rl.algorithms import PPO
 from rsl_rl.models import MLPModel
-from rsl_rl.modules import EmpiricalNormalization, GaussianDistribution
+from rsl_rl.modules import GaussianDistribution
 from rsl_rl.storage import RolloutStorage
 from tensordict import TensorDict
 from torch import Tensor, nn
 
 from training.config import LearnerConfig
-from training.learning import cloning, distillation, evolution, posing, symmetry
-from training.learning.anchor import Anchored
+from training.learning import symmetry
 from training.learning.environment import Environment
 from training.learning.workers import Worker
-from training.provenance import CLONING, DISTILLATION, EVOLUTION, POSING
 
 _GROUPS = {"actor": ["policy"], "critic": ["policy"]}
 LEAST_RATE = 1e-5
@@ -41,8 +36,7 @@ class Learner:
         self.iteration = 0
         self.samples = 0
         self.critic_only = 0  # iterations left in which the actor stays as it is
-        self.reference: MLPModel | None = None  # what the actor is held to (`LearnerConfig.anchor`)
-        self.lineage: list[dict[str, Any]] = []  # what this run started from (`init`, `clone`), eldest first
+        self.lineage: list[dict[str, Any]] = []  # what this run started from (`init`), eldest first
         self._observation = environment.observe()
         self.algorithm = self._make(self._observation)
         self.algorithm.train_mode()
@@ -69,13 +63,11 @@ class Learner:
                 self.algorithm.process_env_step(self._observation, reward, done, extras)
                 figures |= {"reward": reward, "done": done.float()}
                 for name, value in figures.items():
-                    sums[name] = sums.get(name, torch.zeros(())) + value.mean()
+                    sums[name] = sums.get(name, torch.zeros(())) + value.nanmean()
             self.algorithm.compute_returns(self._observation)
         self.environment.engine.check()
         self._hold_actor(self.critic_only > 0)
-        losses = self.algorithm.update()
-        if self.reference is not None:
-            losses["anchor"] = losses.pop("symmetry")
+        losses = self.algorithm.update() | self.environment.style_reward.update()
         if self.critic_only > 0:
             self._let_critic_learn_alone(self.critic_only - 1)
         self.iteration += 1
@@ -85,10 +77,9 @@ class Learner:
 
     def state(self) -> dict[str, Any]:
         """Everything shared that a later run needs to go on: nets, normalisers, optimiser, counters."""
-        reference = {} if self.reference is None else {"reference": self.reference.state_dict()}
         return {
             **self.algorithm.save(),
-            **reference,
+            "style_reward": self.environment.style_reward.state(),
             "learning_rate": self.algorithm.learning_rate,
             "iteration": self.iteration,
             "samples": self.samples,
@@ -117,8 +108,7 @@ class Learner:
             self.algorithm.learning_rate = state["learning_rate"]
             self.iteration, self.samples = state["iteration"], state["samples"]
             self.critic_only = state.get("critic_only", 0)
-            if "reference" in state:
-                self.hold_to(state["reference"])
+            self.environment.style_reward.restore(state["style_reward"])
         else:
             self._let_critic_learn_alone(self.config.warmup)
         self._anneal()
@@ -130,74 +120,6 @@ class Learner:
             self.algorithm.critic.load_state_dict(critic)
         self._let_critic_learn_alone(self.config.warmup)
         self._anneal()
-
-    def hold_to(self, actor: dict[str, Tensor]) -> None:
-        """Hold the actor to the one of that state_dict from now on (`LearnerConfig.anchor`, anchor.py).
-
-        Its normaliser stays as it is: other scales move actions as updates do, and no reward is asked.
-        """
-        c = self.config
-        normaliser = self.actor.obs_normalizer
-        assert isinstance(normaliser, EmpiricalNormalization)
-        normaliser.until = 0
-        self.reference = copy.deepcopy(self.actor).requires_grad_(False)
-        self.reference.load_state_dict(actor)
-        augment = c.symmetry == "augment"
-        self.algorithm.symmetry = Anchored(self.environment, augment, c.anchor, self.reference, c.std[0])
-
-    def clone(self) -> None:
-        """Begin by following start windows (`LearnerConfig.clone`); the critic learns alone at first.
-
-        Every worker fits an actor of its own, on normalisers that all share; the leader's is kept.
-        """
-        start = time.monotonic()
-        steps, missed = cloning.clone(
-            self.environment, self.actor, self.algorithm.critic, self.config.clone, self.worker.leads
-        )
-        self._taught(CLONING, steps, start)
-        if self.worker.leads:
-            print(f"cloned in {steps:,} control steps: joints miss the next pose by {missed:.4f} rad", flush=True)
-
-    def distil(self, teacher: MLPModel | None) -> None:
-        """Take over other ways (distillation.py); the critic learns alone at first.
-
-        They are what `teacher` does where it is in charge, if there is one, and with `LearnerConfig.pose_rounds` a body
-        held as people hold it. As with `clone`, the leader's actor is kept.
-        """
-        start, steps = time.monotonic(), 0
-        ways = distillation.Ways(copy.deepcopy(self.actor), teacher)
-        c, show = self.config, self.worker.leads
-        if c.pose_rounds:
-            steps += posing.find(self.environment, ways, c.pose_rounds, c.symmetry != "none", show)
-        learned, missed = distillation.distil(self.environment, self.actor, self.algorithm.critic, ways, c.distil, show)
-        self._taught(DISTILLATION if teacher else POSING, steps + learned, start)
-        if show:
-            print(f"learned other ways in {steps + learned:,} control steps: actions are {missed:.4f} off", flush=True)
-
-    def evolve(self) -> None:
-        """Let the actor's last bias evolve (evolution.py); the critic learns alone at first.
-
-        Every worker has a population of its own; the leader's actor is kept, as with `clone`.
-        """
-        start, c = time.monotonic(), self.config
-        steps, worths = evolution.evolve(
-            self.environment, self.actor, c.evolve, c.symmetry != "none", self.worker.leads
-        )
-        self._taught(EVOLUTION, steps, start)
-        if self.worker.leads:
-            worth = f"{worths[0]:.3g} to {worths[-1]:.3g}"
-            print(f"evolved in {steps:,} control steps: shifts are worth {worth} on average", flush=True)
-
-    def _taught(self, how: str, steps: int, start: float) -> None:
-        """Go on as one policy from what every worker's actor was fitted to, since `start`, before the first episode."""
-        entry = {"checkpoint": how, "samples": steps, "hours": (time.monotonic() - start) / 3600}
-        if how == DISTILLATION:
-            entry["teacher"] = Path(self.config.teacher).name
-        self.lineage = [*self.lineage, entry]
-        self._observation = self.environment.observe()
-        if self.worker.world > 1:
-            self.algorithm.broadcast_parameters()
-        self._let_critic_learn_alone(self.config.warmup)
 
     def _let_critic_learn_alone(self, iterations: int) -> None:
         """Hold the actor for so many more iterations; then it begins at the least rate.

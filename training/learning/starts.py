@@ -2,8 +2,9 @@
 
 A share stands at rest in the default pose instead, as a character in a world starts; its history stands still too.
 
-The prior samples whole motion windows. A window's last frame is the start state, its ten frames fill the history, so
-the style reward means something from the first step; velocities are backward differences over a control step. A sample
+The prior samples whole motion windows. A window's last frame is the start state, its frames, with splines between them,
+fill the history, so that the style reward means something from the first step; velocities are backward differences over
+a control step. A sample
 is projected to motion that a body can do (training/prior/projection.py): angles within their limits, key points where
 those put them, stance feet at rest, nothing under the ground. What is still at fault then or needed more than a small
 repair is rejected (`Starts.rejected` counts them), and so is what lies down, unless the task starts lying down
@@ -22,7 +23,6 @@ from training import features, rotation
 from training.prior import sampling
 from training.prior.projection import Poses, Projector
 from training.prior.score import Score
-from training.prior.style import Styled
 from training.tasks import StartStates
 
 LARGEST_LIFT = 0.05  # m
@@ -37,9 +37,9 @@ _HEAD = character.BODIES.index("head")
 class Starts:
     """A pool of valid start windows of one prior, the one of standing at rest, and those that the task brings along.
 
-    P start windows are a dict of root_position [P, 10, 3] m (last frame at x = y = 0, heading 0), root_rotation
-    [P, 10, 4] wxyz, joint_position [P, 10, 28] rad, key_points [P, 10, 7, 3] m (see `features.key_points`); qpos
-    [P, 35] and qvel [P, 34] of the last frame.
+    P start windows are a dict of the last H = `features.HISTORY` control steps: root_position [P, H, 3] m (at the end x
+    = y = 0, heading 0), root_rotation [P, H, 4] wxyz, joint_position [P, H, 28] rad, key_points [P, H, 7, 3] m (see
+    `features.key_points`); qpos [P, 35] and qvel [P, 34] of the last.
     """
 
     def __init__(self, score: Score, size: int, generator: torch.Generator, states: StartStates | None = None) -> None:
@@ -50,7 +50,7 @@ class Starts:
         self.rejected = 0
         self._score = score
         self._generator = generator
-        self._projector = Projector(generator.device)
+        self._projector = Projector(score.offsets, generator.device)
         own = self._states.own
         self._own = None if own is None else {key: value.to(generator.device) for key, value in own.items()}
         self._standing = self._rest()
@@ -92,7 +92,7 @@ class Starts:
         """One window [1, ...] of standing still in the default pose."""
         height, pose = character.DEFAULT_HEIGHT, character.DEFAULT_POSE
         position, orientation, joints = (
-            torch.tensor(value, dtype=torch.float32, device=self._generator.device).expand(1, features.WINDOW, -1)
+            torch.tensor(value, dtype=torch.float32, device=self._generator.device).expand(1, features.HISTORY, -1)
             for value in ((0.0, 0.0, height), (1.0, 0.0, 0.0, 0.0), pose)
         )
         return start_windows(self._projector.bodies(position, orientation, joints))
@@ -119,12 +119,9 @@ class Starts:
         raise RuntimeError(f"the prior makes too few valid start states: {have} of {self.sampled} samples were usable")
 
     def _sample(self, count: int) -> Tensor:
-        """Raw windows [count, 10, 58]."""
-        size = features.WINDOW * len(features.WINDOW_NAMES)
-        denoiser = self._score.denoiser
-        if self._score.styles:
-            denoiser = Styled(denoiser, self._score.style.expand(count, -1))
-        return self._score.denormalise(sampling.ddpm(denoiser, (count, size), self._generator))
+        """Raw windows [count, F, 58]."""
+        style = self._score.style.expand(count, -1) if self._score.styles else None
+        return sampling.ddpm(self._score, count, self._generator, style)
 
     def _repair(self, windows: Tensor) -> dict[str, Tensor]:
         """Turn raw windows into the valid ones among them."""
@@ -137,7 +134,7 @@ class Starts:
         if self._states.upright:
             good &= (poses.position[:, -1, 2] > LOWEST_ROOT) & (poses.bodies[:, -1, _HEAD, 2] > LOWEST_HEAD)
         self.rejected += int((~good).sum())
-        return start_windows(poses.take(good))
+        return start_windows(self._projector.dense(poses.take(good)))
 
 
 def _where(chosen: Tensor, one: Tensor, other: Tensor) -> Tensor:
@@ -146,7 +143,7 @@ def _where(chosen: Tensor, one: Tensor, other: Tensor) -> Tensor:
 
 
 def start_windows(poses: Poses) -> dict[str, Tensor]:
-    """Start windows of poses, see `Starts`."""
+    """Start windows of poses at `features.HISTORY` control steps, see `Starts`."""
     position, orientation, joints = poses.position, poses.orientation, poses.joints
     return {
         "root_position": position,

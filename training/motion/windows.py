@@ -1,4 +1,4 @@
-"""Clips to motion windows: every ten-frame window of every clip, at several playing speeds, in memory at once."""
+"""Clips to motion windows: every window of every clip, at several playing speeds, in memory at once."""
 
 from __future__ import annotations
 
@@ -19,14 +19,16 @@ SPEED_EDGES = (0.3, 0.8, 1.3, 2.0, 2.7, 3.4, 4.2)  # m/s, bins by which windows 
 
 @dataclass(frozen=True)
 class Windows:
-    """Raw windows [N, 10, 58] (see `training.features.window`) with what is known of each."""
+    """Raw windows [N, F, 58] (see `training.features.window`) with what is known of each."""
 
     values: Tensor
-    """[N, 10, 58] float32."""
+    """[N, F, 58] float32."""
     clip: Tensor
     """[N] int64, index of the clip a window is from."""
     joint_velocity: Tensor
     """[N, 28] rad/s at the last frame, by backward difference."""
+    offsets: tuple[int, ...] = features.OFFSETS
+    """Control steps that the F frames lie back."""
 
     def __len__(self) -> int:
         """Return the number of windows."""
@@ -35,42 +37,41 @@ class Windows:
     @property
     def speed(self) -> Tensor:
         """Net horizontal speed of the root over each window [N], m/s."""
-        return self.values[:, 0, :2].norm(dim=1) * CONTROL_HZ / (features.WINDOW - 1)
+        return self.values[:, 0, :2].norm(dim=1) * CONTROL_HZ / self.offsets[0]
 
     def take(self, mask: Tensor) -> Windows:
         """Return the windows under a mask or at indices."""
-        return Windows(self.values[mask], self.clip[mask], self.joint_velocity[mask])
+        return Windows(self.values[mask], self.clip[mask], self.joint_velocity[mask], self.offsets)
 
 
-def cut(clips: Sequence[Clip], speeds: Sequence[float] = (1.0,)) -> Windows:
+def cut(clips: Sequence[Clip], speeds: Sequence[float] = (1.0,), offsets: Sequence[int] = features.OFFSETS) -> Windows:
     """Cut all windows of `clips`, each clip played at every factor of `speeds` (1.1 is ten percent faster).
 
     Raises ValueError when no clip is long enough for a single window.
     """
+    length = offsets[0] + 1
     values, owner, velocity = [], [], []
     for index, clip in enumerate(clips):
         for speed in speeds:
             motion = replace(clip.motion, rate=clip.motion.rate * speed)
-            if motion.seconds * CONTROL_HZ < features.WINDOW and not motion.loop:
+            if motion.seconds * CONTROL_HZ < length and not motion.loop:
                 continue
             states = motion_states(motion)
             points = features.key_points(torch.as_tensor(states.body_position), torch.as_tensor(states.body_rotation))
-            frames = [
-                _sliding(array)
-                for array in (states.root_position, states.root_rotation, states.joint_position, points.numpy())
-            ]
-            values.append(features.window(*frames))
-            owner.append(torch.full((len(frames[0]),), index))
-            velocity.append(torch.as_tensor(states.joint_velocity[features.WINDOW - 1 :], dtype=torch.float32))
+            arrays = (states.root_position, states.root_rotation, states.joint_position, points.numpy())
+            values.append(features.window(*(_sliding(array, offsets) for array in arrays)))
+            owner.append(torch.full((len(values[-1]),), index))
+            velocity.append(torch.as_tensor(states.joint_velocity[length - 1 :], dtype=torch.float32))
     if not values:
-        raise ValueError(f"none of {len(clips)} clips is as long as one window ({features.WINDOW} frames at 30 Hz)")
-    return Windows(torch.cat(values), torch.cat(owner), torch.cat(velocity))
+        raise ValueError(f"none of {len(clips)} clips is as long as one window ({length} frames at 30 Hz)")
+    return Windows(torch.cat(values), torch.cat(owner), torch.cat(velocity), tuple(offsets))
 
 
-def _sliding(array: np.ndarray) -> Tensor:
-    """Every run of ten frames of [T, ...] as [T - 9, 10, ...] float32."""
+def _sliding(array: np.ndarray, offsets: Sequence[int]) -> Tensor:
+    """The frames of [T, ...] at `offsets` before each frame that has them all, as [N, F, ...] float32."""
     frames = torch.as_tensor(np.ascontiguousarray(array), dtype=torch.float32)
-    return frames.unfold(0, features.WINDOW, 1).movedim(-1, 1)
+    last = torch.arange(offsets[0], len(frames))
+    return frames[last.unsqueeze(1) - torch.tensor(offsets)]
 
 
 def mirror(values: Tensor) -> Tensor:
@@ -80,7 +81,7 @@ def mirror(values: Tensor) -> Tensor:
 
 
 def sides(values: Tensor, mirrored: bool) -> Tensor:
-    """Windows [N, 10, 58] followed by their mirror images where `mirrored`, else as they are."""
+    """Windows [N, F, 58] followed by their mirror images where `mirrored`, else as they are."""
     return torch.cat((values, mirror(values))) if mirrored else values
 
 

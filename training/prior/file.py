@@ -1,8 +1,9 @@
 """The prior file: a `Score` as one ONNX graph on raw states, and back.
 
-The graph takes raw state windows and noise, and gives the error per level and the reward; feature maths, normaliser,
-denoiser and reference errors are inside. Training rebuilds its torch `Score` from the graph's own initialisers, so
-there is no second copy that could drift.
+The graph takes raw state windows and noise, and gives the error per level, its ratio to that of real motion and the
+reward made of that; feature maths, normaliser, denoiser and reference errors are inside. Training rebuilds its torch
+`Score` from the graph's own initialisers, so there is no second copy that could drift; the metadata adds what only
+sampling asks for (`unexplained`, training/prior/denoiser.py).
 """
 
 from __future__ import annotations
@@ -22,17 +23,16 @@ from torch import Tensor, nn
 
 from runtime import character
 from runtime.character import State
-from runtime.prior import METADATA_KEY, Prior
+from runtime.prior import METADATA_KEY, SCHEMA_VERSION, Prior
 from training import features, onnx_file
-from training.config import PriorConfig, RewardConfig
-from training.prior import denoiser, schedule
+from training.config import PriorConfig
+from training.prior.denoiser import Denoiser
 from training.prior.score import Score
 
-SCHEMA_VERSION = 1
 VERIFY_TOLERANCE = 1e-4
 """Largest difference allowed of an error or a reward, relative to 1 + its size."""
 _VERIFIED = 5  # windows
-_WINDOW_SIZE = features.WINDOW * len(features.WINDOW_NAMES)
+OUTPUTS = ("error", "ratio", "reward")
 
 
 class PriorFileError(ValueError):
@@ -68,7 +68,9 @@ def mirrored(metadata: dict[str, Any]) -> bool:
 
 
 class PriorGraph(nn.Module):
-    """What the file computes: raw states [B, 10, ...] and noise [B, K, 10, 58] to error [B, K] and reward [B].
+    """What the file computes: raw states [B, F, ...] and noise [B, K, F, 58] to error [B, K], ratio and reward [B].
+
+    The ratio is the score's penalty p, the reward exp(-p) (training/prior/score.py).
 
     A prior with S styles takes style vectors [B, 2S] as well (training/prior/style.py).
     """
@@ -82,14 +84,16 @@ class PriorGraph(nn.Module):
         self, root_position: Tensor, root_rotation: Tensor, root_linear_velocity: Tensor,
         root_angular_velocity: Tensor, joint_position: Tensor, joint_velocity: Tensor, body_position: Tensor,
         body_rotation: Tensor, noise: Tensor, style: Tensor | None = None,
-    ) -> tuple[Tensor, Tensor]:  # fmt: skip
+    ) -> tuple[Tensor, Tensor, Tensor]:  # fmt: skip
         """Judge windows; velocities are inputs of the contract that this prior ignores."""
         keys = features.key_points(body_position, body_rotation)
-        return self.score(features.window(root_position, root_rotation, joint_position, keys), noise, style)
+        windows = features.window(root_position, root_rotation, joint_position, keys)
+        error, ratio = self.score.judge(windows, noise, style)
+        return error, ratio, torch.exp(-ratio)
 
 
 def save(path: Path, score: Score, config: PriorConfig, extra: dict[str, Any]) -> None:
-    """Write the prior file and verify it; `extra` joins the metadata (joints, reference_error, datasets, training, …).
+    """Write the prior file and verify it; `extra` joins the metadata (joints, datasets, training, …).
 
     Raises PriorError when the runtime refuses the file, PriorFileError when it judges otherwise than `score`.
     """
@@ -97,25 +101,31 @@ def save(path: Path, score: Score, config: PriorConfig, extra: dict[str, Any]) -
         "schema_version": SCHEMA_VERSION,
         "character": {"name": character.NAME, "sha256": character.asset_sha256()},
         "control_hz": character.CONTROL_HZ,
-        "window": features.WINDOW,
-        "levels": list(schedule.LEVELS),
+        "offsets": list(score.offsets),
+        "levels": list(score.levels),
         "channels": list(features.WINDOW_NAMES),
         "groups": list(score.groups),
         "styles": list(score.styles),
+        "unexplained": _short(score.denoiser.unexplained[:, : score.denoiser.components]),
         "configuration": json.loads(json.dumps(dataclasses.asdict(config))),
         **extra,
     }
     batch = 2
-    states = [torch.zeros(batch, features.WINDOW, *shape) for shape in character.STATE_SHAPES.values()]
+    states = [torch.zeros(batch, score.frames, *shape) for shape in character.STATE_SHAPES.values()]
     states[1][..., 0] = 1.0
-    noise = torch.randn(batch, len(schedule.LEVELS), features.WINDOW, len(features.WINDOW_NAMES))
+    noise = score.noise(batch, torch.Generator())
     inputs, names = (*states, noise), (*character.STATE_SHAPES, "noise")
     if score.styles:
         inputs, names = (*inputs, torch.zeros(batch, 2 * len(score.styles))), (*names, "style")
     onnx_file.write(
-        path, PriorGraph(score), inputs, names, ("error", "reward"), {METADATA_KEY: metadata}, half=True,
+        path, PriorGraph(score), inputs, names, OUTPUTS, {METADATA_KEY: metadata}, half=True,
     )  # fmt: skip
     _verify(path, PriorGraph(score))
+
+
+def _short(values: Tensor) -> list[list[float]]:
+    """Numbers as JSON, to four decimals."""
+    return [[round(value, 4) for value in row] for row in values.tolist()]
 
 
 @torch.no_grad()
@@ -123,18 +133,17 @@ def _verify(path: Path, graph: PriorGraph) -> None:
     """Run the file through the runtime beside the torch graph, on random poses, in another batch than it was traced."""
     generator = torch.Generator().manual_seed(0)
     states = {
-        name: torch.randn(_VERIFIED, features.WINDOW, *shape, generator=generator)
+        name: torch.randn(_VERIFIED, graph.score.frames, *shape, generator=generator)
         for name, shape in character.STATE_SHAPES.items()
     }
     states["root_rotation"] = torch.nn.functional.normalize(states["root_rotation"], dim=-1)
-    channels = len(features.WINDOW_NAMES)
-    noise = torch.randn(_VERIFIED, len(schedule.LEVELS), features.WINDOW, channels, generator=generator)
+    noise = graph.score.noise(_VERIFIED, generator)
     told = torch.rand(_VERIFIED, 2 * len(graph.score.styles), generator=generator)
     style = told if graph.score.styles else None
     expected = graph(*states.values(), noise, style)
     state = State(**{name: value.numpy() for name, value in states.items()})
     found = Prior.load(path).score(state, noise.numpy(), style=None if style is None else style.numpy())
-    for name, value in zip(("error", "reward"), expected, strict=True):
+    for name, value in zip(OUTPUTS, expected, strict=True):
         difference = (torch.from_numpy(getattr(found, name)) - value).abs() / (1 + value.abs())
         if not difference.max() <= VERIFY_TOLERANCE:
             raise PriorFileError(f"{path}: {name} differs from the trained prior's by {difference.max():.1e}")
@@ -154,23 +163,23 @@ def load(path: Path | str) -> LoadedPrior:
     if METADATA_KEY not in entries:
         raise PriorFileError(f"{path}: expected metadata '{METADATA_KEY}', found {sorted(entries) or 'none'}")
     metadata = json.loads(entries[METADATA_KEY])
+    if metadata.get("schema_version") != SCHEMA_VERSION:
+        found = metadata.get("schema_version")
+        raise PriorFileError(
+            f"{path}: expected a prior of schema {SCHEMA_VERSION}, found {found}; pretrain it again with this version"
+        )
     if metadata["character"]["sha256"] != character.asset_sha256():
         raise PriorFileError(f"{path}: made for another humanoid.xml; pretrain it again against this one")
     if metadata["channels"] != list(features.WINDOW_NAMES):
         raise PriorFileError(f"{path}: made for other window channels; pretrain it again with this version")
-    settings = metadata["configuration"]
     styles = metadata["styles"]
-    options = settings["denoiser"]["options"] | ({"styles": len(styles)} if styles else {})
-    network = denoiser.create(settings["denoiser"]["kind"], _WINDOW_SIZE, **options)
-    reward = RewardConfig(**settings["reward"])  # older files do not name everything: what they lack is the default
-    score = Score(network, reward, styles)
+    size = len(metadata["offsets"]) * len(features.WINDOW_NAMES)
+    network = Denoiser(size, styles=len(styles), **metadata["configuration"]["denoiser"])
+    score = Score(network, styles, metadata["offsets"], metadata["levels"])
     held = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
     expected = score.state_dict()
-    if reward.allowance == 0.0:  # files that know no allowance do not hold it
-        held.setdefault("score.allowance", expected["allowance"].numpy())
-    if not reward.judge_cadence:  # nor do those that know no scale
-        held.setdefault("score.statistics_scale", expected["statistics_scale"].numpy())
     score.load_state_dict({name: _found(path, held, f"score.{name}", like) for name, like in expected.items()})
+    score.denoiser.leave(torch.tensor(metadata["unexplained"]))
     score.eval().requires_grad_(False)
     return LoadedPrior(score, metadata, hashlib.sha256(data).hexdigest())
 

@@ -1,7 +1,7 @@
 """Training a prior: windows in, a calibrated `Score` out.
 
     windows ──> normaliser ──> denoiser.fit (analytic part) ──> AdamW on |ε̂ - ε|² ──> EMA of the best held-out error
-                                                                                  ──> Score.calibrate (reference errors)
+                                                            ──> Score.calibrate (reference errors, training windows)
 
 It overfits fast on minutes of motion: the error that decides is that on held-out clips at the levels the reward uses,
 and training ends when it stops falling.
@@ -10,8 +10,9 @@ and training ends when it stops falling.
 from __future__ import annotations
 
 import copy
+import dataclasses
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -22,12 +23,14 @@ from training import features, onnx_file
 from training.config import ConfigError, PriorConfig
 from training.motion import windows as motion_windows
 from training.motion.windows import Windows
-from training.prior import denoiser, schedule
+from training.prior import schedule
 from training.prior.denoiser import Denoiser
 from training.prior.score import Score
 from training.prior.style import whole
 
 EVALUATE_EVERY = 250
+MEASURED = 8192
+"""Windows on which it is measured what the network leaves unexplained."""
 
 
 @dataclass(frozen=True)
@@ -54,55 +57,41 @@ class Styles:
     """[M, S] one-hot, of the held-out windows."""
 
 
-def denoiser_options(config: PriorConfig, styles: Sequence[str]) -> dict[str, float]:
-    """What `denoiser.create` is given: the configuration's options, and how many styles there are."""
-    return {**config.denoiser.options, **({"styles": len(styles)} if styles else {})}
-
-
 def fit(
     config: PriorConfig, training: Windows, weights: Tensor, held_out: Windows, seed: int,
     report: Callable[[int, float, float], None], styles: Styles | None = None,
 ) -> Fit:  # fmt: skip
-    """Train the prior of `config` on `training` drawn by `weights` [N], stop by `held_out`, calibrate on `held_out`.
+    """Train the prior of `config` on `training` drawn by `weights` [N], stop by `held_out`, calibrate on `training`.
 
     With `styles` the denoiser is told a window's style, but for `config.style_dropout` of the draws.
 
-    `report(step, training loss, held-out error)` is called every 250 steps. Raises ConfigError for fewer steps
-    or a denoiser that there is not.
+    `report(step, training loss, held-out error)` is called every 250 steps. Raises ConfigError for fewer steps.
     """
     if config.iterations < EVALUATE_EVERY:
         raise ConfigError(f"prior.iterations: expected at least {EVALUATE_EVERY}, found {config.iterations}")
     torch.manual_seed(seed)
     generator = torch.Generator().manual_seed(seed)
-    try:
-        network = denoiser.create(
-            config.denoiser.kind, training.values[0].numel(), **denoiser_options(config, styles.names if styles else ())
-        )
-    except ValueError as error:
-        raise ConfigError(f"prior.denoiser: {error}") from None
     names = styles.names if styles else ()
-    score = Score(network, config.reward, names)
+    network = Denoiser(training.values[0].numel(), styles=len(names), **dataclasses.asdict(config.denoiser))
+    score = Score(network, names, config.offsets, config.levels)
     copies = 2 if config.mirrored else 1
     share = weights.repeat(copies)
     known = motion_windows.sides(training.values, config.mirrored)
     _set_normaliser(score, known, share, config.channel_std_floor)
     known = score.normalise(known)
     score.denoiser.fit(known, share)
-    latent = torch.cat([score.denoiser.encode(part)[:, : score.denoiser.trained] for part in known.split(16_384)])
+    latent = torch.cat([score.denoiser.kept(part) for part in known.split(16_384)])
     del known
     with _precision("medium"):  # products by oneDNN: twice as fast, the curve the same
         curve, best = _optimise(config, score, latent, share, held_out.values, styles, generator, report)
     score.denoiser.load_state_dict(best)
-    _round(score.denoiser)
     score.eval().requires_grad_(False)
-    own = whole(styles.held_out).repeat(copies, 1) if styles else None
-    unknown = motion_windows.sides(held_out.values, config.mirrored)
-    if config.reward.judge_pose:
-        every = torch.cat((motion_windows.sides(training.values, config.mirrored), unknown))
-        parts = (styles.training, styles.held_out) if styles else ()
-        told = torch.cat([whole(part).repeat(copies, 1) for part in parts]) if styles else None
-        score.set_pose(every, told)
-    _set_reward(config, score, unknown, own)
+    picks = torch.multinomial(share, MEASURED, replacement=True, generator=generator)
+    told = None if styles is None else styles.training.repeat(copies, 1)[picks]
+    score.denoiser.measure(latent[picks], generator, told)
+    _round(score.denoiser)
+    own = whole(styles.training).repeat(copies, 1) if styles else None
+    score.calibrate(motion_windows.sides(training.values, config.mirrored), share, own)
     return Fit(score, curve[-1][0], tuple(curve))
 
 
@@ -140,7 +129,7 @@ def _optimise(
     """Run AdamW until patience runs out; the curve and the averaged weights with the least held-out error."""
     model = score.denoiser
     average = copy.deepcopy(model).eval()
-    judge = score.sibling(average, config.reward.groups)
+    judge = score.sibling(average)
     optimiser = torch.optim.AdamW(model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay)
     labels = styles.training.repeat(2 if config.mirrored else 1, 1) if styles else None
     own = whole(styles.held_out) if styles else None
@@ -197,19 +186,7 @@ def _follow(average: nn.Module, model: nn.Module, decay: float) -> None:
 def held_out_error(score: Score, values: Tensor, style: Tensor | None = None) -> float:
     """Mean error of raw windows over the reward's levels, under fixed noise, as motion of `style` [N, 2S]."""
     generator = torch.Generator().manual_seed(1)
-    noise = torch.randn(len(values), len(schedule.LEVELS), *values.shape[1:], generator=generator)
-    return score.errors(values, noise, style)[0].mean().item()
-
-
-def _set_reward(config: PriorConfig, score: Score, values: Tensor, style: Tensor | None) -> None:
-    """Calibrate reference errors and tolerances on held-out windows and set the reward's constants."""
-    reward = config.reward
-    score.sharpness.fill_(reward.sharpness)
-    score.calm_weight.fill_(reward.calm_weight)
-    score.statistics_weight.fill_(reward.statistics_weight)
-    score.calibrate(
-        values, by_speed=reward.by_speed, quantile=reward.tolerance_quantile, style=style, allowance=reward.allowance
-    )
+    return score.errors(values, score.noise(len(values), generator), style)[0].mean().item()
 
 
 def joint_statistics(training: Windows, weights: Tensor, mirrored: bool) -> tuple[Tensor, Tensor]:

@@ -8,8 +8,9 @@ import torch
 from torch import Tensor
 
 STEPS = 50
-LEVELS = (22, 15, 8)
-"""The levels t at which a window is judged (SMP's ensemble score)."""
+LEVELS = (22, 15, 8, 3)
+"""The levels t at which a window is judged unless a prior file says otherwise: the three of SMP's ensemble score, and a
+finer one. At t = 8 the noise on the height of a foot is 1.4 cm, at 3 it is .6 cm."""
 
 
 def alpha_bar(steps: int = STEPS, offset: float = 0.008, largest_beta: float = 0.999) -> Tensor:

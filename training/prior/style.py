@@ -51,7 +51,7 @@ def whole(one_hot: Tensor) -> Tensor:
 
 
 def predict(denoiser: Denoiser, x_t: Tensor, t: Tensor, style: Tensor) -> Tensor:
-    """Noise [..., 580] predicted under style vectors [..., 2S], see the module."""
+    """Noise [..., F·58] predicted under style vectors [..., 2S], see the module."""
     upper, lower = style.chunk(2, dim=-1)
     if not torch.compiler.is_exporting():  # a graph is traced once and must hold for all
         if torch.equal(upper, lower) and torch.all((upper.sum(-1) - 1).abs() < 1e-6):
@@ -60,7 +60,7 @@ def predict(denoiser: Denoiser, x_t: Tensor, t: Tensor, style: Tensor) -> Tensor
             return denoiser(x_t, t, upper)
     none = denoiser(x_t, t, torch.zeros_like(upper))
     guided = [none + weight * (denoiser(x_t, t, told) - none) for told, weight in map(_split, (upper, lower))]
-    mask = upper_channels().to(x_t.device).repeat(features.WINDOW)
+    mask = upper_channels().to(x_t.device).repeat(x_t.shape[-1] // len(features.WINDOW_NAMES))
     return mask * guided[0] + (1 - mask) * guided[1]
 
 
@@ -68,17 +68,3 @@ def _split(weights: Tensor) -> tuple[Tensor, Tensor]:
     """The style told [..., S] and the guidance weight [..., 1] of weights [..., S]."""
     total = weights.sum(-1, keepdim=True)
     return weights / total.clamp_min(1e-6), total
-
-
-class Styled(Denoiser):
-    """A conditional denoiser held to given styles, for sampling: windows [B, 580] and style vectors [B, 2S] in line."""
-
-    def __init__(self, denoiser: Denoiser, style: Tensor) -> None:
-        """Hold `denoiser` to `style` [B, 2S]: it takes that many windows at a time."""
-        super().__init__()
-        self.denoiser = denoiser
-        self.style = style
-
-    def forward(self, x_t: Tensor, t: Tensor, style: Tensor | None = None) -> Tensor:
-        """Predict the noise; `style` is not looked at."""
-        return predict(self.denoiser, x_t, t, self.style)

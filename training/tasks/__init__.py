@@ -83,15 +83,6 @@ class Task(Protocol):
         """Goals [N, G] now in force."""
         ...
 
-    @property
-    def has_commands(self) -> bool:
-        """Whether there is something that only this task tells and a teacher can be asked about (`learner.teacher`)."""
-        ...
-
-    def commanded(self, body: Body) -> Tensor:
-        """Mask [N] of those who are told it now, or whose body is not done with it; nobody where there is no such."""
-        ...
-
     def reset(self, rows: Rows, body: Body) -> None:
         """Draw first goals for the episodes `rows`, which start in the given state."""
         ...

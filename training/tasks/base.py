@@ -36,15 +36,6 @@ class Goals:
         self.left = torch.zeros(envs, dtype=torch.int64, device=self.device)  # control steps until a new goal
         self._generator = generator
 
-    @property
-    def has_commands(self) -> bool:
-        """See `Task.has_commands`."""
-        return False
-
-    def commanded(self, body: Body) -> Tensor:
-        """See `Task.commanded`."""
-        return torch.zeros_like(self.left, dtype=torch.bool)
-
     def failed(self, body: Body) -> Tensor:
         """See `Task.failed`: fallen."""
         return fallen(body)
@@ -77,29 +68,13 @@ def fallen(body: Body) -> Tensor:
     return (body.root_position[:, 2] < FALLEN_ROOT) | (body.body_position[:, HEAD, 2] < FALLEN_HEAD)
 
 
-def closeness(distance_square: Tensor, sharp: float | Tensor = 4.0) -> Tensor:
+VELOCITY_SHARPNESS = 12.0
+"""s²/m²: .1 m/s off costs a twentieth of what a velocity can earn, .2 m/s a fifth."""
+
+
+def closeness(distance_square: Tensor, sharp: float | Tensor = VELOCITY_SHARPNESS) -> Tensor:
     """.5 exp(-.5 d²) + .5 exp(-sharp d²): the wide half leads there from afar, the sharp half says where it is."""
     return 0.5 * torch.exp(-0.5 * distance_square) + 0.5 * torch.exp(-sharp * distance_square)
-
-
-def velocity_kept(error_square: Tensor, wanted: Tensor, body: Body, sharp: float | Tensor = 4.0) -> Tensor:
-    """How well a velocity is kept, [N]: its error squared (m²/s²) and the wanted speed (m/s), each [N].
-
-        (1 - .45 (ρ + σ)) closeness(d²) + ρ (.25 exp(-64 d²) + .2 exp(-4 mean(q̇²))) + σ .45 exp(-16 d²)
-
-        ρ = max(0, 1 - ‖v*‖ / .5 m/s)       σ = max(0, 1 - |‖v*‖ / .5 m/s - 1|)
-
-    `closeness`, as `sharp` as given, from 1 m/s on. Who is to stand (ρ = 1) is to stand: within a decimetre a second,
-    and with joints at rest (q̇ in rad/s). By `closeness` alone policies marched on the spot at .2 m/s, by d alone with
-    still hips. Each term has a slope of its own: with the sharp two as one product in place of half of `closeness`
-    nothing told .26 from .2 m/s, and they crept on. Who is to walk slowly (σ = 1 at half a metre a second) is to walk:
-    by `closeness` standing there half the time costs but an eighth, and people who stand are easier to be like.
-    """
-    pace = 2.0 * wanted
-    rest, slow = (1.0 - pace).clamp_min(0.0), (1.0 - (pace - 1.0).abs()).clamp_min(0.0)
-    still = 0.25 * torch.exp(-64.0 * error_square) + 0.2 * torch.exp(-4.0 * body.joint_velocity.square().mean(1))
-    walked = 0.45 * torch.exp(-16.0 * error_square)
-    return (1.0 - 0.45 * (rest + slow)) * closeness(error_square, sharp) + rest * still + slow * walked
 
 
 def cosine_to(root_rotation: Tensor, x: Tensor, y: Tensor) -> Tensor:

@@ -30,7 +30,7 @@ from runtime.task_goals import GRAVITY, NO_BALL
 from training import bodies, rotation
 from training.rows import Rows
 from training.tasks import Body
-from training.tasks.base import STAND, WALK, WALK_MIRROR, WALKING, Goals, fallen, seen_from, walk
+from training.tasks.base import STAND, WALK, WALK_MIRROR, Goals, fallen, seen_from, walk
 
 RADIUS = 0.1  # m
 PASSED = 0.2  # s after its closest pass a ball is done with
@@ -81,15 +81,6 @@ class Dodgeball(Goals):
         self.before = torch.zeros(ends, device=self.device)  # ends of the capsules at the last step
         self.thrown, self.hits = torch.zeros(2, envs, device=self.device)  # balls of each environment, fading
         self._no_ball = torch.tensor([[*NO_BALL, 0.0, 0.0, 0.0]], device=self.device)
-
-    @property
-    def has_commands(self) -> bool:
-        """See `Task.has_commands`: to stay clear of a ball."""
-        return True
-
-    def commanded(self, body: Body) -> Tensor:
-        """See `Task.commanded`: at whom a ball is thrown, and who has not come to rest since."""
-        return on_its_way(self.goal) | (body.root_linear_velocity.norm(dim=1) > WALKING)
 
     def reset(self, rows: Rows, body: Body) -> None:
         """See `Task.reset`."""

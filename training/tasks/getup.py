@@ -26,7 +26,7 @@ from runtime.character import BODIES
 from training import fallen
 from training.rows import Rows
 from training.tasks import Body, StartStates
-from training.tasks.base import HEAD, WALKING, Goals, no_goal
+from training.tasks.base import HEAD, Goals, no_goal
 
 LOW, HIGH, HIGH_ROOT = 0.1, 1.25, 0.8  # m, of head and root
 UP, DOWN = 1.2, 0.5  # m, of the head: who is above has got up, who is then below has fallen
@@ -59,15 +59,6 @@ class Getup(Goals):
         self.was_up = torch.zeros(envs, dtype=torch.bool, device=self.device)
         pool = fallen.drop(config.fallen_pool, generator) if config.fallen_share > 0 else None
         self.starts = StartStates(False, pool, config.fallen_share, _not_up, config.half_way_share)
-
-    @property
-    def has_commands(self) -> bool:
-        """See `Task.has_commands`: to be down is one."""
-        return True
-
-    def commanded(self, body: Body) -> Tensor:
-        """See `Task.commanded`: who is not up, or not come to rest since."""
-        return (body.body_position[:, HEAD, 2] < UP) | (body.root_linear_velocity.norm(dim=1) > WALKING)
 
     def reset(self, rows: Rows, body: Body) -> None:
         """See `Task.reset`."""

@@ -89,15 +89,6 @@ class Jump(Goals):
         self.highest = torch.zeros(envs, device=self.device)
         self.last_error = torch.full_like(self.highest, HIGHEST_APEX)  # m, |apex had − apex wanted| of the last jump
 
-    @property
-    def has_commands(self) -> bool:
-        """See `Task.has_commands`: to jump."""
-        return True
-
-    def commanded(self, body: Body) -> Tensor:
-        """See `Task.commanded`: who is told to jump, from the countdown's begin to its end."""
-        return self.goal[:, 4] > 0
-
     def reset(self, rows: Rows, body: Body) -> None:
         """See `Task.reset`: `left` counts the steps to the next jump; who starts in the air is on a jump's arc."""
         if len(rows) == 0:

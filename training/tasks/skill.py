@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from training import features
 from training.config import ConfigError
 from training.learning.starts import start_windows
 from training.motion import dataset
@@ -20,6 +21,9 @@ from training.prior.projection import Projector
 from training.rows import Rows
 from training.tasks import Body, StartStates
 from training.tasks.base import HEAD, Goals, no_goal
+
+EVERY = tuple(reversed(range(features.HISTORY)))
+"""Offsets of windows of every control step."""
 
 
 @dataclass(frozen=True)
@@ -85,8 +89,8 @@ def _clip_starts(folder: str) -> dict[str, Tensor]:
     Raises FileNotFoundError or RecordingError for a folder that is none, ConfigError for one without a whole window.
     """
     try:
-        windows = motion_windows.cut(dataset.load(folder)).values
+        windows = motion_windows.cut(dataset.load(folder), offsets=EVERY).values
     except ValueError as error:
         raise ConfigError(f"task.options.clips={folder}: {error}") from None
-    projector = Projector()
+    projector = Projector(EVERY)
     return start_windows(projector.raised(projector.poses(windows), slice(-1, None)))  # the ground would kick it out

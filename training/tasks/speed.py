@@ -1,10 +1,9 @@
 """Speed: move forward at a commanded speed, 0.5 to 5 m/s, along a direction; the gait follows from the speed.
 
-    r_g = .7 (.5 exp(-.5 d²) + .5 exp(-4 (d/w)²)) + .3 max(0, u·heading)    d = ‖s* u - v_xy‖,  w = max(1, s*/2.5 m/s)
+    r_g = .7 (.5 exp(-.5 d²) + .5 exp(-12 (d/w)²)) + .3 max(0, u·heading)    d = ‖s* u - v_xy‖,  w = max(1, s*/2.5 m/s)
 
-u is the direction, s* the speed. The sharp half is as wide as 15 % of a high speed asks for; below 1 m/s d counts more
-(`velocity_kept`). New goals mostly change the speed alone; the direction drifts a little, so that a policy corrects its
-course instead of running on blindly.
+u is the direction, s* the speed; the sharp half is wider at high speeds. New goals mostly change the speed alone; the
+direction drifts a little, so that a policy corrects its course instead of running on blindly.
 """
 
 from __future__ import annotations
@@ -18,10 +17,16 @@ from runtime.task_goals import MAX_SPEED, MIN_SPEED
 from training import rotation
 from training.rows import Rows
 from training.tasks import Body
-from training.tasks.base import WALK, WALK_MIRROR, Goals, cosine_to, velocity_figures, velocity_kept, walk
-
-FAST = 2.8
-"""m/s; what is faster is a teacher's. Those who steer are asked for at most 3.3 m/s."""
+from training.tasks.base import (
+    VELOCITY_SHARPNESS,
+    WALK,
+    WALK_MIRROR,
+    Goals,
+    closeness,
+    cosine_to,
+    velocity_figures,
+    walk,
+)
 
 
 @dataclass(frozen=True)
@@ -52,15 +57,6 @@ class Speed(Goals):
         super().__init__(envs, generator)
         self.config = config
 
-    @property
-    def has_commands(self) -> bool:
-        """See `Task.has_commands`: to run faster than those who steer."""
-        return True
-
-    def commanded(self, body: Body) -> Tensor:
-        """See `Task.commanded`: who is to run fast, and who still does."""
-        return (self.goal[:, 0] > FAST) | (body.root_linear_velocity[:, :2].norm(dim=1) > FAST)
-
     def reset(self, rows: Rows, body: Body) -> None:
         """See `Task.reset`: straight ahead; half of the episodes keep the speed they start with."""
         if len(rows) == 0:
@@ -84,7 +80,7 @@ class Speed(Goals):
     def reward(self, body: Body) -> Tensor:
         """See the module's formula."""
         width = (self.goal[:, 0] / 2.5).clamp_min(1.0)
-        kept = velocity_kept(self._error(body).square(), self.goal[:, 0], body, 4.0 / width.square())
+        kept = closeness(self._error(body).square(), VELOCITY_SHARPNESS / width.square())
         return 0.7 * kept + 0.3 * self._facing(body).clamp_min(0)
 
     def figures(self, body: Body) -> dict[str, Tensor]:

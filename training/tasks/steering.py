@@ -1,12 +1,11 @@
 """Steering: move with a commanded velocity, facing a commanded way; stand still when the speed is zero.
 
-    r_g = .7 (.5 exp(-.5 d²) + .5 exp(-4 d²)) + .3 (.5 max(0, f·heading) + .5 exp((f·heading - 1)/.034))
+    r_g = .7 (.5 exp(-.5 d²) + .5 exp(-12 d²)) + .3 (.5 max(0, f·heading) + .5 exp((f·heading - 1)/.034))
 
-    d = ‖v* - v_xy‖ in m/s, stricter below 1 m/s (`velocity_kept`); the last term is exp(-.5 (angle/15°)²) for
-    small angles
+    d = ‖v* - v_xy‖ in m/s; the last term is exp(-.5 (angle/15°)²) for small angles
 
 After the paper's reference reward .7 exp(-.5 d²) + .3 max(0, f·heading) (method.md §7), with sharper halves: the wide
-half leads there from afar, the sharp half tells 2.5 from 3 m/s, and 10° from 20°, which a cosine hardly sees. Goals
+half leads there from afar, the sharp half tells 1.0 from 1.2 m/s, and 10° from 20°, which a cosine hardly sees. Goals
 face the way they travel but for `free_facing_share` of them, which face any way (and are slower: nobody runs backwards
 at 3 m/s).
 """
@@ -28,9 +27,9 @@ from training.tasks.base import (
     WALK_MIRROR,
     WALKING,
     Goals,
+    closeness,
     cosine_to,
     velocity_figures,
-    velocity_kept,
     walk,
 )
 
@@ -62,8 +61,6 @@ class SteeringConfig:
     """Share of new goals whose facing is uniform on the circle, whatever the direction of travel."""
     free_facing_speed: float = 1.3
     """m/s; speeds of those goals are scaled down so that this is the highest."""
-    taught_speeds: tuple[float, float] = (0.0, 0.0)
-    """m/s; goals of these speeds are a teacher's, too (`learner.teacher`), for one that walks better there."""
 
 
 class Steering(Goals):
@@ -78,25 +75,6 @@ class Steering(Goals):
         """Make the task; all randomness is drawn from `generator`."""
         super().__init__(envs, generator)
         self.config = config
-
-    @property
-    def has_commands(self) -> bool:
-        """See `Task.has_commands`: to face another way than one goes, and what `taught_speeds` says."""
-        return self.config.free_facing_share > 0 or self.config.taught_speeds[1] > 0
-
-    def commanded(self, body: Body) -> Tensor:
-        """See `Task.commanded`: who is to go another way than it faces, or still does, or as fast as is taught."""
-        wanted = self.goal[:, :2]
-        speed = wanted.norm(dim=1)
-        slowest, fastest = self.config.taught_speeds
-        told = (speed > slowest) & (speed < fastest)
-        if self.config.free_facing_share > 0:
-            had = body.root_linear_velocity[:, :2]
-            moving = had.norm(dim=1)
-            ahead = cosine_to(body.root_rotation, had[:, 0], had[:, 1])  # m/s, the speed times that cosine
-            told = told | ((wanted * self.goal[:, 2:4]).sum(1) < ASIDE * speed)
-            told = told | ((moving > WALKING) & (ahead < ASIDE * moving))
-        return told
 
     def reset(self, rows: Rows, body: Body) -> None:
         """See `Task.reset`: `follow_start_share` of the episodes go on as they move, the others get a goal anew.
@@ -135,7 +113,7 @@ class Steering(Goals):
         square = (self.goal[:, :2] - body.root_linear_velocity[:, :2]).square().sum(1)
         cosine = self._facing(body)
         facing = 0.5 * cosine.clamp_min(0) + 0.5 * torch.exp((cosine - 1.0) / FACING_WIDTH)
-        return 0.7 * velocity_kept(square, self.goal[:, :2].norm(dim=1), body) + 0.3 * facing
+        return 0.7 * closeness(square) + 0.3 * facing
 
     def figures(self, body: Body) -> dict[str, Tensor]:
         """See `Task.figures`."""
