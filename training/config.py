@@ -143,7 +143,7 @@ class EnvironmentConfig:
     """Control steps between replacements."""
     standing_share: float = 0.25
     """Share of episodes that start standing in the default pose, as a character in a world does."""
-    push_rate: float = 0.15
+    push_rate: float = 0.05
     """Pushes a second on every torso, at random times and in random horizontal directions …"""
     push_impulse: float = 20.0
     """… of up to this many N·s."""
@@ -309,6 +309,8 @@ class RunConfig:
     """Controller file to export to at the end; empty: only into the run folder."""
     folder: str = ""
     """Run folder; set by Hydra."""
+    command: str = ""
+    """What was typed to start the run; set by it."""
 
 
 def resolve(kind: type[T], config: DictConfig) -> T:

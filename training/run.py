@@ -53,9 +53,11 @@ def main(composed: DictConfig) -> None:
         _drop_if_empty(Path(HydraConfig.get().runtime.output_dir))  # Hydra's; the run makes the folder that it uses
     try:
         config = settings.resolve(RunConfig, composed)
+        typed = list(HydraConfig.get().overrides.task)
         if config.resume:
-            given = [override.partition("=")[0].lstrip("+") for override in HydraConfig.get().overrides.task]
-            config = checkpoint.resumed(config, given)
+            config = checkpoint.resumed(config, [override.partition("=")[0].lstrip("+") for override in typed])
+        else:
+            config = replace(config, command=" ".join(("python -m training.run", *typed)))
         config = replace(config, physics=physics.choose(config.physics))  # what was used, not `auto`, is written down
         check(config)
     except (ConfigError, PriorFileError, CheckpointError) as error:

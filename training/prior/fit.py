@@ -30,7 +30,7 @@ from training.prior.style import whole
 
 EVALUATE_EVERY = 250
 MEASURED = 8192
-"""Windows on which it is measured what the network leaves unexplained."""
+"""Windows, drawn as for training, on which the network's errors are measured."""
 
 
 @dataclass(frozen=True)
@@ -90,8 +90,8 @@ def fit(
     told = None if styles is None else styles.training.repeat(copies, 1)[picks]
     score.denoiser.measure(latent[picks], generator, told)
     _round(score.denoiser)
-    own = whole(styles.training).repeat(copies, 1) if styles else None
-    score.calibrate(motion_windows.sides(training.values, config.mirrored), share, own)
+    drawn = motion_windows.sides(training.values, config.mirrored)[picks]
+    score.calibrate(drawn, None if told is None else whole(told))
     return Fit(score, curve[-1][0], tuple(curve))
 
 
