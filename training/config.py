@@ -55,7 +55,7 @@ class PriorConfig:
     levels: tuple[int, ...] = schedule.LEVELS
     """Levels of noise, of 50, at which windows are judged (training/prior/score.py)."""
     held_out: str = "clips"
-    """What the prior is stopped and judged by: `clips` of other performances, or, where a skill was captured only once,
+    """What the prior is judged by: `clips` of other performances, or, where a skill was captured only once,
     the same clips `between` the speeds of training (training/prior/data.py)."""
     channel_std_floor: float = 0.02
     """Channels are divided by their deviation, but by no less than this (m, rad, 1). The noise of a level is in these
@@ -74,9 +74,7 @@ class PriorConfig:
     balance: float = 0.35
     """Exponent that lifts rare root speeds and short performances; 0 leaves the data as they are."""
     iterations: int = 6_000
-    """Most optimiser steps; training ends earlier when held-out error stops falling."""
-    patience: int = 1_500
-    """Steps without a better held-out error before training ends."""
+    """Optimiser steps."""
     batch: int = 512
     """Windows a step."""
     learning_rate: float = 1e-3
