@@ -18,17 +18,13 @@ import numpy as np
 
 from runtime.character import CONTROL_HZ, JOINT_NAMES, State
 from training.measure import gait
+from training.measure.strides import GROUPS, SHORTEST_STEP
 from training.metrics import take
 from training.motion import soles
 
 PIECE = 15  # steps in a piece
-STEP_LENGTH = 0.08  # m: in a stride each foot gets this far ahead of the other
 
-AMPLITUDE_GROUPS = {
-    "trunk": [i for i, name in enumerate(JOINT_NAMES) if name.startswith(("abdomen", "neck"))],
-    "arms": [i for i, name in enumerate(JOINT_NAMES) if "shoulder" in name or "elbow" in name],
-    "legs": [i for i, name in enumerate(JOINT_NAMES) if "hip" in name or "knee" in name or "ankle" in name],
-}
+AMPLITUDE_GROUPS = GROUPS
 """Joints whose amplitudes are averaged."""
 
 
@@ -90,7 +86,7 @@ def strides(runs: Iterable[State]) -> Strides:
         moments = (up + ahead[up] / (ahead[up] - ahead[up + 1])) / CONTROL_HZ  # s
         for (first, last), seconds in zip(pairwise(up + 1), np.diff(moments), strict=True):
             inside = slice(first, last)
-            stepped = ahead[inside].max() > STEP_LENGTH and ahead[inside].min() < -STEP_LENGTH
+            stepped = ahead[inside].max() > SHORTEST_STEP and ahead[inside].min() < -SHORTEST_STEP
             if stepped and gait.SHORTEST_STRIDE <= seconds <= gait.LONGEST_STRIDE:
                 travel = np.linalg.norm(states.root_position[last, :2] - states.root_position[first, :2])
                 speed.append(travel * CONTROL_HZ / (last - first))

@@ -19,13 +19,14 @@ def puppet(
     width: float = 0.12,
     grounded: float = 0.6,
     height: float = 0.86,
+    **angles: float,
 ) -> State:
     """Walk straight ahead, the root at `height` m bobbing by 2 cm up and down twice a stride.
 
     The ankles are `width` m apart and swing 30 cm ahead and back `strides` times a second, the hands 20 cm, the other
     way round. A foot is down for the share `grounded` of its cycle, the right one from 5 % of it on, the left one half
     a cycle later; then its knee is bent by 10°, else by 60°. The torso leans by `lean` deg, elbows are bent by 25°,
-    the left one's angle being negative. `heading` in rad, `speed` in m/s.
+    the left one's angle being negative; `angles` are of other joints, rad, and held. `heading` in rad, `speed` in m/s.
     """
     t = np.arange(round(seconds * CONTROL_HZ)) / CONTROL_HZ
     count, cycle = len(t), strides * t + 0.005  # cycles; no frame falls on a change
@@ -43,5 +44,7 @@ def puppet(
         position[:, hand] -= np.outer(sign * 0.20 * wave, ahead)
         joints[:, JOINT_NAMES.index(f"{side}_knee")] = np.radians(np.where(down, 10.0, 60.0))
         joints[:, JOINT_NAMES.index(f"{side}_elbow")] = sign * np.radians(25.0)
+    for name, angle in angles.items():
+        joints[:, JOINT_NAMES.index(name)] = angle
     none = np.zeros((count, 3))
     return State(root, yaw, none + speed * ahead, none, joints, np.zeros_like(joints), position, turned)
