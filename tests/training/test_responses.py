@@ -11,7 +11,7 @@ from tests.tiny import write_controller
 from tests.training.puppet import puppet
 from tests.training.test_metrics import rollout, states
 from training import _episodes, trials
-from training.measure import report, responses
+from training.measure import report, responses, strides
 from training.metrics import Rollout
 from training.motion import rotation
 from training.motion.dataset import Clip
@@ -105,8 +105,6 @@ def test_a_report_tells_the_worst(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_walks_are_compared_with_a_datasets_people(monkeypatch: pytest.MonkeyPatch) -> None:
     """The groups that are held out are the strangers; a walk that ended in a fall gives no strides."""
-    from training.measure import strides
-
     people = {name: strides.cut([puppet(right_hip_x=angle)]) for name, angle in (("a", 0.0), ("b", 0.1), ("c", -0.1))}
     monkeypatch.setattr(strides, "people", lambda clips: people)
     none: list[Clip] = []

@@ -97,8 +97,11 @@ def test_too_few_people_or_strides_are_no_figure(people: dict[str, Strides]) -> 
 
 
 def test_people_are_the_groups_of_a_dataset() -> None:
-    """All clips of a group are one person's; who never strides is left out."""
-    clips = [Clip(walk(1.0, 1.0, name), "walk", "train", group, 1.0) for name, group in (("a", "x"), ("b", "x"))]
+    """All clips of a group are one person's, takes of nobody's their folder's; who never strides is left out."""
+    makers = [("a", "07", "held_out"), ("b", "07", "held_out"), ("c", "mocap/c", "train"), ("d", "mocap/d", "held_out")]
+    clips = [Clip(walk(1.0, 1.0, name), "walk", side, group, 1.0) for name, group, side in makers]
     found = strides.people([*clips, Clip(standing(), "stand", "train", "still", 0.0)])
-    assert list(found) == ["x"] and found["x"].speed == pytest.approx(1.0)
-    assert len(found["x"].speed) == 2 * len(strides.people(clips[:1])["x"].speed)
+    assert list(found) == ["07", "mocap"] and found["07"].speed == pytest.approx(1.0)
+    assert len(found["07"].speed) == 2 * len(strides.people(clips[:1])["07"].speed)
+    assert found["07"].seconds == pytest.approx(1.0, rel=0.01)
+    assert strides.strangers(clips) == {"07"}  # not who is on both sides

@@ -123,7 +123,7 @@ def _strides(walks: Sequence[Walk], clips: Sequence[Clip] | None, source: str) -
         note = "no people to compare strides with: data= names no prepared dataset"
         return {"source": None, "note": note, "by_speed": None}
     everybody = strides.people(clips)
-    held_out = {clip.group for clip in clips if clip.split == "held_out"} & everybody.keys()
+    held_out = strides.strangers(clips) & everybody.keys()
     own = strides.cut([_settled(rollout) for _, rollout in walks if not rollout.fell.any()])
     by_speed = strides.compare(own, everybody, held_out)
     few = [label for label, entry in by_speed.items() if entry["ratio"] is None]

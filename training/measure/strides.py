@@ -22,6 +22,7 @@ import numpy as np
 
 from runtime.character import CONTROL_HZ, JOINT_NAMES, State
 from training.measure import gait
+from training.metrics import take
 from training.motion import rotation
 from training.motion.clips import motion_states
 from training.motion.dataset import Clip
@@ -56,6 +57,7 @@ class Strides:
 
     angle: np.ndarray  # [N, 50, 28] rad, at phases 0, 1/50, … of the way from one passing to the next
     speed: np.ndarray  # [N] m/s, net horizontal speed of the root
+    seconds: np.ndarray  # [N] s, from one passing to the next
 
     def mean_at(self, speed: float) -> np.ndarray | None:
         """Average the strides within 0.15 m/s of `speed`: [50, 28] rad; None where there are none."""
@@ -69,22 +71,36 @@ class Strides:
 
 def cut(runs: Iterable[State]) -> Strides:
     """Find the straight strides of runs, each a `State` [T, ...] at 30 Hz in unbroken motion."""
-    angles, speeds = [np.zeros((0, PHASES, len(JOINT_NAMES)))], [np.zeros(0)]
+    angles, speeds, seconds = [np.zeros((0, PHASES, len(JOINT_NAMES)))], [np.zeros(0)], []
     for states in runs:
         for first, last in pairwise(gait.passings(states)):
             if _is_stride(states, first, last):
                 moments = first + (last - first) * np.arange(PHASES) / PHASES
                 angles.append(_at(states.joint_position, moments)[None])
                 travel = _at(states.root_position, np.array([first, last]))[:, :2]
-                speeds.append(np.linalg.norm(travel[1:] - travel[:1], axis=1) * CONTROL_HZ / (last - first))
-    return Strides(np.concatenate(angles), np.concatenate(speeds))
+                seconds.append((last - first) / CONTROL_HZ)
+                speeds.append(np.linalg.norm(travel[1:] - travel[:1], axis=1) / seconds[-1])
+    return Strides(np.concatenate(angles), np.concatenate(speeds), np.array(seconds))
 
 
 def people(clips: Sequence[Clip]) -> dict[str, Strides]:
-    """Strides of everybody in a dataset by `Clip.group`, the person where the dataset knows persons."""
-    groups = sorted({clip.group for clip in clips})
-    runs = {group: [motion_states(clip.motion) for clip in clips if clip.group == group] for group in groups}
-    return {group: strides for group, parts in runs.items() if len((strides := cut(parts)).speed)}
+    """Strides of everybody in a dataset by `person`, of those who take any straight ahead."""
+    names = sorted({person(clip) for clip in clips})
+    runs = {name: [motion_states(clip.motion) for clip in clips if person(clip) == name] for name in names}
+    return {name: strides for name, parts in runs.items() if len((strides := cut(parts)).speed)}
+
+
+def strangers(clips: Sequence[Clip]) -> set[str]:
+    """Who of a dataset is held out, with all clips."""
+    return {person(clip) for clip in clips} - {person(clip) for clip in clips if clip.split != "held_out"}
+
+
+def person(clip: Clip) -> str:
+    """Who moves in a clip: its group or, where that is a take of nobody's (FOLDER/TAKE), the folder.
+
+    Takes of one folder are often one actor's; as so many people they would make people alike.
+    """
+    return clip.group.partition("/")[0]
 
 
 def compare(policy: Strides, everybody: Mapping[str, Strides], held_out: Iterable[str]) -> dict[str, dict[str, Any]]:
@@ -95,8 +111,8 @@ def compare(policy: Strides, everybody: Mapping[str, Strides], held_out: Iterabl
         everybody: those of all people by name, the held-out ones too.
         held_out: names of those the policy's prior was not fitted to.
     """
-    strangers = set(held_out)
-    return {f"{speed:g} m/s": _compare_at(speed, policy, everybody, strangers) for speed in SPEEDS}
+    names = set(held_out)
+    return {f"{speed:g} m/s": _compare_at(speed, policy, everybody, names) for speed in SPEEDS}
 
 
 def distance(a: np.ndarray, b: np.ndarray, spread: np.ndarray) -> float:
@@ -109,9 +125,9 @@ def spread_between(strides: Sequence[np.ndarray]) -> np.ndarray:
     return np.maximum(np.sqrt(np.stack(strides).var(axis=0, ddof=1).mean(axis=0)), SPREAD_FLOOR)
 
 
-def _compare_at(speed: float, policy: Strides, everybody: Mapping[str, Strides], strangers: set[str]) -> dict[str, Any]:
+def _compare_at(speed: float, policy: Strides, everybody: Mapping[str, Strides], held_out: set[str]) -> dict[str, Any]:
     means = {name: mean for name, strides in everybody.items() if (mean := strides.mean_at(speed)) is not None}
-    known, own = [mean for name, mean in means.items() if name in strangers], policy.mean_at(speed)
+    known, own = [mean for name, mean in means.items() if name in held_out], policy.mean_at(speed)
     counts = {"people": len(means), "held_out_people": len(known), "strides": policy.count_at(speed)}
     names = ("ratio", "held_out_ratio", *GROUPS)
     if len(means) < FEWEST_PEOPLE or len(known) < FEWEST_HELD_OUT:
@@ -147,14 +163,17 @@ def _is_stride(states: State, first: float, last: float) -> bool:
     if not gait.SHORTEST_STRIDE < seconds < gait.LONGEST_STRIDE:
         return False
     lead = gait.right_lead(states)[frames]
-    yaw = np.unwrap(rotation.yaw(states.root_rotation[frames]))
-    travel = states.root_position[frames][-1] - states.root_position[frames][0]
+    stepped = lead.max() > SHORTEST_STEP and lead.min() < -SHORTEST_STEP
+    return bool(stepped) and is_straight(take(states, frames))
+
+
+def is_straight(states: State) -> bool:
+    """Whether somebody [T] goes ahead and hardly turns: within 45° of the mean heading, which ends where it began."""
+    yaw = np.unwrap(rotation.yaw(states.root_rotation))
+    travel = states.root_position[-1] - states.root_position[0]
     course = np.arctan2(travel[1], travel[0]) - yaw.mean()
     off = np.abs((course + np.pi) % (2 * np.pi) - np.pi)
-    return bool(
-        lead.max() > SHORTEST_STEP and lead.min() < -SHORTEST_STEP
-        and abs(yaw[-1] - yaw[0]) < STRAIGHT and off < FORWARD
-    )  # fmt: skip
+    return bool(abs(yaw[-1] - yaw[0]) < STRAIGHT and off < FORWARD)
 
 
 def _at(values: np.ndarray, moments: np.ndarray) -> np.ndarray:
