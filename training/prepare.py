@@ -26,7 +26,7 @@ from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 from rich.progress import track
 
-from training.motion import dataset, figures, similarity
+from training.motion import dataset, figures, importing, similarity
 from training.motion.reading import FORMATS, Reading, Source, read_all
 from training.motion.report import report, show
 
@@ -114,7 +114,7 @@ def find_files(recipe: Recipe, data: Path) -> list[tuple[Source, Path]]:
     for source in recipe.sources:
         if source.format not in FORMATS:
             missing.append(f"format {source.format!r} (known: {', '.join(FORMATS)})")
-        if source.format in ("bvh", "amass") and not source.licence:
+        if source.format in importing.FORMATS and not source.licence:
             missing.append(f"licence of {source.folder}/ (sources of format {source.format} state theirs)")
         for pattern in source.files:
             paths = sorted((data / source.folder).glob(pattern))

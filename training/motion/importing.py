@@ -1,6 +1,6 @@
 """Files of any skeleton to motions of the humanoid: everything between a file and `cleaning`.
 
-import_file ── bvh.read | smpl.read ── skeleton.find_maps ── capture.import_posed
+import_file ── read: bvh | asf | smpl ── skeleton.find_maps ── capture.import_posed
 └─ per stretch without jumps: smoothing ── targets.aim ── retarget ── Take
 """
 
@@ -14,14 +14,15 @@ import numpy as np
 from runtime.character import BODIES, FEET
 from runtime.recording import Motion
 from runtime.skeleton import Skeleton
-from training.motion import bvh, footing, rotation, smoothing, smpl, targets
-from training.motion.capture import Capture, Posed, import_posed
+from training.motion import asf, bvh, footing, rotation, smoothing, smpl, targets
+from training.motion.capture import Capture, import_posed
 from training.motion.clips import kinematics
 from training.motion.retarget import retarget
 from training.motion.skeleton import find_maps
 
 LOW_PASS = 8.0  # Hz
-FORMATS = ("bvh", "amass")
+READERS = {"bvh": bvh.posed, "asfamc": asf.read, "amass": smpl.read}
+FORMATS = tuple(READERS)
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,7 @@ def import_file(path: Path, kind: str, given: Given) -> list[Take]:
 
     Raises bvh.DamagedFileError, SkeletonError or CaptureError: what is wrong with the file, or what must be given.
     """
-    posed = smpl.read(path) if kind == "amass" else _posed(bvh.read(path))
+    posed = READERS[kind](path)
     maps = [smpl.MAP] if kind == "amass" else find_maps(posed.names, given.skeleton)
     capture = import_posed(posed, maps, given.unit_to_m, given.up)
     spans = list(smoothing.pieces(capture, given.min_seconds))
@@ -80,11 +81,6 @@ def import_file(path: Path, kind: str, given: Given) -> list[Take]:
             raise bvh.DamagedFileError(path, None, f"no stretch of {given.min_seconds} s: {remark}")
         takes[0].remarks.append(remark)
     return takes
-
-
-def _posed(source: bvh.Bvh) -> Posed:
-    positions, rotations = source.pose()
-    return Posed(source.names, source.parents, source.offsets, positions, rotations, source.rate)
 
 
 def _take(capture: Capture, given: Given, name: str) -> Take:

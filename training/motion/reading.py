@@ -40,7 +40,7 @@ class Source:
     """One folder of one format."""
 
     format: str = "mimickit"
-    """mimickit, deepmimic, bvh or amass."""
+    """mimickit, deepmimic, bvh, asfamc or amass."""
     folder: str = ""
     """Under `data`."""
     files: list[str] = field(default_factory=list)
@@ -71,7 +71,7 @@ class Source:
     index: str = ""
     """CSV in the folder with columns file, unit_to_m, up and category (the action)."""
     licence: str = ""
-    """Of bvh and amass files, whose format says none."""
+    """Of bvh, asfamc and amass files, whose format says none."""
     unit_to_m: float | None = None
     """Metres in a unit of the files; found where not given."""
     up: str | None = None
