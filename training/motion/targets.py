@@ -82,7 +82,7 @@ def aim(capture: Capture, flat: bool, level_head: bool = False, straighten: bool
     pelvis, soles = pelvis - lower, soles - lower[:, None]
     contact = contacts.find(soles, capture.rate)
     held = contacts.hold(soles, contact, capture.rate)
-    ankles = held[:, (0, 2)] - np.einsum("tfij,j->tfi", feet, footing.HEEL)
+    ankles = footing.ankles(held, feet)
     hips = np.stack([pelvis + trunk[:, 0] @ _place(f"{side}_thigh") for side in SIDES], axis=1)
     knees = np.stack([_knee(capture, i, hips[:, i], trunk[:, 0], ankles[:, i]) for i in range(2)], axis=1)
     points = np.concatenate((_upper_body(capture, pelvis, trunk, straighten), hips, knees, ankles), axis=1)
