@@ -36,7 +36,7 @@ class DenoiserConfig:
     """Of its layers."""
     blocks: int = 3
     """Residual blocks."""
-    dropout: float = 0.1
+    dropout: float = 0.0
     """Share of a block's hidden numbers that are dropped in training."""
     modulation: int = 64
     """Numbers that stand for a level."""
@@ -73,7 +73,7 @@ class PriorConfig:
     """Factors at which every training clip is played (time-warp augmentation)."""
     balance: float = 0.35
     """Exponent that lifts rare root speeds and short performances; 0 leaves the data as they are."""
-    iterations: int = 6_000
+    iterations: int = 8_000
     """Optimiser steps."""
     batch: int = 512
     """Windows a step."""
@@ -133,7 +133,7 @@ class EnvironmentConfig:
     more than 1 exaggerate (training/prior/style.py). Empty: none."""
     style_of_legs: dict[str, float] = field(default_factory=dict)
     """Styles of the lower body, where they are others than those of the upper."""
-    prior_interval: int = 4
+    prior_interval: int = 2
     """Control steps from one judgement of an environment to the next."""
     start_pool: int = 4096
     """Start windows kept; a quarter is replaced every `start_refresh` control steps."""

@@ -9,8 +9,9 @@ sampling them. DMD2 (arXiv 2405.14867) adds the same loss to its two scores.
 
 Two things make it the prior's judgement and not another task's:
 
-- it looks at the components that the denoiser keeps, each over √(λ + 1 - ᾱ) with λ its variance and ᾱ of the finest
-  level: what lies below that level's noise, the prior itself could not tell apart;
+- it looks at the components that the denoiser keeps, in units of the normalised channels. What the denoiser leaves out
+  would tell samples from motion at once; brought to one scale, the many small components, in which a policy's
+  exploration trembles, would drown the few in which a gait shows;
 - each of the policy's windows stands beside a sample of about the same course (`Score.course`: velocity and turning).
   Otherwise what the goals ask for more often than the capture has it, as running or turning, would be odd for that
   alone, and style worth more at one speed than at another.
@@ -47,7 +48,6 @@ class CriticReward:
         self._score, self._config, self._generator, self._average = score, config, generator, average
         device = generator.device
         self._kept = score.denoiser.components
-        self._scale = (score.denoiser.latent_std.square() + 1 - score.signal[-1]).rsqrt()[: self._kept]
         widths = (self._kept, *config.critic_hidden)
         layers = [
             layer
@@ -111,7 +111,7 @@ class CriticReward:
 
     def _see(self, windows: Tensor) -> Tensor:
         """What the network looks at of raw windows [B, F, 58], and their course in m/s, [B, n + 3]."""
-        components = self._score.denoiser.kept(self._score.normalise(windows)) * self._scale
+        components = self._score.denoiser.kept(self._score.normalise(windows))
         return torch.cat((components, self._score.course(windows) * self._turn), 1)
 
     def _sample(self, count: int) -> Tensor:
