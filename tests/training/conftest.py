@@ -55,7 +55,7 @@ def prior_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     clips = [Clip(m, "walk", "train", f"g{i}", 0.25 * i) for i, m in enumerate(motions)]
     windows = motion_windows.cut(clips)
     weights = torch.ones(len(windows))
-    denoiser = DenoiserConfig(options={"components": 8, "width": 16, "blocks": 1})
+    denoiser = DenoiserConfig(components=8, width=16, blocks=1)
     config = PriorConfig(name="tiny", denoiser=denoiser, iterations=250, batch=32)
     result = fit(config, windows, weights, windows.take(torch.arange(0, len(windows), 4)), 0, lambda *figures: None)
     mean, std = joint_statistics(windows, weights, mirrored=True)
