@@ -18,6 +18,7 @@ Two things make it the prior's judgement and not another task's:
 
 from __future__ import annotations
 
+import copy
 import itertools
 from typing import Any
 
@@ -45,7 +46,7 @@ class CriticReward:
         self._score, self._config, self._generator, self._average = score, config, generator, average
         device = generator.device
         self._kept = score.denoiser.components
-        self._scale = (score.denoiser.latent_std.square() + 1 - score.signal[-1]).rsqrt()[: self._kept]
+        self._scale = (score.denoiser.latent_std.square() + 1 - score.signal.max()).rsqrt()[: self._kept]
         widths = (self._kept, *config.critic_hidden)
         layers = [
             layer
@@ -90,7 +91,7 @@ class CriticReward:
 
     def state(self) -> dict[str, Any]:
         """See `StyleReward.state`."""
-        return {"network": self._network.state_dict(), "optimiser": self._optimiser.state_dict()}
+        return copy.deepcopy({"network": self._network.state_dict(), "optimiser": self._optimiser.state_dict()})
 
     def restore(self, state: dict[str, Any]) -> None:
         """See `StyleReward.restore`."""
@@ -111,10 +112,15 @@ class CriticReward:
         return self._score.denoiser.kept(self._score.normalise(windows)) * self._scale
 
     def _sample(self, count: int) -> Tensor:
-        """Samples of the prior as the network sees them, and their speed (m/s), [count, n + 1], slowest first."""
+        """Samples of the prior as the network sees them, and their speed (m/s), [count, n + 1], slowest first.
+
+        They are in the style in force, where the prior has styles.
+        """
         rows = []
         for first in range(0, count, DRAWN_AT_ONCE):
-            windows = sampling.ddpm(self._score, min(DRAWN_AT_ONCE, count - first), self._generator)
+            some = min(DRAWN_AT_ONCE, count - first)
+            style = self._score.style.expand(some, -1) if self._score.styles else None
+            windows = sampling.ddpm(self._score, some, self._generator, style)
             rows.append(torch.cat((self._see(windows), self._score.speed(windows).unsqueeze(1)), 1))
         pool = torch.cat(rows)
         return pool[pool[:, -1].argsort()]
