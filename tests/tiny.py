@@ -19,6 +19,7 @@ GOAL = INPUT_SIZE - 4
 """First of the goal's four numbers among the inputs laid end to end."""
 CHANNELS = 3
 LEVELS = (22, 15, 8)
+OFFSETS = (6, 3, 1, 0)
 
 
 def linear(**gains: float) -> np.ndarray:
@@ -92,12 +93,14 @@ def write_prior(
     edit_metadata: Callable[[dict], object] = lambda metadata: None,
     edit_model: Callable[[onnx.ModelProto], object] = lambda model: None,
 ) -> Path:
-    """Write a prior with error_k = mean(noise_k²) + mean(root_linear_velocity²) and reward = exp(-mean_k error_k).
+    """Write a prior with error_k = mean(noise_k²) + mean(root_linear_velocity²), ratio = mean_k error_k / 2.
 
-    Its window is 10 states, its levels are LEVELS, its noise has CHANNELS channels, its reference errors are 1, 2, 4.
+    Its window is of four states at OFFSETS, its levels are LEVELS, its noise has CHANNELS channels.
     """
-    shapes = {name: (10, *shape) for name, shape in STATE_SHAPES.items()} | {"noise": (len(LEVELS), 10, CHANNELS)}
+    count = len(OFFSETS)
+    shapes = {name: (count, *shape) for name, shape in STATE_SHAPES.items()} | {"noise": (len(LEVELS), count, CHANNELS)}
     constants = {"within": np.array([2, 3]), "window": np.array([1, 2]), "level": np.array([1])}
+    constants |= {"reference": np.float32(2.0)}
     nodes = [
         make_node("Mul", ["noise", "noise"], ["noise2"]),
         make_node("ReduceMean", ["noise2", "within"], ["a"], keepdims=0),
@@ -106,13 +109,14 @@ def write_prior(
         make_node("Flatten", ["b"], ["c"], axis=1),
         make_node("Add", ["a", "c"], ["error"]),
         make_node("ReduceMean", ["error", "level"], ["d"], keepdims=0),
-        make_node("Neg", ["d"], ["e"]),
+        make_node("Div", ["d", "reference"], ["ratio"]),
+        make_node("Neg", ["ratio"], ["e"]),
         make_node("Exp", ["e"], ["reward"]),
     ]
-    model = _model(nodes, shapes, {"error": (len(LEVELS),), "reward": ()}, constants)
+    model = _model(nodes, shapes, {"error": (len(LEVELS),), "ratio": (), "reward": ()}, constants)
     own = controller_metadata(task="steering", prior=None, datasets=[], training={}, evaluation={}, self_test=[])
-    metadata = {key: own[key] for key in ("schema_version", "character", "control_hz")}
-    metadata |= {"window": 10, "levels": list(LEVELS), "reference_error": [1.0, 2.0, 4.0]}
+    metadata = {key: own[key] for key in ("character", "control_hz")}
+    metadata |= {"schema_version": 2, "offsets": list(OFFSETS), "levels": list(LEVELS)}
     edit_metadata(metadata)
     return _write(model, path, "prior", metadata, edit_model)
 

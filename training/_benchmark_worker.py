@@ -33,7 +33,7 @@ PHASES = {
     "task reward": (
         "environment.task.reward", "environment.task.failed", "environment.task.figures", "environment.task.advance",
     ),
-    "prior": ("environment._judge",),
+    "prior": ("environment._judge", "environment.style_reward.update"),
     "policy": ("algorithm.act", "algorithm.process_env_step"),
     "update": ("algorithm.compute_returns", "algorithm.update"),
     "resets": ("environment._restart",),

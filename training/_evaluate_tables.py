@@ -86,9 +86,8 @@ def _motion(random: Entry, mocap: Entry) -> Table:
     rows |= {"stride frequency, Hz": random["stride_frequency_hz"]}
     rows |= {f"stride amplitude, {name}, rad": entry for name, entry in random["stride_amplitude_rad"].items()}
     rows |= {"torque / limit": random["torque_share"], "power, W": random["power_w"]}
-    for name, row in (("ratio", "prior's error / held-out real's"), ("reward", "prior's reward")):
+    for name, row in (("ratio", "prior's error / real's"), ("reward", "prior's reward")):
         rows[row] = {**random["prior"][name], "mocap": held_out[name].get("mean")}
-    rows |= {name: random[name] or {} for name in ("coverage", "fidelity")}
     for name, figure in rows.items():
         table.add_row(name, *(_number(figure.get(key)) for key in ("mean", "std", "mocap", "ratio")))
     table.caption = "mocap of the prior's figures: held-out clips"

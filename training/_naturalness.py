@@ -1,4 +1,4 @@
-"""How natural rollouts are: gait, smoothness, effort, the prior's judgement, coverage. Private to `training.evaluate`.
+"""How natural rollouts are: gait, smoothness, effort, the prior's judgement. Private to `training.evaluate`.
 
 Spread is over episodes: a figure is taken in every episode first; `mean`, `std` and quantiles are of those. `ratio`
 takes all episodes' values together and compares them with what mocap has at the speeds at which they were met.
@@ -14,12 +14,12 @@ import numpy as np
 
 from runtime.character import CONTROL_HZ, State
 from runtime.prior import Prior
-from training import _gait, _mocap, features, metrics
+from training import _gait, _mocap, metrics
 from training._mocap import Mocap
 from training.metrics import Rollout
 
 START_SKIP = 30  # steps after a (re)start that do not count as motion of the controller's own
-WINDOW_STEP = 3  # every third window is scored and can become a pose
+WINDOW_STEP = 3  # every third window is scored
 SPEED_NAMES = (
     f"0-{_mocap.SPEED_EDGES[0]:g}",
     *(f"{low:g}-{high:g}" for low, high in zip(_mocap.SPEED_EDGES[:-1], _mocap.SPEED_EDGES[1:], strict=True)),
@@ -35,7 +35,8 @@ Statistic = Callable[[np.ndarray], Any]
 class Measure:
     """What rollouts are measured against."""
 
-    prior: Prior
+    prior: Prior | None
+    """None: what it would say is None."""
     mocap: Mocap | None
     """None: figures that need it are None."""
     seed: int
@@ -52,7 +53,7 @@ def runs(rollout: Rollout, skip: int) -> list[State]:
 
 
 def naturalness(group: Group, skip: int, measure: Measure) -> dict[str, Any]:
-    """All figures but coverage, without the first `skip` steps after each (re)start."""
+    """All figures, without the first `skip` steps after each (re)start."""
     moving = [runs(rollout, skip) for _, rollout in group]
     pieces, strides = [_gait.pieces(parts) for parts in moving], [_gait.strides(parts) for parts in moving]
     skate, frequency = [(p.skate, p.skate_speed) for p in pieces], [(s.frequency, s.speed) for s in strides]
@@ -128,50 +129,20 @@ def _effort(rollouts: Sequence[Rollout], skip: int) -> dict[str, Any]:
 
 
 def _prior(group: Group, skip: int, measure: Measure) -> dict[str, Any]:
-    """The prior's error over that of held-out real motion of the same speed, and its reward."""
-    ratios, rewards, speeds = [], [], []
-    for number, rollout in group:
-        windows = _windows(rollout, skip)
-        ratio, reward = _mocap.prior_ratio(measure.prior, windows, np.random.default_rng((measure.seed, number)))
-        ratios.append(ratio)
-        rewards.append(reward)
-        speeds.append(_mocap.window_speed(windows))
-    together = np.concatenate(ratios)
-    by_level = {f"t={level}": metrics.mean(together[:, k]) for k, level in enumerate(measure.prior.levels)}
+    """The prior's error, over that of real motion as fast, and the reward made of it."""
+    prior = measure.prior
+    if prior is None:
+        return {"windows": 0, "ratio": metrics.spread([]), "reward": metrics.spread([])}
+    judged = [
+        _mocap.judge(prior, runs(rollout, skip), WINDOW_STEP, np.random.default_rng((measure.seed, number)))
+        for number, rollout in group
+    ]
+    ratio, speed = (np.concatenate([getattr(part, name) for part in judged]) for name in ("ratio", "speed"))
+    error = np.concatenate([part.error for part in judged])
     return {
-        "windows": len(together),
-        "ratio": metrics.spread([metrics.mean(ratio) for ratio in ratios]),
-        "ratio_by_level": by_level,
-        "ratio_by_speed": _by_speed(np.concatenate(speeds), together.mean(axis=1)),
-        "reward": metrics.spread([metrics.mean(reward) for reward in rewards]),
-    }
-
-
-def _windows(rollout: Rollout, skip: int) -> State:
-    """Motion windows of an episode, leading axes [B, 10]."""
-    nothing = metrics.take(rollout.states, np.zeros((0, features.WINDOW), dtype=int))
-    return _mocap.join([nothing, *(_mocap.windows(run, WINDOW_STEP) for run in runs(rollout, skip))])
-
-
-def coverage(group: Group, measure: Measure, slowest: float) -> dict[str, Any]:
-    """Share of real poses with a policy pose near, and the reverse; `Mocap` tells what a pose is and what near.
-
-    Poses that move more slowly than `slowest` m/s need not be covered.
-    """
-    mocap = measure.mocap
-    if mocap is None:
-        return {"coverage": None, "coverage_by_speed": None, "fidelity": None}
-    found = [_mocap.pose_features(_mocap.window_values(_windows(rollout, START_SKIP))) for _, rollout in group]
-    episode = np.repeat(np.arange(len(found)), [len(poses) for poses in found])
-    picks = np.linspace(0, len(episode) - 1, min(_mocap.POSES, len(episode))).round().astype(int)
-    policy, episode = np.concatenate(found)[picks] / mocap.scale, episode[picks]
-    real, asked = mocap.poses / mocap.scale, mocap.asked & (mocap.pose_speed >= slowest)
-    every = metrics.coverage(real, policy, episode, mocap.threshold)
-    covered = metrics.coverage(real[asked], policy, episode, mocap.threshold)
-    return {
-        "policy_poses": len(policy),
-        "reference_poses": len(covered.covered),
-        "coverage": {"mean": metrics.mean(covered.covered), "std": covered.deviation},
-        "coverage_by_speed": _by_speed(mocap.pose_speed, every.covered),
-        "fidelity": metrics.spread([metrics.mean(every.faithful[episode == number]) for number in np.unique(episode)]),
+        "windows": len(ratio),
+        "ratio": metrics.spread([metrics.mean(part.ratio) for part in judged]),
+        "ratio_by_speed": _by_speed(speed, ratio),
+        "reward": metrics.spread([metrics.mean(part.reward) for part in judged]),
+        "error_by_level": {f"t={level}": metrics.mean(error[:, k]) for k, level in enumerate(prior.levels)},
     }

@@ -1,6 +1,6 @@
 """What an evaluation reports: rollouts in, a JSON-ready dictionary out. Private to `training.evaluate`.
 
-    report ── random:  _goals or _outcomes, naturalness, coverage    goals drawn anew every few seconds
+    report ── random:  _goals or _outcomes, naturalness              goals drawn anew every few seconds
            ── free:    _goals                           likewise, facing any way
            ── steady:  _steady, naturalness             one entry a speed
            ── turn, aside: _change                      one entry a turn
@@ -20,11 +20,10 @@ import numpy as np
 
 from runtime.character import CONTROL_HZ, FALLEN_HEAD, FALLEN_ROOT
 from training import _gait, metrics
-from training._mocap import FASTEST
-from training._naturalness import START_SKIP, Group, Measure, coverage, naturalness, runs
+from training._naturalness import START_SKIP, Group, Measure, naturalness, runs
 from training.metrics import GoalResult, Rollout
 from training.trials import Episode, Outcome, Trial
-from training.trials.speed import SLOWEST, as_steering
+from training.trials.speed import as_steering
 
 STEADY_SKIP = 90  # steps after which a steady course is measured
 SPEED_BANDS = {"stop": (0.0, 1e-6), "0-1": (1e-6, 1.0), "1-2": (1.0, 2.0), "2-3": (2.0, 3.001)}  # m/s wanted
@@ -67,16 +66,9 @@ DEFINITIONS = {
     "gets 8 cm ahead of the other; stride_time_share: share of the time that is part of a stride",
     "stride_amplitude_rad": "median over strides of the range of a joint's angle, averaged over a group of joints",
     "torque_share, power_w": "mean |servo torque| / limit over the joints, and Σ|servo torque · joint velocity|",
-    "prior.ratio": "the prior's error on motion windows, every third one, divided by the median of held-out real "
-    "windows in the same speed bin (from the prior's file), averaged over levels. Held-out real motion itself scores "
-    "mocap.held_out_ratio. prior.reward: the style reward of the same windows",
-    "coverage": f"share of real poses (of skills: all, else up to {FASTEST} m/s; of speed: from {SLOWEST} m/s on, "
-    "since nobody is asked to stand) with a policy pose (random episodes) within the threshold; std by jackknife over "
-    "episodes; fidelity: share of policy poses with a real pose that near. A pose is height, tilt, joint angles, key "
-    "points and root velocity (58 numbers, each over its deviation in real motion); the threshold is what 90 % of "
-    "held-out real poses have to the nearest of the training poses in the sample (of data that hold nothing out: 90 % "
-    "of poses to the one 0.1 s later). 4,000 poses of either set, real ones of training and held-out clips (and mirror "
-    "images, unless the prior knows one side only)",
+    "prior.ratio": "the prior's error on motion windows, every third one, over that of real motion as fast, which its "
+    "file holds (runtime/prior.py); 1 is as usual as the motion that it learned from. Held-out real motion itself has "
+    "mocap.held_out_ratio. prior.reward: exp(-ratio) of the same windows. Null where there is no prior to judge",
 }  # fmt: skip
 """What every figure means."""
 
@@ -91,7 +83,7 @@ def report(
     """All figures of an evaluation by kind of episode, the most telling ones repeated in front as `headline`."""
     numbered = list(enumerate(zip(plan, rollouts, strict=True)))
     random = [(number, rollout) for number, (episode, rollout) in numbered if episode.kind == "random"]
-    natural = {**naturalness(random, START_SKIP, measure), **coverage(random, measure, trial.SLOWEST)}
+    natural = naturalness(random, START_SKIP, measure)
     if task not in VELOCITY_TASKS:
         judged = [trial.judge(plan[number], rollout) for number, rollout in random]
         figures = {"random": {**_outcomes(judged), "falls": _falls(random), **natural}}
@@ -152,8 +144,6 @@ def _naturalness_headline(random: dict[str, Any]) -> dict[str, Any]:
         "prior_ratio": random["prior"]["ratio"]["mean"],
         "skate_ratio": {name: figure["ratio"] for name, figure in random["skate_m_s"].items()},
         "jerk_ratio": random["jerk_rad_s3"]["ratio"],
-        "coverage": random["coverage"] and random["coverage"]["mean"],
-        "fidelity": random["fidelity"] and random["fidelity"]["mean"],
     }
 
 

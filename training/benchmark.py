@@ -36,7 +36,7 @@ from rich.table import Table
 from runtime.character import CONTROL_HZ, PHYSICS_HZ
 from training import _benchmark_worker, physics, run
 from training import config as settings
-from training.config import ConfigError, EnvironmentConfig, LearnerConfig, RunConfig, TaskConfig
+from training.config import ConfigError, EnvironmentConfig, LearnerConfig, RewardConfig, RunConfig, TaskConfig
 from training.learning import workers
 from training.learning.checkpoint import CheckpointError
 from training.prior.file import PriorFileError
@@ -51,11 +51,13 @@ class BenchmarkConfig:
     """`python -m training.benchmark`."""
 
     task: TaskConfig = field(default_factory=TaskConfig)
-    """As for training.run, like learner, environment, physics, init and seed."""
+    """As for training.run, like learner, environment, reward, physics, init and seed."""
     learner: LearnerConfig = field(default_factory=LearnerConfig)
     """Its `envs` is not used."""
     environment: EnvironmentConfig = field(default_factory=EnvironmentConfig)
     """Episodes and reward."""
+    reward: RewardConfig = field(default_factory=RewardConfig)
+    """The style reward."""
     physics: str = "auto"
     """Engine."""
     init: str = ""
@@ -125,7 +127,9 @@ def _run(config: BenchmarkConfig, envs: int, processes: int) -> RunConfig:
     """What training.run would be given; the start pool stays, its renewal is timed by itself."""
     environment = replace(config.environment, start_refresh=2**62)
     learner = replace(config.learner, envs=envs, processes=processes)
-    return RunConfig(config.task, learner, environment, config.physics, config.seed, init=config.init)
+    return RunConfig(
+        config.task, learner, environment, config.reward, config.physics, config.seed, init=config.init
+    )  # fmt: skip
 
 
 def summary(parts: list[dict[str, Any]], envs: int) -> dict[str, Any]:

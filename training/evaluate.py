@@ -11,9 +11,10 @@ terminal. The same controller, prior, settings and seed give the same report on 
                      ├─ measure.report                gait beside people's, responses, standing
                      └─ _robustness.robustness        with `robustness=true`: pushes, friction, masses, latency
 
-Where `data=` names a prepared dataset, real motion is measured there; otherwise two files next to the prior hold what
-was measured once (`reference=true data=data/locomotion` writes them). With neither, figures that need it are null and
-the report says why. `help=true` prints what every figure means, and what counts as each task's success.
+Where `data=` names a prepared dataset, real motion is measured there; otherwise a file next to the prior holds what was
+measured once (`reference=true data=data/locomotion` writes it). With neither, and where the prior is missing or of an
+older version, figures that need it are null and the report says why. `help=true` prints what every figure means, and
+what counts as each task's success.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ import json
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +58,7 @@ class EvaluateConfig:
     """Prior file that judges the motion; empty: the one the controller was trained against, by its hash, looked for
     in the folder `priors` beside the controller and in exported/priors."""
     data: str = ""
-    """Folder that `training.prepare` wrote; empty: the reference files next to the prior."""
+    """Folder that `training.prepare` wrote; empty: the reference file next to the prior."""
     output: str = ""
     """JSON file to write; empty: stdout."""
     episodes: int = 64
@@ -80,7 +81,7 @@ class EvaluateConfig:
     seed: int = 0
     """Draws goals, starts and the prior's noise."""
     reference: bool = False
-    """Measure the motion capture of `data` and write the prior's reference files instead."""
+    """Measure the motion capture of `data` and write the prior's reference file instead."""
     help: bool = False
     """Print what every figure means instead."""
 
@@ -116,12 +117,15 @@ def evaluate(config: EvaluateConfig, console: Console | None = None) -> dict[str
     if config.episodes < 1 or config.grid_episodes < 0 or not config.seconds > 0.0:
         raise EvaluateError("expected episodes of at least 1, grid_episodes of at least 0 and seconds above 0")
     controller = Controller.load(config.controller)
-    config = replace(config, prior=config.prior or _own_prior(controller))
-    prior, trial = Prior.load(config.prior), trials.of(controller.task)
-    mocap, note = _real_motion(config, prior, None if controller.task == "skill" else _mocap.FASTEST)
+    prior, missing = _judge(config, controller)
+    trial = trials.of(controller.task)
+    mocap, note = _real_motion(config, prior)
     plan = trial.plan(
-        Request(config.episodes, config.seconds, config.grid_episodes, config.seed, prior, controller.start)
-    )
+        Request(
+            config.episodes, config.seconds, config.grid_episodes, config.seed, prior, controller.start,
+            _lowest_root(controller),
+        )
+    )  # fmt: skip
     if config.record:
         if not 0 <= config.record_episode < len(plan):
             raise EvaluateError(f"record_episode is {config.record_episode}: expected 0 to {len(plan) - 1}")
@@ -144,7 +148,7 @@ def evaluate(config: EvaluateConfig, console: Console | None = None) -> dict[str
         harder = {"robustness": robustness(controller, trial, hard, done)} if hard else {}
     described = {
         "controller": _describe_controller(config, controller),
-        "prior": _describe_prior(config, controller),
+        "prior": _describe_prior(prior, controller, missing),
         "mocap": note,
         "protocol": {
             "seed": config.seed, "random_episodes": config.episodes, "seconds": config.seconds,
@@ -172,41 +176,61 @@ def _with_walks(
     return {**figures, **found}
 
 
-def _own_prior(controller: Controller) -> str:
-    """Path of the prior the controller was trained against; raises EvaluateError where it is not to be found."""
+def _judge(config: EvaluateConfig, controller: Controller) -> tuple[Prior | None, str | None]:
+    """Give the prior that judges; where none was named and the controller's own is not there to be read, say so."""
+    if config.prior:
+        return Prior.load(config.prior), None
+    path, note = _own_prior(controller)
+    if path is None:
+        return None, note
+    try:
+        return Prior.load(path), None
+    except PriorError as error:
+        return None, f"{error}; what it would say is null"
+
+
+def _own_prior(controller: Controller) -> tuple[Path | None, str | None]:
+    """Path of the prior the controller was trained against; where it is not to be found, a note that says so."""
     own = controller.metadata["prior"]
     folders = (controller.path.parent / "priors", Path("exported/priors"))
     for path in (path for folder in folders for path in sorted(folder.glob("*.onnx"))):
         if own and _mocap.sha256(path) == own["sha256"]:
-            return str(path)
-    wanted = f"the prior {own['name']!r} (SHA-256 {own['sha256'][:16]}…)" if own else "a prior, it has none of its own"
-    raise EvaluateError(
-        f"{controller.path}: needs {wanted}; not found in {folders[0]} or {folders[1]}: name prior=FILE"
+            return path, None
+    wanted = f"the prior {own['name']!r} (SHA-256 {own['sha256'][:16]}…)" if own else "a prior of its own"
+    return None, (
+        f"what a prior would say is null: {controller.path} has no {wanted} in {folders[0]} or {folders[1]}; "
+        "name prior=FILE"
     )
 
 
-def _real_motion(config: EvaluateConfig, prior: Prior, fastest: float | None) -> tuple[Mocap | None, dict[str, Any]]:
+def _lowest_root(controller: Controller) -> float:
+    """Height (m) of the root at which episodes of training ended; 0 where the file does not tell."""
+    trained = controller.metadata["training"].get("configuration", {})
+    return float(trained.get("task", {}).get("options", {}).get("lowest_root", 0.0))
+
+
+def _real_motion(config: EvaluateConfig, prior: Prior | None) -> tuple[Mocap | None, dict[str, Any]]:
     """Real motion to compare with, where there is any, and what the report says of it."""
+    beside = None if prior is None else _mocap.path_beside(prior.path)
     if config.data:
-        mocap, source = _mocap.measure(dataset.load(config.data), prior, fastest), config.data
-    elif _mocap.paths(config.prior)[0].is_file():
-        mocap, source = _mocap.load(config.prior), str(_mocap.paths(config.prior)[0])
+        mocap, source = _mocap.measure(dataset.load(config.data), prior), config.data
+    elif prior is not None and beside is not None and beside.is_file():
+        mocap, source = _mocap.load(prior.path), str(beside)
     else:
         reason = (
-            f"figures that need motion capture are null: data= names no prepared dataset and there is no "
-            f"{_mocap.paths(config.prior)[0]}; `python -m training.evaluate reference=true data=FOLDER` writes it"
+            "figures that need motion capture are null: data= names no prepared dataset and there is no "
+            f"{beside or 'prior with a reference file'}; `python -m training.evaluate reference=true data=FOLDER` "
+            "writes it"
         )
         return None, {"source": None, "note": reason}
     judged = mocap.figures["prior"]
-    same = judged["sha256"] == _mocap.sha256(prior.path)
+    same = bool(prior and judged and judged["sha256"] == _mocap.sha256(prior.path))
     return mocap, {
         "source": source,
         **mocap.figures["data"],
-        "threshold": mocap.threshold,
-        "held_out_coverage": mocap.figures["poses"]["held_out_coverage"],
         "held_out_ratio": judged["held_out_ratio"] if same else None,
         "held_out_reward": judged["held_out_reward"] if same else None,
-        "note": None if same else f"{source} was measured with another prior; held_out_ratio and _reward are null",
+        "note": None if same else f"{source} was not measured with this prior; held_out_ratio and _reward are null",
     }
 
 
@@ -220,14 +244,14 @@ def _describe_controller(config: EvaluateConfig, controller: Controller) -> dict
     }
 
 
-def _describe_prior(config: EvaluateConfig, controller: Controller) -> dict[str, Any]:
+def _describe_prior(prior: Prior | None, controller: Controller, missing: str | None) -> dict[str, Any]:
     """Which prior judges, and whether it is the one the controller was trained against."""
-    own, sha256 = controller.metadata["prior"], _mocap.sha256(Path(config.prior))
-    trained = own["sha256"] if own else None
-    note = None
-    if trained != sha256:
+    own, sha256 = controller.metadata["prior"], None if prior is None else _mocap.sha256(prior.path)
+    trained, note = own["sha256"] if own else None, missing
+    if prior is not None and trained != sha256:
         note = f"the controller was trained against {'another prior' if own else 'no prior'}, not against this one"
-    return {"path": config.prior, "sha256": sha256, "trained_against_sha256": trained, "note": note}
+    path = None if prior is None else str(prior.path)
+    return {"path": path, "sha256": sha256, "trained_against_sha256": trained, "note": note}
 
 
 def plain(value: Any) -> Any:  # noqa: ANN401 - anything that JSON can hold, with numpy's numbers in it
@@ -264,10 +288,11 @@ def _evaluate_and_show(config: EvaluateConfig) -> None:
 def _write_reference(config: EvaluateConfig, console: Console) -> None:
     if not config.data:
         raise EvaluateError("data= is missing: name the folder that `training.prepare` wrote")
-    prior = config.prior or _own_prior(Controller.load(config.controller))
-    mocap = _mocap.measure(dataset.load(config.data), Prior.load(prior))
-    for path in _mocap.save(mocap, prior):
-        console.print(f"wrote {path} ({path.stat().st_size / 1000:.0f} kB)", soft_wrap=True)
+    path, note = (Path(config.prior), None) if config.prior else _own_prior(Controller.load(config.controller))
+    if path is None:
+        raise EvaluateError(note)
+    written = _mocap.save(_mocap.measure(dataset.load(config.data), Prior.load(path)), path)
+    console.print(f"wrote {written} ({written.stat().st_size / 1000:.0f} kB)", soft_wrap=True)
 
 
 def _explain(console: Console) -> None:

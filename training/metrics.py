@@ -1,8 +1,7 @@
-"""What is measured of episodes and poses: pure functions of states at 30 Hz.
+"""What is measured of episodes: pure functions of states at 30 Hz.
 
 A `Rollout` is an episode: states with goals, restarts and falls. `tracking` and `goal_results` measure how well its
-goals are kept, `effort` what that takes; `coverage` compares two sets of poses, so that standing still cannot pass for
-motion; `spread` sums up episodes. Gait has a file of its own, _gait.py.
+goals are kept, `effort` what that takes; `spread` sums up episodes. Gait has a file of its own, _gait.py.
 """
 
 from __future__ import annotations
@@ -187,30 +186,3 @@ def effort(rollout: Rollout) -> tuple[np.ndarray, np.ndarray]:
         share += 0.5 * (np.abs(torque) / _EFFORT).mean(axis=1)
         power += 0.5 * np.abs(torque * rollout.states.joint_velocity[moment]).sum(axis=1)
     return share, power
-
-
-def distances(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Euclidean distances [N, M] of [N, C] to [M, C]."""
-    square = (a * a).sum(1)[:, None] + (b * b).sum(1) - 2.0 * a @ b.T
-    return np.sqrt(np.maximum(square, 0.0))
-
-
-@dataclass(frozen=True)
-class Coverage:
-    """Two sets of poses compared."""
-
-    covered: np.ndarray  # [R] bool: the reference pose has a policy pose near
-    faithful: np.ndarray  # [P] bool: the policy pose has a reference pose near
-    deviation: float  # of the coverage: jackknife over the episodes; nan for a single one
-
-
-def coverage(reference: np.ndarray, policy: np.ndarray, episode: np.ndarray, threshold: float) -> Coverage:
-    """Compare reference poses [R, C] with policy poses [P, C] of episodes [P] (sorted); near: within `threshold`."""
-    near = distances(reference, policy) <= threshold
-    owners, starts = np.unique(episode, return_index=True)
-    by_episode = np.logical_or.reduceat(near, starts, axis=1) if len(policy) else np.zeros((len(reference), 0), bool)
-    count = by_episode.sum(axis=1)
-    without = np.array([(count - by_episode[:, e] > 0).mean() for e in range(len(owners))])
-    n = len(owners)
-    deviation = float(np.sqrt((n - 1) / n * ((without - without.mean()) ** 2).sum())) if n > 1 else float("nan")
-    return Coverage(count > 0, np.asarray(near.any(axis=0)), deviation)

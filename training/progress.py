@@ -2,7 +2,7 @@
 
 A run with `learner.keep_checkpoints=true` leaves one checkpoint every `learner.checkpoint_minutes`. Here each of them
 is exported and evaluated as a finished controller would be, through the ONNX file and `runtime`, with fewer episodes.
-What counts as learned are two marks: the share of goals kept, and the prior's error over that of held-out real motion.
+What counts as learned are two marks: the share of goals kept, and the prior's error over that of real motion.
 Figures of the training itself (reward, episode length) are taken under exploration noise and cannot say this.
 """
 
@@ -30,7 +30,7 @@ from training.learning import checkpoint
 from training.learning.checkpoint import CheckpointError
 from training.prior.file import PriorFileError
 
-COLUMNS = ("success", "speed_error_m_s", "heading_error_deg", "falls_per_minute", "prior_ratio", "coverage")
+COLUMNS = ("success", "speed_error_m_s", "heading_error_deg", "falls_per_minute", "prior_ratio")
 """Headline figures that are shown, where the task has them."""
 
 
@@ -51,7 +51,7 @@ class ProgressConfig:
     success: float = 0.8
     """Share of goals kept that counts as learned …"""
     prior_ratio: float = 1.5
-    """… while the prior's error over that of held-out real motion is at most this."""
+    """… while the prior's error over that of real motion is at most this."""
 
     def __post_init__(self) -> None:
         """Check what types do not say."""

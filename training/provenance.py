@@ -9,15 +9,6 @@ from pathlib import Path
 
 import torch
 
-CLONING = "cloning"
-"""What the lineage of a run calls that which came before its first episode (`learner.clone`)."""
-DISTILLATION = "distillation"
-"""… and that in which it learned from a teacher (`learner.teacher`)."""
-POSING = "posing"
-"""… or, without one, to hold its body as people do (`learner.pose_rounds`)."""
-EVOLUTION = "evolution"
-"""… and that in which its last bias evolved (`learner.evolve`)."""
-
 
 def code_version() -> str:
     """Commit of the working tree, "+dirty" when it has changes, "unknown" outside a git checkout."""

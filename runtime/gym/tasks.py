@@ -20,6 +20,7 @@ _FEET = [BODIES.index(name) for name in FEET]
 _SOLE = np.array([[-0.0435, 0.0, -0.05], [0.1335, 0.0, -0.05]])  # m, heel and toe edge in the foot's frame
 _OFF_GROUND = 0.012  # m
 _DIP = 0.3  # s, into a jump's crouch
+VELOCITY_SHARPNESS = 12.0  # s²/m²
 
 
 class Task(Protocol):
@@ -45,7 +46,7 @@ class Steering:
     """Move with a velocity, facing a way; a quarter of the goals is to stand."""
 
     name: ClassVar[str] = "steering"
-    max_speed: ClassVar[float] = 3.3  # m/s
+    max_speed: ClassVar[float] = 3.5  # m/s
 
     def draw(self, state: State, generator: np.random.Generator) -> tuple[np.ndarray, int]:
         """Half of the goals turn by up to .8 rad, the others go anywhere; kept for 3 to 7 s."""
@@ -56,10 +57,10 @@ class Steering:
         return np.concatenate((speed * facing, facing)), _steps(generator, 3.0, 7.0)
 
     def reward(self, state: State, goal: np.ndarray) -> float:
-        """.7 `velocity_kept` + .3 (.5 max(0, f·heading) + .5 exp((f·heading - 1)/.034))."""
+        """.7 `velocity_close` + .3 (.5 max(0, f·heading) + .5 exp((f·heading - 1)/.034))."""
         cosine = float(heading(state.root_rotation) @ goal[2:4])
         facing = 0.5 * max(0.0, cosine) + 0.5 * math.exp((cosine - 1.0) / 0.034)
-        return 0.7 * velocity_kept(state, goal[:2]) + 0.3 * facing
+        return 0.7 * velocity_close(state, goal[:2]) + 0.3 * facing
 
     def failed(self, state: State, goal: np.ndarray) -> bool:
         """Fallen."""
@@ -78,10 +79,11 @@ class Speed:
         return goal, _steps(generator, 3.0, 8.0)
 
     def reward(self, state: State, goal: np.ndarray) -> float:
-        """.7 `velocity_kept` + .3 max(0, u·heading), its sharp half max(1, s*/2.5) times as wide."""
+        """.7 `velocity_close`, its sharp half max(1, s*/2.5) times as wide, + .3 max(0, u·heading)."""
         width = max(1.0, goal[0] / 2.5)
         facing = max(0.0, float(heading(state.root_rotation) @ goal[1:]))
-        return 0.7 * velocity_kept(state, goal[0] * goal[1:], 4.0 / width**2) + 0.3 * facing
+        close = velocity_close(state, goal[0] * goal[1:], VELOCITY_SHARPNESS / width**2)
+        return 0.7 * close + 0.3 * facing
 
     def failed(self, state: State, goal: np.ndarray) -> bool:
         """Fallen."""
@@ -100,14 +102,14 @@ class Location:
         return state.root_position[:2] + offset, _steps(generator, 5.0, 10.0)
 
     def reward(self, state: State, goal: np.ndarray) -> float:
-        """.4 `velocity_kept` + .2 exp(-.25 d) + .3 exp(-4 d²) + .1 max(0, u·heading)."""
+        """.4 `velocity_close` + .2 exp(-.25 d) + .3 exp(-4 d²) + .1 max(0, u·heading)."""
         way = goal - state.root_position[:2]
         d = float(np.linalg.norm(way))
         unit = way / max(d, 1e-6)
         speed = min(max(1.2 * (d - 0.15), 0.0), 3.0)
         facing = 1.0 if d < 0.5 else max(0.0, float(heading(state.root_rotation) @ unit))
         there = 0.2 * math.exp(-0.25 * d) + 0.3 * math.exp(-4.0 * d * d)
-        return 0.4 * velocity_kept(state, speed * unit) + there + 0.1 * facing
+        return 0.4 * velocity_close(state, speed * unit) + there + 0.1 * facing
 
     def failed(self, state: State, goal: np.ndarray) -> bool:
         """Fallen."""
@@ -193,14 +195,9 @@ class Skill:
         return bool(state.root_position[2] < self.lowest_root)
 
 
-def velocity_kept(state: State, wanted: np.ndarray, sharp: float = 4.0) -> float:
-    """How well a horizontal velocity [2] m/s is kept, stricter below 1 m/s; formula: training/tasks/base.py."""
-    square = float(np.sum((wanted - state.root_linear_velocity[:2]) ** 2))
-    pace = 2.0 * float(np.linalg.norm(wanted))
-    rest, slow = max(0.0, 1.0 - pace), max(0.0, 1.0 - abs(pace - 1.0))
-    still = 0.25 * math.exp(-64.0 * square) + 0.2 * math.exp(-4.0 * float(np.mean(state.joint_velocity**2)))
-    walked = 0.45 * math.exp(-16.0 * square)
-    return (1.0 - 0.45 * (rest + slow)) * _closeness(square, sharp) + rest * still + slow * walked
+def velocity_close(state: State, wanted: np.ndarray, sharp: float = VELOCITY_SHARPNESS) -> float:
+    """How close the root's horizontal velocity is to `wanted` [2] m/s, from 0 to 1: `_closeness` of the two."""
+    return _closeness(float(np.sum((wanted - state.root_linear_velocity[:2]) ** 2)), sharp)
 
 
 def course(apex: float, countdown: float) -> tuple[float, float]:
@@ -246,7 +243,8 @@ def _near(error: float, wide: float, narrow: float) -> float:
     return _closeness((error / wide) ** 2, 0.5 * (wide / narrow) ** 2)
 
 
-def _closeness(square: float, sharp: float = 4.0) -> float:
+def _closeness(square: float, sharp: float) -> float:
+    """.5 exp(-.5 d²) + .5 exp(-sharp d²) of a squared distance d²; see training/tasks/base.py."""
     return 0.5 * math.exp(-0.5 * square) + 0.5 * math.exp(-sharp * square)
 
 

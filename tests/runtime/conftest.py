@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.priors import walking_prior
 from tests.tiny import INPUT_SIZE, write_controller, write_prior
 
 
@@ -20,6 +21,12 @@ def controller_path(tmp_path: Path) -> Path:
 def prior_path(tmp_path: Path) -> Path:
     """A prior whose errors can be worked out by hand, see tests/tiny.py."""
     return write_prior(tmp_path / "prior.onnx")
+
+
+@pytest.fixture(scope="session")
+def walking_prior_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small prior of the shipped steering controller's own walk, see tests/priors.py."""
+    return walking_prior(tmp_path_factory.mktemp("prior") / "walk.onnx")
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ import pytest
 from runtime import Controller, Prior, Steering, World
 from runtime.character import STATE_SHAPES, State
 from runtime.naturalness import Naturalness, Window
+from tests.tiny import OFFSETS
 
 ROOT = Path(__file__).parents[2]
 
@@ -21,27 +22,29 @@ def state(speed: float = 0.0) -> State:
 
 
 def test_the_window_keeps_the_last_states_oldest_first() -> None:
-    """Of 13 states the last ten are there, in order; before the tenth there is no window."""
-    window = Window(10)
+    """Of states 0 to 12 those 6, 3, 1 and 0 steps back are there; before the seventh there is no window."""
+    window = Window(OFFSETS)
     for number in range(13):
-        assert window.full == (number >= 10)
+        assert window.full == (number >= 7)
         window.push(state(float(number)))
-    np.testing.assert_array_equal(window.states().root_linear_velocity[0, :, 0], np.arange(3.0, 13.0))
+    np.testing.assert_array_equal(window.states().root_linear_velocity[0, :, 0], [6.0, 9.0, 11.0, 12.0])
+    window.fill(state(3.0))
+    np.testing.assert_array_equal(window.states().root_linear_velocity[0, :, 0], np.full(4, 3.0))
     window.clear()
-    with pytest.raises(ValueError, match="expected 10 states, found 0"):
+    with pytest.raises(ValueError, match="expected 7 states, found 0"):
         window.states()
 
 
 def test_naturalness_by_hand(prior_path: Path) -> None:
-    """The tiny prior's error is mean noise² + speed², its references 1, 2, 4: from rest to 2 m/s it rises by 4 · 7/12.
+    """The tiny prior's ratio is half of mean noise² + mean speed²: from rest to 2 m/s it rises by 2, a state by .5.
 
-    (Of ten states at 2 m/s; with n of them at 2 m/s it is n tenths of that, for the error is the window's mean.)
+    Of the states 6, 3, 1 and 0 steps back the newest is at 2 m/s at once, the next after one more step, and so on.
     """
     watch = Naturalness(Prior.load(prior_path), half_life=0.0, draws=2)
-    assert all(math.isnan(watch.push(state())) for _ in range(9))
+    assert all(math.isnan(watch.push(state())) for _ in range(6))
     rest = watch.push(state())
-    found = [watch.push(state(2.0)) - rest for _ in range(10)]
-    np.testing.assert_allclose(found, np.arange(1, 11) / 10 * 4.0 * (1 + 1 / 2 + 1 / 4) / 3, rtol=1e-5)
+    found = [watch.push(state(2.0)) - rest for _ in range(7)]
+    np.testing.assert_allclose(found, [0.5, 1.0, 1.0, 1.5, 1.5, 1.5, 2.0], rtol=1e-5)
 
 
 def test_the_noise_is_kept(prior_path: Path) -> None:
@@ -68,14 +71,14 @@ def test_smoothing_halves_the_way_in_a_half_life(prior_path: Path) -> None:
 
 
 def test_every_spares_network_calls(prior_path: Path, monkeypatch) -> None:
-    """Judged every third step: of 30 pushes, those at 12, 15, ... 30 call the prior, seven in all."""
+    """Judged every third step: of 30 pushes, those at 9, 12, ... 30 call the prior, eight in all."""
     prior, calls = Prior.load(prior_path), []
     score = prior.score
     monkeypatch.setattr(prior, "score", lambda *given: (calls.append(1), score(*given))[1])
     watch = Naturalness(prior, every=3)
     for _ in range(30):
         watch.push(state())
-    assert len(calls) == 7
+    assert len(calls) == 8
     watch.clear()
     assert math.isnan(watch.value) and math.isnan(watch.push(state()))
 
@@ -87,9 +90,9 @@ def test_bad_settings_are_refused(prior_path: Path) -> None:
             Naturalness(Prior.load(prior_path), **settings)
 
 
-def test_walking_is_natural_and_falling_is_not() -> None:
-    """The shipped files: walking at 1.5 m/s is as natural as real motion within a half, falling over is not."""
-    prior = Prior.load(ROOT / "exported/priors/locomotion.onnx")
+def test_walking_is_natural_and_falling_is_not(walking_prior_path: Path) -> None:
+    """To a prior of the shipped controller's walk, its walk at 1.5 m/s is usual within a half, falling over is not."""
+    prior = Prior.load(walking_prior_path)
     walker, faller = World(), World()
     hero = walker.add_character(Controller.load(ROOT / "exported/steering.onnx"))
     hero.goal = Steering(speed=1.5)

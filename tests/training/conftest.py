@@ -12,23 +12,24 @@ import torch
 from hydra.core.global_hydra import GlobalHydra
 
 from runtime.recording import Motion
+from tests.priors import fit_prior
 from tests.training.motions import standing
 from training import config as settings
 from training import physics, tasks
-from training.config import DenoiserConfig, EnvironmentConfig, LearnerConfig, PriorConfig, RunConfig, TaskConfig
+from training.config import EnvironmentConfig, LearnerConfig, RewardConfig, RunConfig, TaskConfig
 from training.learning.environment import ActionTransform, Environment
 from training.learning.learner import Learner
 from training.learning.workers import Worker
-from training.motion import windows as motion_windows
 from training.motion.dataset import Clip
 from training.prior import file as prior_file
+from training.prior import style_reward
 from training.prior.file import LoadedPrior
-from training.prior.fit import fit, joint_statistics
 
 LEARNER = LearnerConfig(
     envs=8, horizon=4, processes=1, samples=6 * 32, hidden=(16, 16), epochs=2, minibatches=2, checkpoint_minutes=0.0
 )
 ENVIRONMENT = EnvironmentConfig(episode_seconds=1.0, start_pool=64, start_refresh=20)
+REWARD = RewardConfig(steps=2, batch=16, replay=256, pool=128, critic_hidden=(16,))
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -53,20 +54,7 @@ def prior_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A prior file fitted in 250 steps to figures that slide at 0 to 2 m/s."""
     motions = [sliding(seed, speed=0.25 * seed) for seed in range(9)]
     clips = [Clip(m, "walk", "train", f"g{i}", 0.25 * i) for i, m in enumerate(motions)]
-    windows = motion_windows.cut(clips)
-    weights = torch.ones(len(windows))
-    denoiser = DenoiserConfig(options={"components": 8, "width": 16, "blocks": 1})
-    config = PriorConfig(name="tiny", denoiser=denoiser, iterations=250, batch=32)
-    result = fit(config, windows, weights, windows.take(torch.arange(0, len(windows), 4)), 0, lambda *figures: None)
-    mean, std = joint_statistics(windows, weights, mirrored=True)
-    extra = {
-        "joints": {"mean": mean.tolist(), "std": std.tolist()},
-        "reference_error": [1.0, 1.0, 1.0],
-        "datasets": [{"name": "slides", "licence": "CC0", "clips": 9, "minutes": 0.45, "sha256": "0"}],
-    }
-    path = tmp_path_factory.mktemp("prior") / "tiny.onnx"
-    prior_file.save(path, result.score, config, extra)
-    return path
+    return fit_prior(tmp_path_factory.mktemp("prior") / "tiny.onnx", clips)
 
 
 @pytest.fixture(scope="session")
@@ -79,8 +67,9 @@ def prior(prior_path: Path) -> LoadedPrior:
 def config(prior_path: Path, tmp_path: Path) -> RunConfig:
     """A run of six iterations of eight environments and four control steps, in a folder of its own."""
     return RunConfig(
-        task=TaskConfig("steering", str(prior_path)), learner=LEARNER, environment=ENVIRONMENT, folder=str(tmp_path)
-    )
+        task=TaskConfig("steering", str(prior_path)), learner=LEARNER, environment=ENVIRONMENT, reward=REWARD,
+        folder=str(tmp_path),
+    )  # fmt: skip
 
 
 MakeEnvironment = Callable[..., Environment]
@@ -88,25 +77,26 @@ MakeEnvironment = Callable[..., Environment]
 
 @pytest.fixture
 def make_environment(prior: LoadedPrior) -> MakeEnvironment:
-    """Environments on the tiny prior: `make(envs=4, seed=0, **settings of EnvironmentConfig)`."""
+    """Environments on the tiny prior: `make(envs=4, seed=0, form="critic", **settings of EnvironmentConfig)`."""
 
-    def make(envs: int = 4, seed: int = 0, **changes) -> Environment:
+    def make(envs: int = 4, seed: int = 0, form: str = "critic", **changes) -> Environment:
         chosen = replace(ENVIRONMENT, **changes)
         generator = torch.Generator().manual_seed(seed)
         task = tasks.create("steering", {}, envs, generator)
         action = ActionTransform(*prior.joint_statistics, chosen)
-        return Environment(chosen, physics.create("mujoco", envs), task, prior.score, action, generator)
+        judge = style_reward.create(prior.score, replace(REWARD, form=form), generator)
+        return Environment(chosen, physics.create("mujoco", envs), task, prior.score, judge, action, generator)
 
     return make
 
 
 @pytest.fixture
 def make_learner(make_environment: MakeEnvironment) -> Callable[..., Learner]:
-    """A lone worker's learner on four tiny environments: `make(**settings of LearnerConfig)`."""
+    """A lone worker's learner on four tiny environments: `make(form="critic", **settings of LearnerConfig)`."""
 
-    def make(**changes) -> Learner:
+    def make(form: str = "critic", **changes) -> Learner:
         torch.manual_seed(0)
-        return Learner(replace(LEARNER, **changes), make_environment(), Worker(0, 1))
+        return Learner(replace(LEARNER, **changes), make_environment(form=form), Worker(0, 1))
 
     return make
 

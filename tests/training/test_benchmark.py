@@ -18,6 +18,7 @@ ROOT = Path(__file__).parents[2]
 TINY = [
     *("learner.horizon=4", "learner.hidden=[16,16]", "learner.epochs=1", "learner.minibatches=2", "envs=[8]"),
     *("environment.start_pool=64", "repeats=2", "seconds=0.01"),
+    *("reward.pool=64", "reward.batch=16", "reward.replay=64", "reward.critic_hidden=[8]"),
 ]  # fmt: skip
 
 
@@ -50,6 +51,7 @@ def test_every_phase_is_seen_and_nothing_stays_wrapped(make_learner):
     """In two iterations each phase takes some time; afterwards the learner's parts have their own methods again."""
     learner = make_learner()
     parts = (learner.environment, learner.environment.engine, learner.environment.task, learner.environment.history)
+    parts = (*parts, learner.environment.style_reward)
     before = [set(vars(part)) for part in (*parts, learner.algorithm)]
     with _benchmark_worker.watching(learner, lambda: None) as watch:
         learner.iterate()

@@ -42,12 +42,12 @@ def test_a_report_of_another_file_is_refused(folder):
 
 
 def test_a_card_tells_spread_robustness_marks_and_notes(folder):
-    """91 % of steering's goals are enough, a skate of 2.5 times mocap's is not, coverage was not measured."""
+    """91 % of steering's goals are enough, a skate of 2.5 times mocap's is not, its median was not measured."""
     digest = hashlib.sha256((folder / "walk.onnx").read_bytes()).hexdigest()
     spread = {"mean": 0.5, "std": 0.25, "p10": 0.1, "median": 0.4, "p90": 0.9, "count": 7}
     content = {
         "controller": {"sha256": digest},
-        "headline": {"success": 0.91234, "skate_ratio": {"mean": 2.5}, "coverage": None, "standing_speed_m_s": 0.03},
+        "headline": {"success": 0.91234, "skate_ratio": {"mean": 2.5}, "standing_speed_m_s": 0.03},
         "random": {"success": spread, "figures": {"miss_m": spread}},
         "robustness": {"pushes of 50 N·s": {"survival": 0.75, "success": 0.5, "episodes": 16}},
     }
@@ -59,7 +59,7 @@ def test_a_card_tells_spread_robustness_marks_and_notes(folder):
     assert "| success | ≥ 0.90 | 0.912 | yes |" in text
     assert "| foot skate over mocap's, mean | ≤ 2 | 2.5 | no |" in text
     assert "| speed told to stand, m/s | ≤ 0.05 | 0.03 | yes |" in text
-    assert "| coverage | ≥ 0.60 | not measured | no |" in text
+    assert "| foot skate over mocap's, median | ≤ 2 | not measured | no |" in text
     assert "It limps. Tried: longer." in text and "A success: a goal is a success with no fall" in text
 
 
@@ -76,3 +76,12 @@ def test_a_card_sets_gait_beside_peoples(folder):
     text = "\n".join(cards.cards(folder))
     assert "| gait: inside | 18 |" in text and "| 0 m/s | 8 of 8 | – |" in text
     assert "| 1 m/s | 10 of 12 | lean deg 19.8, -6 to 12; strides per s none, 0.7 to 0.92 |" in text
+
+
+def test_a_prior_has_a_card(tmp_path, prior_path):
+    """Its window, its levels and the data that it was made of."""
+    (tmp_path / "priors").mkdir()
+    (tmp_path / "priors" / "tiny.onnx").write_bytes(prior_path.read_bytes())
+    text = "\n".join(cards.cards(tmp_path))
+    assert "## priors/tiny.onnx" in text and "frames [27, 20, 15, 10, 7, 5, 3, 2, 1, 0] control steps back" in text
+    assert "data made: 9 clips" in text and "no tiny.audit.json" in text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -11,8 +12,17 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 
 from training import config as settings
-from training.config import ConfigError, EnvironmentConfig, LearnerConfig, RunConfig
+from training.config import (
+    ConfigError,
+    EnvironmentConfig,
+    LearnerConfig,
+    PretrainConfig,
+    PriorConfig,
+    RewardConfig,
+    RunConfig,
+)
 from training.physics.variation import Variation
+from training.tasks import TASKS
 
 CONF = Path(settings.__file__).parent / "conf"
 
@@ -34,8 +44,32 @@ def test_defaults_of_the_command_line_are_those_of_the_classes(hydra):
     """`task=steering` alone is the task's file and, but for what that sets, every default as documented."""
     config = composed("task=steering")
     assert settings.as_plain(config.learner) == settings.as_plain(LearnerConfig())
-    assert settings.as_plain(config.environment) == settings.as_plain(EnvironmentConfig(style_weight=0.65))
+    assert settings.as_plain(config.environment) == settings.as_plain(EnvironmentConfig())
+    assert settings.as_plain(config.reward) == settings.as_plain(RewardConfig())
     assert (config.task.name, config.task.prior) == ("steering", "exported/priors/locomotion.onnx")
+
+
+@pytest.mark.parametrize("task", sorted(path.stem for path in (CONF / "task").glob("*.yaml")))
+def test_every_task_resolves(hydra, task):
+    """Each task's file has only settings that exist; its options are those of the task's class."""
+    chosen = composed(f"task={task}", *(["task.prior=some.onnx"] if task == "skill" else [])).task
+    module = import_module(f"training.tasks.{chosen.name}")
+    settings.resolve(getattr(module, f"{TASKS[chosen.name]}Config"), OmegaConf.create(chosen.options))
+
+
+@pytest.mark.parametrize("learner", sorted(path.stem for path in (CONF / "learner").glob("*.yaml")))
+def test_every_learner_resolves(hydra, learner):
+    """Each learner's file has only settings that exist."""
+    composed(f"learner={learner}")
+
+
+@pytest.mark.parametrize("name", sorted({path.stem for path in (CONF / "prior").glob("*.yaml")} - {"clip"}))
+def test_every_prior_resolves(hydra, name):
+    """Each prior's file has only settings that exist, and a dataset of its name to be trained on."""
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        config = compose("pretrain", [f"prior={name}"])
+    assert settings.resolve(PretrainConfig, config).prior.name == name
+    assert (CONF / "dataset" / f"{name}.yaml").is_file()
 
 
 def test_nothing_varies_unless_asked_for(hydra):
@@ -48,10 +82,9 @@ def test_nothing_varies_unless_asked_for(hydra):
 
 def test_every_field_can_be_set(hydra):
     """Numbers, texts and lists of every group land in their dataclass."""
-    config = composed("learner.envs=12", "learner.hidden=[8,4]", "environment.composition=product", "seed=5",
-                      "task.options.hold=[1,2]")  # fmt: skip
+    config = composed("learner.envs=12", "learner.hidden=[8,4]", "reward.form=own", "seed=5", "task.options.hold=[1,2]")
     assert (config.learner.envs, list(config.learner.hidden), config.seed) == (12, [8, 4], 5)
-    assert config.environment.composition == "product"
+    assert config.reward.form == "own"
     assert config.task.options["hold"] == [1, 2]
 
 
@@ -62,10 +95,8 @@ def test_every_field_can_be_set(hydra):
         ("learner.gamma=[1]", "learner.gamma"),
         ("environment.prior_interval=0.5", "environment.prior_interval"),
         ("learner.symmetry=left", "learner.symmetry is 'left': expected one of none, augment, loss"),
-        (
-            "environment.composition=sum",
-            "environment.composition is 'sum': expected one of additive, product, task_capped",
-        ),
+        ("reward.form=amp", "reward.form is 'amp': expected one of score, own, critic"),
+        ("reward.steps=0", "reward.steps is 0: expected at least 1"),
         ("environment.latency=0.04", "environment.latency is 0.04: expected from 0 to below 0.0333 s"),
         ("environment.mass=[1.2,0.8]", r"environment.mass is \[1.2, 0.8\]: expected two factors above 0, lower first"),
         ("environment.friction=[0,1]", r"environment.friction is \[0.0, 1.0\]: expected two factors above 0"),
@@ -78,6 +109,24 @@ def test_wrong_values_are_one_sentence(hydra, override, words):
     with pytest.raises(ConfigError, match=words) as error:
         composed(override)
     assert len(str(error.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("settings_of", "words"),
+    [
+        ({"offsets": (3, 3, 0)}, r"prior.offsets is \[3, 3, 0\]: expected at least two control steps back, each less"),
+        ({"offsets": (3, 1)}, r"prior.offsets is \[3, 1\]"),
+        ({"offsets": (0,)}, r"prior.offsets is \[0\]"),
+        ({"offsets": (28, 0)}, r"prior.offsets is \[28, 0\].* from at most 27 down to 0"),
+        ({"levels": ()}, r"prior.levels is \[\]: expected levels from 0 to 49"),
+        ({"levels": (50, 8)}, r"prior.levels is \[50, 8\]"),
+        ({"held_out": "none"}, "prior.held_out is 'none': expected one of clips, between"),
+    ],
+)
+def test_a_windows_frames_and_levels_are_checked(settings_of, words):
+    """Offsets fall from within the history to now, levels are steps of the schedule."""
+    with pytest.raises(ConfigError, match=words):
+        PriorConfig(**settings_of)
 
 
 def test_unknown_keys_are_refused_by_hydra(hydra):
@@ -95,7 +144,7 @@ def test_plain_and_back(hydra):
 def test_older_configurations_still_resolve():
     """A run folder from before a setting was added gets its default."""
     stored = settings.as_plain(RunConfig(task=settings.TaskConfig("steering", "prior.onnx")))
-    del stored["export_only"], stored["learner"]["checkpoint_minutes"]
+    del stored["export_only"], stored["learner"]["checkpoint_minutes"], stored["reward"]
     config = resolved(stored)
     assert config.export_only is False and config.learner.checkpoint_minutes == 2.0
 

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ from runtime import Controller, Motion, Prior, Recording, Steering, World
 from runtime.character import DEFAULT_HEIGHT, DEFAULT_POSE, JOINT_NAMES
 from tests.tiny import linear, write_controller, write_prior
 from training import _episodes, _mocap, evaluate, trials
-from training._naturalness import Measure, coverage, naturalness
+from training._naturalness import Measure, naturalness
 from training._robustness import HARDSHIPS
 from training.evaluate import EvaluateConfig
 from training.metrics import Rollout
@@ -94,7 +95,6 @@ def test_end_to_end(config: EvaluateConfig, clips: list[Clip], tmp_path: Path) -
     assert report["protocol"]["control_steps"] == (2 + 2) * 120 + 7 * 300 + 6 * 300 + 3 * 270 + 5 * 300
     assert report["random"]["success"]["share"] == 0.0 and report["headline"]["success"] == 0.0
     assert report["free"]["episodes"] == 2 and report["headline"]["success_facing_freely"] == 0.0
-    assert 0.0 <= report["random"]["coverage"]["mean"] < 0.5
     assert report["random"]["jerk_rad_s3"]["mocap"] > 0.0
     assert report["turn"]["+90° at 1 m/s"]["success"] == report["stop"]["from 3 m/s"]["success"] == 0.0
     assert report["mocap"]["source"].endswith("data") and report["mocap"]["clips"] == 3
@@ -138,16 +138,16 @@ def test_same_seed_same_report(config: EvaluateConfig) -> None:
 
 
 def test_without_motion_capture_figures_are_null_and_say_why(config: EvaluateConfig) -> None:
-    """No data and no reference files: no ratio, no coverage; what needs neither is there."""
+    """No data and no reference file: no ratio to real motion; what needs neither is there."""
     report = evaluate.evaluate(replace(config, grid_episodes=0))
     assert report["mocap"]["source"] is None and "reference=true" in report["mocap"]["note"]
-    assert report["random"]["skate_m_s"]["mean"]["ratio"] is report["random"]["coverage"] is None
+    assert report["random"]["skate_m_s"]["mean"]["ratio"] is None
     assert report["random"]["skate_m_s"]["mean"]["mean"] is not None
     assert report["random"]["prior"]["ratio"]["mean"] is not None
 
 
-def test_reference_files_stand_in_for_the_data(config: EvaluateConfig, clips: list[Clip], tmp_path: Path) -> None:
-    """The same figures come of the two small files as of the data they were made of."""
+def test_a_reference_file_stands_in_for_the_data(config: EvaluateConfig, clips: list[Clip], tmp_path: Path) -> None:
+    """The same figures come of the small file as of the data it was made of."""
     dataset.save(tmp_path / "data", clips)
     config = replace(config, grid_episodes=0, data=str(tmp_path / "data"))
     measured = evaluate.evaluate(config)
@@ -166,33 +166,25 @@ def test_real_motion_by_speed(config: EvaluateConfig, clips: list[Clip]) -> None
     np.testing.assert_allclose(mocap.at("strides", "amplitude_legs", 0.5), 2 * 0.6 / 14, rtol=0.05)
     np.testing.assert_allclose(mocap.at("pieces", "flight", 0.5), 0.0)
     assert mocap.figures["data"]["held_out_clips"] == 1
-    assert mocap.figures["poses"]["count"] == len(mocap.poses) == 2 * 3 * (301 - 9)
-    prior = Prior.load(config.prior)
-    prior.metadata["configuration"] = {"mirrored": False}  # what is done one way round is to be covered one way round
-    assert len(_mocap.measure(clips, prior).poses) == 3 * (301 - 9)
+    assert mocap.figures["prior"]["held_out_windows"] == 301 - 6  # the tiny prior looks six steps back
+    assert _mocap.measure(clips, None).figures["prior"] is None
 
 
 def test_a_clip_with_too_little_motion_at_any_speed_is_compared_as_a_whole(config: EvaluateConfig) -> None:
-    """Four seconds that go ever faster, up to 4 m/s: four half seconds a bin are no figure, those of all bins are one.
-
-    Without a fastest speed all of its poses are to be covered, otherwise those up to 3.25 m/s.
-    """
+    """Four seconds that go ever faster, to 4 m/s: four half seconds a bin are no figure, those of all bins are one."""
     t = np.arange(121) / 30
     walked = walk(0.0, 2.0, "faster and faster")
     position = walked.root_position[:121] + np.stack((0.5 * t**2, 0 * t, 0 * t), axis=1)
     motion = Motion(30.0, position, walked.root_rotation[:121], walked.joint_position[:121])
     clip, prior = Clip(motion, "walk", "train", "only", 0.0), Prior.load(config.prior)
-    mocap = _mocap.measure([clip], prior, fastest=None)
+    mocap = _mocap.measure([clip], prior)
     assert mocap.figures["pieces"]["pieces"] == [8]
     (jerk,) = mocap.figures["pieces"]["jerk"]
     np.testing.assert_allclose(mocap.at("pieces", "jerk", np.array([0.2, 3.0])), jerk)
-    assert mocap.asked.all() and mocap.figures["poses"]["fastest"] is None
-    asked = _mocap.measure([clip], prior).asked
-    assert asked.any() and not asked.all()
 
 
 def test_real_motion_compared_with_itself(config: EvaluateConfig, clips: list[Clip]) -> None:
-    """A walk played as if it were an episode: every ratio to mocap at its speed is 1; all its poses are near real."""
+    """A walk played as if it were an episode: every ratio to mocap at its speed is 1."""
     prior = Prior.load(config.prior)
     measure = Measure(prior, _mocap.measure(clips, prior), seed=0)
     played = motion_states(clips[1].motion)
@@ -205,43 +197,55 @@ def test_real_motion_compared_with_itself(config: EvaluateConfig, clips: list[Cl
     assert figures["skate_m_s"]["mean"]["ratio"] == pytest.approx(1.0, rel=0.02)
     assert figures["stride_amplitude_rad"]["legs"]["ratio"] == pytest.approx(1.0, rel=0.02)
     assert figures["flight_share"]["mean"] == 0.0 and figures["flight_share"]["ratio"] is None
-    compared = coverage([(0, only)], measure, 0.0)
-    assert compared["fidelity"]["mean"] == 1.0
-    assert 1 / 3 <= compared["coverage"]["mean"] < 1.0  # it is one walk of three
-    speed, slowest = measure.mocap.pose_speed, float(np.median(measure.mocap.pose_speed))
-    assert coverage([(0, only)], measure, slowest)["reference_poses"] == (speed >= slowest).sum() < len(speed)
 
 
 def test_reference_of_another_prior_is_told(config: EvaluateConfig, clips: list[Clip], tmp_path: Path) -> None:
-    """Files written with one prior and read beside another: what held-out motion scored is left out, with a note."""
+    """A file written with one prior and read beside another: what held-out motion scored is left out, with a note."""
     mocap = _mocap.measure(clips, Prior.load(config.prior))
     other = write_prior(tmp_path / "other.onnx", edit_metadata=lambda metadata: metadata.update(name="other"))
     _mocap.save(mocap, other)
     report = evaluate.evaluate(replace(config, prior=str(other), grid_episodes=0))
-    assert report["mocap"]["held_out_ratio"] is None and "another prior" in report["mocap"]["note"]
-    assert report["random"]["coverage"] is not None
+    assert report["mocap"]["held_out_ratio"] is None and "not measured with this prior" in report["mocap"]["note"]
+    assert report["random"]["jerk_rad_s3"]["mocap"] > 0.0
 
 
-def test_spoiled_reference_files_are_refused(config: EvaluateConfig, clips: list[Clip]) -> None:
-    """Poses that are not those the JSON was written with, and figures of another character."""
-    figures, poses = _mocap.save(_mocap.measure(clips, Prior.load(config.prior)), config.prior)
-    kept = poses.read_bytes()
-    poses.write_bytes(kept + b"!")
-    with pytest.raises(_mocap.ReferenceError, match="not the poses"):
-        _mocap.load(config.prior)
-    poses.write_bytes(kept)
-    figures.write_text(figures.read_text().replace('"character": "', '"character": "0'))
-    with pytest.raises(_mocap.ReferenceError, match="another humanoid"):
-        _mocap.load(config.prior)
+def test_a_spoiled_reference_file_is_refused(config: EvaluateConfig, clips: list[Clip]) -> None:
+    """Figures of another character, or of another version."""
+    path = _mocap.save(_mocap.measure(clips, Prior.load(config.prior)), config.prior)
+    text = path.read_text()
+    for right, wrong in (('"character": "', '"character": "0'), ('"schema_version": 2', '"schema_version": 1')):
+        path.write_text(text.replace(right, wrong))
+        with pytest.raises(_mocap.ReferenceError, match="another version or for another humanoid"):
+            _mocap.load(config.prior)
 
 
-def test_prior_error_is_divided_by_that_of_its_speed(tmp_path: Path) -> None:
-    """Bins up to 1 and up to 2 m/s: the medians of the window's own bin; beyond the last bin, the last."""
-    table = {"quantiles": [0.1, 0.5], "all": [[0, 9]] * 3}
-    table |= {"up to 1 m/s": [[0, 1], [0, 2], [0, 3]], "up to 2 m/s": [[0, 4], [0, 5], [0, 6]]}
-    path = write_prior(tmp_path / "prior.onnx", edit_metadata=lambda m: m.update(reference_quantiles=table))
-    found = _mocap.reference_error(Prior.load(path), np.array([0.5, 1.5, 7.0]))
-    np.testing.assert_allclose(found, [[1, 2, 3], [4, 5, 6], [4, 5, 6]])
+def test_the_prior_judges_every_third_window(config: EvaluateConfig) -> None:
+    """The tiny prior's error is mean noise² + mean velocity²: 9 at 3 m/s along each axis; 20 states hold 5 windows.
+
+    A run too short for a window, here of six states, has none.
+    """
+    played = motion_states(Motion(30.0, *_still(20)))
+    played.root_linear_velocity[:] = 3.0
+    played.root_position[:, 0] = np.arange(20) / 30 * 1.5
+    short = motion_states(Motion(30.0, *_still(6)))
+    prior = Prior.load(config.prior)
+    judged = _mocap.judge(prior, [short, played], 3, np.random.default_rng(0))
+    noise = np.random.default_rng(0)
+    noise.standard_normal((0, *prior.noise_shape), dtype=np.float32)
+    expected = 9.0 + (noise.standard_normal((5, *prior.noise_shape), dtype=np.float32) ** 2).mean(axis=(2, 3))
+    np.testing.assert_allclose(judged.error, expected, rtol=1e-5)
+    np.testing.assert_allclose(judged.ratio, expected.mean(axis=1) / 2, rtol=1e-5)
+    np.testing.assert_allclose(judged.reward, np.exp(-expected.mean(axis=1) / 2), rtol=1e-4)
+    np.testing.assert_allclose(judged.speed, np.full(5, 1.5))
+
+
+def _still(frames: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Root positions, rotations and joint angles of standing."""
+    return (
+        np.tile([0, 0, DEFAULT_HEIGHT], (frames, 1)),
+        np.tile([1.0, 0, 0, 0], (frames, 1)),
+        np.tile(DEFAULT_POSE, (frames, 1)),
+    )
 
 
 def test_plan_depends_on_seed_and_number_alone() -> None:
@@ -285,12 +289,12 @@ def test_command_line(config: EvaluateConfig, tmp_path: Path, call: Call, monkey
 
 
 def test_reference_from_the_command_line(config: EvaluateConfig, clips: list[Clip], tmp_path: Path, call: Call) -> None:
-    """`reference=true` writes two small files next to the prior."""
+    """`reference=true` writes a small file next to the prior."""
     dataset.save(tmp_path / "data", clips)
     status, shown = call("reference=true", f"data={tmp_path / 'data'}", f"prior={config.prior}")
     assert status == 0 and "prior.reference.json" in shown
     assert _mocap.load(config.prior).figures["data"]["clips"] == 3
-    assert sum(path.stat().st_size for path in _mocap.paths(config.prior)) < 1_000_000
+    assert _mocap.path_beside(config.prior).stat().st_size < 100_000
 
 
 def test_command_line_says_what_is_wrong(config: EvaluateConfig, call: Call) -> None:
@@ -318,21 +322,39 @@ def test_help_defines_every_figure(call: Call) -> None:
 
 
 def test_the_prior_is_found_by_its_hash(config: EvaluateConfig, tmp_path: Path, call: Call) -> None:
-    """Without prior= the controller's own is looked for in `priors` beside it; where it is not, the error names it."""
+    """Without prior= the controller's own is looked for in `priors` beside it.
+
+    Where it is not there, or of an older version, what it would say is null, and the report says why; everything else
+    is as with it.
+    """
     sha256 = _mocap.sha256(Path(config.prior))
+    config = replace(config, prior="", grid_episodes=0, episodes=1, seconds=2.0)
 
-    def trained(metadata: dict) -> None:
-        metadata["prior"] = {"name": "tiny", "sha256": sha256}
+    def evaluated(digest: str) -> dict[str, Any]:
+        def trained(metadata: dict) -> None:
+            metadata["prior"] = {"name": "tiny", "sha256": digest}
 
-    path = write_controller(tmp_path / "trained.onnx", edit_metadata=trained)
-    status, shown = call(f"controller={path}", "episodes=1", "seconds=1", "grid_episodes=0")
-    assert status == 2 and "'tiny'" in shown and sha256[:16] in shown
+        path = write_controller(tmp_path / "trained.onnx", edit_metadata=trained)
+        return evaluate.evaluate(replace(config, controller=str(path)))
+
+    missing = evaluated(sha256)
+    assert "'tiny'" in missing["prior"]["note"] and sha256[:16] in missing["prior"]["note"]
+    assert missing["prior"]["path"] is missing["random"]["prior"]["ratio"]["mean"] is None
+    assert missing["headline"]["prior_ratio"] is None and missing["random"]["jerk_rad_s3"]["mean"] > 0.0
     (tmp_path / "priors").mkdir()
-    Path(config.prior).rename(tmp_path / "priors" / "any.onnx")
-    report = evaluate.evaluate(
-        replace(config, controller=str(path), prior="", grid_episodes=0, episodes=1, seconds=1.0)
+    (tmp_path / "prior.onnx").rename(tmp_path / "priors" / "any.onnx")
+    found = evaluated(sha256)
+    assert found["prior"]["path"].endswith("any.onnx") and found["prior"]["note"] is None
+    assert found["headline"]["prior_ratio"] > 0.0
+    assert found["random"]["jerk_rad_s3"] == missing["random"]["jerk_rad_s3"]
+    old = write_prior(
+        tmp_path / "priors" / "old.onnx", edit_metadata=lambda metadata: metadata.update(schema_version=1)
     )
-    assert report["prior"]["path"].endswith("any.onnx") and report["prior"]["note"] is None
+    refused = evaluated(_mocap.sha256(old))
+    assert "schema_version: expected 2, found 1" in refused["prior"]["note"]
+    assert refused["headline"]["prior_ratio"] is None
+    status, shown = call(f"controller={tmp_path / 'trained.onnx'}", "episodes=1", "seconds=1", "grid_episodes=0")
+    assert status == 0 and "schema_version" in shown
 
 
 def test_robustness_is_asked_for(config: EvaluateConfig) -> None:
@@ -347,16 +369,11 @@ def test_robustness_is_asked_for(config: EvaluateConfig) -> None:
     assert report["robustness"]["none"]["survival"] == falls["survival"]
 
 
-def test_motion_without_strides_or_a_held_out_side_is_a_reference_too(config: EvaluateConfig) -> None:
-    """A second of standing: no figure by speed, and near is what a tenth of a second changes."""
-    walked = walk(0.5, 1.0, "short")
-    short = Motion(30.0, *(getattr(walked, name)[:31] for name in ("root_position", "root_rotation", "joint_position")))
-    mocap = _mocap.measure([Clip(short, "stand", "train", "short", 0.0)], Prior.load(config.prior))
+def test_motion_without_strides_is_a_reference_too(config: EvaluateConfig) -> None:
+    """A second of standing: no figure by speed."""
+    mocap = _mocap.measure([Clip(Motion(30.0, *_still(31)), "stand", "train", "short", 0.0)], Prior.load(config.prior))
     assert np.isnan(mocap.at("strides", "frequency", np.ones(3))).all()
-    values = mocap.poses[: len(mocap.poses) // 2] / mocap.scale
-    apart = np.linalg.norm(values[3:] - values[:-3], axis=1)
-    assert mocap.threshold == pytest.approx(np.quantile(apart, 0.9), rel=0.05)
-    assert mocap.figures["poses"]["held_out_coverage"] is None
+    assert mocap.figures["prior"]["held_out_windows"] == 0
 
 
 def test_an_episode_can_be_recorded(tmp_path):

@@ -190,30 +190,6 @@ def test_effort_is_the_mean_of_both_ends_of_a_step() -> None:
     np.testing.assert_allclose(share[:3], [0.0, 0.5 / 28, 0.0])
 
 
-def test_coverage_and_fidelity_of_known_points() -> None:
-    """Of points 0, 1, 2, 3 on a line, .1 and 1.1 are within .5 of the first two; 9 is near none."""
-    line = np.array([[0.0, 0.0], [1.0, 0.0], [2.0, 0.0], [3.0, 0.0]])
-    policy = np.array([[0.1, 0.0], [1.1, 0.0], [9.0, 0.0]])
-    found = metrics.coverage(line, policy, np.array([4, 4, 7]), 0.5)
-    assert found.covered.tolist() == [True, True, False, False]
-    assert found.faithful.tolist() == [True, True, False]
-    # without episode 4 the coverage is 0, without episode 7 it is .5: sqrt(1/2 · 2 · .25²)
-    assert found.deviation == pytest.approx(0.25)
-
-
-def test_standing_still_is_faithful_and_covers_little() -> None:
-    """One pose repeated covers the one reference pose it is near."""
-    found = metrics.coverage(np.arange(10.0)[:, None], np.full((50, 1), 3.2), np.zeros(50, dtype=int), 0.4)
-    assert found.covered.mean() == pytest.approx(0.1) and found.faithful.all()
-    assert np.isnan(found.deviation)
-
-
-def test_coverage_by_no_poses_is_none() -> None:
-    """A policy that never moves long enough to have a pose covers nothing."""
-    found = metrics.coverage(np.zeros((3, 2)), np.zeros((0, 2)), np.zeros(0, dtype=int), 1.0)
-    assert not found.covered.any() and len(found.faithful) == 0
-
-
 def test_spread_leaves_out_what_is_not_a_number() -> None:
     """1, 2 and 3: mean 2, deviation √(2/3)."""
     found = metrics.spread([1.0, np.nan, 2.0, 3.0])

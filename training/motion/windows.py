@@ -54,7 +54,7 @@ def cut(clips: Sequence[Clip], speeds: Sequence[float] = (1.0,), offsets: Sequen
     for index, clip in enumerate(clips):
         for speed in speeds:
             motion = replace(clip.motion, rate=clip.motion.rate * speed)
-            if motion.seconds * CONTROL_HZ < length and not motion.loop:
+            if motion.seconds * CONTROL_HZ < offsets[0] - 1e-6 and not motion.loop:
                 continue
             states = motion_states(motion)
             points = features.key_points(torch.as_tensor(states.body_position), torch.as_tensor(states.body_rotation))

@@ -19,6 +19,7 @@ Two things make it the prior's judgement and not another task's:
 
 from __future__ import annotations
 
+import copy
 import itertools
 from typing import Any
 
@@ -93,7 +94,7 @@ class CriticReward:
 
     def state(self) -> dict[str, Any]:
         """See `StyleReward.state`."""
-        return {"network": self._network.state_dict(), "optimiser": self._optimiser.state_dict()}
+        return copy.deepcopy({"network": self._network.state_dict(), "optimiser": self._optimiser.state_dict()})
 
     def restore(self, state: dict[str, Any]) -> None:
         """See `StyleReward.restore`."""
@@ -115,9 +116,14 @@ class CriticReward:
         return torch.cat((components, self._score.course(windows) * self._turn), 1)
 
     def _sample(self, count: int) -> Tensor:
-        """Samples of the prior as `_see` gives them, [count, n + 3]."""
+        """Samples of the prior, in the style in force, as `_see` gives them, [count, n + 3]."""
         parts = [DRAWN_AT_ONCE] * (count // DRAWN_AT_ONCE) + [count % DRAWN_AT_ONCE]
-        return torch.cat([self._see(sampling.ddpm(self._score, part, self._generator)) for part in parts if part])
+        style = self._score.style.expand(DRAWN_AT_ONCE, -1) if self._score.styles else None
+        rows = []
+        for part in filter(None, parts):
+            told = None if style is None else style[:part]
+            rows.append(self._see(sampling.ddpm(self._score, part, self._generator, told)))
+        return torch.cat(rows)
 
     def _like(self, course: Tensor) -> Tensor:
         """For each course [B, 3] a sample [B, n] drawn among those next to it."""

@@ -69,7 +69,7 @@ class OwnReward:
 
     def state(self) -> dict[str, Any]:
         """See `StyleReward.state`."""
-        return {"network": self._own.denoiser.state_dict(), "optimiser": self._optimiser.state_dict()}
+        return copy.deepcopy({"network": self._own.denoiser.state_dict(), "optimiser": self._optimiser.state_dict()})
 
     def restore(self, state: dict[str, Any]) -> None:
         """See `StyleReward.restore`."""

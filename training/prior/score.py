@@ -89,7 +89,7 @@ class Score(nn.Module):
 
     def sibling(self, denoiser: Denoiser) -> Score:
         """Return a score of `denoiser` with this one's normaliser and references."""
-        other = Score(denoiser, self.styles, self.offsets, self.levels)
+        other = Score(denoiser, self.styles, self.offsets, self.levels).to(self.channel_mean.device)
         for name in ("style", "channel_mean", "channel_std", "reference"):
             getattr(other, name).copy_(getattr(self, name))
         return other

@@ -35,8 +35,6 @@ from training.tasks.base import (
 
 FACING_WIDTH = 0.034
 """1 - cos 15°."""
-ASIDE = 0.94
-"""cos 20°: who is to face further from the way it goes goes sideways or backwards."""
 
 
 @dataclass(frozen=True)

@@ -85,6 +85,8 @@ class Request:
     """For trials whose episodes start in a prior's samples, or are judged by them."""
     start: tuple[np.ndarray, np.ndarray] | None = None
     """`Controller.start`, for trials that start there."""
+    lowest_root: float = 0.0
+    """Height (m) of the root at which episodes of training ended, for trials that are judged by it without a prior."""
 
 
 def random_episodes(
@@ -114,8 +116,6 @@ class Trial(Protocol):
     """What its success and figures are."""
     RESTARTS: bool
     """Whether who falls is put back on their feet; if not, a fall is part of the task or the end of it."""
-    SLOWEST: float
-    """m/s: real poses that move more slowly need not be covered, nobody is asked to be that slow."""
 
     @staticmethod
     def plan(request: Request) -> list[Episode]:

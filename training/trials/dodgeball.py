@@ -18,7 +18,6 @@ EVERY = (1.5, 4.0)  # s
 SHORTEST = 1.4  # s a ball is watched for at least
 
 RESTARTS = True
-SLOWEST = 0.0
 DEFINITION = (
     "balls of 0.1 m radius from 8 to 10 m away and 0.5 to 2.5 m up, at 12 to 20 m/s, aimed at where the torso will be "
     "if it goes on as it moves, a new one every 1.5 to 4 s; a success is a ball that touches no capsule of the body on "

@@ -18,7 +18,6 @@ POSES = {"prone": (0.0, 1.0), "supine": (0.0, -1.0), "right side": (1.0, 0.0), "
 """Which way to tip over: about x (the right side down) and about y (face down), in quarter turns; None: dropped."""
 
 RESTARTS = False
-SLOWEST = 0.0
 DEFINITION = (
     "a fifth of the episodes each from prone, supine, the right and the left side, and from random drops left limp for "
     "3 s; a success has its head above 1.2 m within 5 s and stands (root above "

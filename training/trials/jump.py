@@ -18,7 +18,6 @@ TOLERANCE = 0.1  # m
 UPRIGHT_AFTER = 1.0  # s from the apex's landing
 
 RESTARTS = True
-SLOWEST = 0.0
 DEFINITION = (
     "standing (40 %) or moving at 0.5 to 2 m/s, a jump of 0.1 to 0.4 m commanded every 4 s; apex: the root's "
     "greatest height over its height in standing in the 1.5 s of a command, of frames with both soles more than "

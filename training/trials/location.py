@@ -15,7 +15,6 @@ NEAR, SLOW = 0.5, 0.5  # m, m/s: arrived
 BANDS = ((4.0, "1-4 m"), (7.0, "4-7 m"), (10.1, "7-10 m"))
 
 RESTARTS = True
-SLOWEST = 0.0
 DEFINITION = (
     "points 1 to 10 m away in any direction, a new one every 5 to 10 s; a goal is a success if in the half second "
     "before it changes the root is within 0.5 m of the point and slower than 0.5 m/s (means over that time), with no "

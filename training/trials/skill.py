@@ -11,6 +11,7 @@ from runtime import Skill
 from runtime.character import CONTROL_HZ, JOINTS, State
 from runtime.recording import Motion
 from training import metrics, rotation
+from training.config import ConfigError
 from training.learning.starts import Starts
 from training.metrics import Rollout
 from training.motion.clips import motion_states
@@ -26,11 +27,11 @@ NOISE = 0.05  # rad
 CYCLES = 4
 
 RESTARTS = False
-SLOWEST = 0.0
 DEFINITION = (
     "ten seconds from the state in which the controller's file begins, each joint off by a normal deviation of 0.05 "
     "rad (from a sample of the prior where the file says nothing); a success is that the root is never more than 0.15 "
-    "m lower than in the prior's samples; time_s: until it is. dtw_error_m (needs data=): distance of the bodies from "
+    "m lower than in the prior's samples (without a prior: than where training ended episodes); time_s: until it is. "
+    "dtw_error_m (needs data=): distance of the bodies from "
     "those of the clip, both relative to the root and in its heading frame, averaged over bodies and time after "
     "dynamic time warping against the clip in a loop, with between half and twice the clip's speed; "
     "dtw_error_turned_m: the same with every pose turned about the vertical as fits the clip's best, since the heading "
@@ -39,17 +40,24 @@ DEFINITION = (
 
 
 def plan(request: Request) -> list[Episode]:
-    """See `Trial.plan`; `label` of an episode is the height (m) the root must not fall below."""
-    assert request.prior is not None
-    generator = torch.Generator().manual_seed(request.seed)
-    count = max(64, request.episodes)
-    pool = Starts(file.load(str(request.prior.path)).score, count, generator, StartStates(upright=False)).draw(count)
-    lowest = float(pool["root_position"][..., 2].min()) - MARGIN
+    """See `Trial.plan`; `label` of an episode is the height (m) the root must not fall below.
+
+    Raises ConfigError where neither a prior nor the controller's file says where to start.
+    """
+    if request.prior is None:
+        pool, lowest = None, request.lowest_root
+    else:
+        generator, count = torch.Generator().manual_seed(request.seed), max(64, request.episodes)
+        score = file.load(str(request.prior.path)).score
+        pool = Starts(score, count, generator, StartStates(upright=False)).draw(count)
+        lowest = float(pool["root_position"][..., 2].min()) - MARGIN
 
     def start(number: int) -> Start:
-        if request.start is None:
-            return Start(*(pool[name][number].numpy().astype(float) for name in ("qpos", "qvel")))
-        return _about(*request.start, np.random.default_rng((request.seed, number)))
+        if request.start is not None:
+            return _about(*request.start, np.random.default_rng((request.seed, number)))
+        if pool is None:
+            raise ConfigError("a skill whose file does not say where it begins needs a prior: name prior=FILE")
+        return Start(*(pool[name][number].numpy().astype(float) for name in ("qpos", "qvel")))
 
     return [
         Episode("random", f"{lowest:.3f}", SECONDS, 0.0, (Order(0.0, Skill()),), start(number))

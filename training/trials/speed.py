@@ -16,7 +16,6 @@ STEADY_SPEEDS = (0.5, 1.0, 2.0, 3.0, 4.0, 5.0)  # m/s
 STEADY_SECONDS = 10.0
 
 RESTARTS = True
-SLOWEST = 0.25  # who is asked for half a metre a second and more
 DEFINITION = (
     "speeds of 0.5 to 5 m/s drawn anew every 4 to 7 s, always ahead; a goal is a success as for steering: no fall and, "
     "averaged after the first 1.5 s, velocity within 15 % or 0.3 m/s and heading within 20°"

@@ -26,7 +26,6 @@ FACING_SPEED = 1.0  # m/s
 FREE_SPEED, FREE_PER_COURSE = 1.3, 2  # m/s; random episodes of free facing for each episode of a set course
 
 RESTARTS = True
-SLOWEST = 0.0
 DEFINITION = (
     "a goal is a success with no fall in it and, averaged over its time after the first 1.5 s, the velocity within "
     "15 % of the speed wanted or 0.3 m/s, whichever is more, and the heading within 20°; goals that last less than "
