@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 from itertools import pairwise
+from pathlib import Path
 from typing import Any, TypeVar
 
 from hydra.core.config_store import ConfigStore
@@ -109,6 +110,8 @@ class PretrainConfig:
     """Folder that `training.prepare` wrote."""
     output: str = MISSING
     """ONNX file to write."""
+    overwrite: bool = False
+    """Whether a file of that name may be replaced."""
     seed: int = 0
     """Seeds initialisation, batches and noise."""
 
@@ -305,6 +308,8 @@ class RunConfig:
     controller (policy and normaliser). From another task's only what is not about its goal is taken."""
     output: str = ""
     """Controller file to export to at the end; empty: only into the run folder."""
+    overwrite: bool = False
+    """Whether a file of that name may be replaced."""
     folder: str = ""
     """Run folder; set by Hydra."""
     command: str = ""
@@ -319,6 +324,12 @@ def resolve(kind: type[T], config: DictConfig) -> T:
     except OmegaConfBaseException as error:
         key = getattr(error, "full_key", "?")
         raise ConfigError(f"configuration: {str(error).splitlines()[0]} (key {key})") from None
+
+
+def check_output(path: str, overwrite: bool) -> None:
+    """Raise ConfigError where a file would be replaced that nobody said may be; before any work."""
+    if path and not overwrite and Path(path).exists():
+        raise ConfigError(f"output={path}: there is such a file already; overwrite=true replaces it")
 
 
 def _one_of(key: str, found: str, expected: tuple[str, ...]) -> None:

@@ -39,6 +39,7 @@ def main(composed: DictConfig) -> None:
     """Compose the configuration, train, write the file; exits with 2 and one sentence on bad input."""
     try:
         config = settings.resolve(settings.PretrainConfig, composed)
+        settings.check_output(config.output, config.overwrite)
         folder = Path(HydraConfig.get().runtime.output_dir)
         (folder / "configuration.json").write_text(json.dumps(settings.as_plain(config), indent=1))
         train(config, dataset.load(config.data), folder)

@@ -87,6 +87,7 @@ def check(config: RunConfig) -> None:
     world = workers.count(config.learner.processes, config.learner.envs, on_gpu(config))
     if config.learner.envs % world:
         raise ConfigError(f"learner.envs={config.learner.envs} does not divide evenly among {world} processes")
+    settings.check_output(config.output, config.overwrite)
     if config.export_only and not config.resume:
         raise ConfigError("export_only=true: expected resume=FOLDER, the run to export from")
     if on_gpu(config) and not workers.under_torchrun() and world > torch.cuda.device_count():
