@@ -21,11 +21,13 @@ from training.config import ConfigError, TaskConfig
 from training.learning.checkpoint import CHECKPOINT, CONFIGURATION
 from training.learning.workers import Worker
 from training.physics.mujoco import MujocoEngine
+from training.prior import file as prior_file
 
 ROOT = Path(__file__).parents[2]
 TINY = [
     *("learner.envs=8", "learner.horizon=4", "learner.hidden=[16,16]", "learner.epochs=1", "learner.minibatches=2"),
     *("environment.start_pool=64", "environment.episode_seconds=2", "task=steering"),
+    *("reward.pool=64", "reward.batch=16", "reward.replay=64", "reward.critic_hidden=[8]"),
 ]  # fmt: skip
 
 
@@ -106,7 +108,6 @@ def test_ctrl_c_keeps_everything(prior_path, tmp_path):
         (["init=nothing.pt"], "nothing.pt: no such checkpoint"),
         (["resume=nowhere"], "resume=nowhere: expected a run folder with configuration.json, found none"),
         (["export_only=true"], "export_only=true: expected resume=FOLDER"),
-        ([f"task.prior={ROOT}/exported/priors/cartwheel.onnx"], "learner.symmetry=augment: expected none, "),
     ],
 )
 def test_bad_input_is_one_sentence(command, prior_path, tmp_path, capsys, overrides, sentence):
@@ -117,6 +118,16 @@ def test_bad_input_is_one_sentence(command, prior_path, tmp_path, capsys, overri
     said = capsys.readouterr().err.splitlines()
     assert len(said) == 1 and sentence in said[0]
     assert not (tmp_path / "run").exists() and not (tmp_path / "hydra").exists()
+
+
+def test_a_prior_of_one_way_round_needs_no_symmetry(config, prior_path, monkeypatch):
+    """A policy that is to be mirrored cannot be held to a prior that knows only one side."""
+    loaded = prior_file.load(prior_path)
+    loaded.metadata["configuration"]["mirrored"] = False
+    monkeypatch.setattr(prior_file, "load", lambda path: loaded)
+    with pytest.raises(ConfigError, match=r"learner.symmetry=augment: expected none, .*tiny.onnx knows motion one way"):
+        run.check(config)
+    run.check(replace(config, learner=replace(config.learner, symmetry="none")))
 
 
 def test_a_default_prior_that_is_missing(command, tmp_path, capsys, monkeypatch):
