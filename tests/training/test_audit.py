@@ -109,7 +109,7 @@ def test_model_cards_can_read_it(report: dict[str, Any], prior: LoadedPrior):
     """The file's hash and a headline of figures by name, two for each change and those of samples and cost."""
     assert report["sha256"] == prior.sha256
     rows = dict(cards._flat(report["headline"]))
-    assert len(rows) == 1 + 2 * len(EVERY) + 11
+    assert len(rows) == 1 + 2 * len(EVERY) + 12
     assert float(rows["real preferred over: random poses"]) > 0.9
     assert float(rows["windows judged a second on one thread"]) > 10
 

@@ -16,8 +16,10 @@ import pytest
 import torch
 
 from runtime.controller import Controller
+from training import config as settings
 from training import run
 from training.config import ConfigError, TaskConfig
+from training.learning import checkpoint
 from training.learning.checkpoint import CHECKPOINT, CONFIGURATION
 from training.learning.workers import Worker
 from training.physics.mujoco import MujocoEngine
@@ -137,6 +139,20 @@ def test_a_default_prior_that_is_missing(command, tmp_path, capsys, monkeypatch)
         command()
     said = capsys.readouterr().err
     assert said.startswith("exported/priors/locomotion.onnx: no such prior; make it with `python -m training.pretrain")
+
+
+def test_an_export_tells_the_runs_own_settings(config, monkeypatch, tmp_path):
+    """Few environments and samples do for exporting; what the controller's card says is what the run was."""
+    ends = []
+    monkeypatch.setattr(run, "finish", lambda *given: ends.append(given))
+    config = replace(config, learner=replace(config.learner, envs=4, samples=16))
+    (tmp_path / CONFIGURATION).write_text(json.dumps(settings.as_plain(config)))
+    run.train(Worker(0, 1), config)
+    run.export_only(checkpoint.resumed(replace(config, resume=str(tmp_path), export_only=True)))
+    told, learner, _ = ends[-1]
+    assert (told.learner, told.reward, told.environment) == (config.learner, config.reward, config.environment)
+    assert learner.environment.num_envs == 8 and learner.samples == 16
+    assert run.card(told, learner, 0.0)["training"]["configuration"]["learner"]["envs"] == 4
 
 
 def test_a_time_limit_ends_a_run(config, monkeypatch, tmp_path):

@@ -11,7 +11,7 @@ Two things make it the prior's judgement and not another task's:
 
 - it looks at the components that the denoiser keeps, each over √(λ + 1 - ᾱ) with λ its variance and ᾱ of the finest
   level: what lies below that level's noise, the prior itself could not tell apart;
-- each of the policy's windows stands beside a sample that is about as fast (`_Pool.like`). Otherwise what the goals ask
+- each of the policy's windows stands beside a sample that is about as fast (`_like`). Otherwise what the goals ask
   for more often than the capture has it, as running, would be odd for that alone, and style worth more at one speed
   than at another.
 """
