@@ -21,9 +21,8 @@ from training.motion import windows as motion_windows
 from training.motion.windows import Windows
 from training.prior import frechet, generated, sampling
 from training.prior.coverage import coverage
-from training.prior.projection import Poses, Projector, skate, soles
+from training.prior.projection import Poses, Projector
 from training.prior.score import Score
-from training.prior.style import Styled
 from training.tasks import StartStates
 
 SIMULATED = 512  # states
@@ -35,7 +34,7 @@ SKATE_QUANTILE = 0.95
 
 @dataclass(frozen=True)
 class Sets:
-    """What is compared, raw windows [N, 10, 58] each."""
+    """What is compared, raw windows [N, F, 58] each."""
 
     samples: Tensor
     projected: Tensor
@@ -54,10 +53,9 @@ def measure(
 
     With `style` [N, 2S] of the training windows samples are of the styles of as many of those, drawn by `weights`.
     """
-    projector, size = Projector(), features.WINDOW * len(features.WINDOW_NAMES)
+    projector = Projector(score.offsets)
     picks = torch.multinomial(weights, count, replacement=True, generator=generator)
-    denoiser = score.denoiser if style is None else Styled(score.denoiser, style[picks])
-    samples = score.denormalise(sampling.ddpm(denoiser, (count, size), generator))
+    samples = sampling.ddpm(score, count, generator, None if style is None else style[picks])
     start = time.perf_counter()
     poses = projector.project(samples)
     seconds = time.perf_counter() - start
@@ -65,7 +63,7 @@ def measure(
     sets = Sets(samples, poses.windows(), training.values[picks], held_out.values, known)
     shown = {"samples": samples, "projected": sets.projected, "training": sets.alike, "held_out": sets.held_out}
     return {
-        "generated": {name: generated.figures(values) for name, values in shown.items()},
+        "generated": {name: generated.figures(values, score.offsets) for name, values in shown.items()},
         "validity": {**_validity(projector, sets, poses), "projection_seconds_per_4096": seconds * 4096 / count},
         "coverage": _coverage(sets, score.channel_std),
         "starts": _starts(score, count, held_out, generator),
@@ -75,7 +73,7 @@ def measure(
 def _validity(projector: Projector, sets: Sets, poses: Poses) -> dict[str, Any]:
     """Shares of windows with each fault and with none; soles may skate as fast as 95 % of held-out windows do."""
     real = projector.poses(sets.held_out)
-    bound = float(skate(soles(real.bodies, real.rotations)).quantile(SKATE_QUANTILE))
+    bound = projector.skate(real).quantile(SKATE_QUANTILE).item()
     report: dict[str, Any] = {"skate_bound_m_s": bound}
     for name, values, bodies in (
         ("samples", sets.samples, projector.poses(sets.samples)),
@@ -118,7 +116,8 @@ def _starts(score: Score, count: int, held_out: Windows, generator: torch.Genera
     except RuntimeError:
         return {"rejected": None, "samples": None, "held_out": None}
     picks = torch.randint(len(held_out), (SIMULATED,), generator=generator)
-    real = start_windows(Projector().poses(held_out.values[picks]))
+    projector = Projector(score.offsets)
+    real = start_windows(projector.dense(projector.poses(held_out.values[picks])))
     return {
         "rejected": pool.rejected / pool.sampled,
         "samples": settle(pool.draw(SIMULATED)),

@@ -1,7 +1,7 @@
 """Do generated windows have the style that was asked for? Private to `training.audit`.
 
 A classifier is trained on the real windows that the prior learned from and asked about windows that the prior makes.
-Its accuracy on held-out takes is the ceiling: a third of a second does not always tell a style. For compositions there
+Its accuracy on held-out takes is the ceiling: a second does not always tell a style. For compositions there
 are two more classifiers, each of which sees half of the body.
 """
 
@@ -12,14 +12,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from training import features
 from training.motion import windows as motion_windows
 from training.motion.windows import Windows
 from training.prior import sampling
 from training.prior.fit import Styles
 from training.prior.projection import Projector
 from training.prior.score import Score
-from training.prior.style import Styled, upper_channels, whole
+from training.prior.style import upper_channels, whole
 
 STEPS, BATCH, WIDTH = 1500, 256, 256
 NOISE = 0.1  # standard deviations, on the classifier's input while it learns
@@ -32,15 +31,15 @@ class Classifier(nn.Module):
     def __init__(self, score: Score, mask: Tensor, styles: int) -> None:
         """Make an untrained one."""
         super().__init__()
-        self.score, self.mask = score, mask.repeat(features.WINDOW)
-        size = features.WINDOW * len(features.WINDOW_NAMES)
+        self.score, self.mask = score, mask.repeat(score.frames)
         self.net = nn.Sequential(
-            nn.Linear(size, WIDTH), nn.ReLU(), nn.Dropout(0.3), nn.Linear(WIDTH, WIDTH), nn.ReLU(), nn.Dropout(0.3),
+            nn.Linear(score.size, WIDTH), nn.ReLU(), nn.Dropout(0.3),
+            nn.Linear(WIDTH, WIDTH), nn.ReLU(), nn.Dropout(0.3),
             nn.Linear(WIDTH, styles),
         )  # fmt: skip
 
     def forward(self, windows: Tensor) -> Tensor:
-        """Logits [N, S] of raw windows [N, 10, 58]."""
+        """Logits [N, S] of raw windows [N, F, 58]."""
         flat = self.score.normalise(windows)
         if self.training:
             flat = flat + NOISE * torch.randn_like(flat)
@@ -48,7 +47,7 @@ class Classifier(nn.Module):
 
 
 def learn(score: Score, mask: Tensor, windows: Tensor, label: Tensor, styles: int, seed: int) -> Classifier:
-    """Train a classifier on raw windows [N, 10, 58] and their mirror images; `label` [N] are style numbers."""
+    """Train a classifier on raw windows [N, F, 58] and their mirror images; `label` [N] are style numbers."""
     torch.manual_seed(seed)
     model = Classifier(score, mask, styles)
     optimiser = torch.optim.AdamW(model.net.parameters(), lr=1e-3, weight_decay=1e-2)
@@ -79,9 +78,9 @@ def measure(
     }
     asked = torch.arange(count) % number
     one_hot = nn.functional.one_hot(asked, number).float()
-    projector = Projector()
+    projector = Projector(score.offsets)
     for weight in GUIDANCE:
-        windows = generate(score, whole(weight * one_hot), generator)
+        windows = sampling.ddpm(score, count, generator, whole(weight * one_hot))
         report[f"generated_guidance_{weight:g}"] = {
             "accuracy": _accuracy(models["whole"], windows, asked),
             "projected": _accuracy(models["whole"], projector.project(windows).windows(), asked),
@@ -90,18 +89,12 @@ def measure(
         }  # fmt: skip
     below = (asked + 1 + torch.randint(number - 1, (count,), generator=generator)) % number
     mixed = torch.cat((one_hot, nn.functional.one_hot(below, number).float()), 1)
-    windows = generate(score, mixed, generator)
+    windows = sampling.ddpm(score, count, generator, mixed)
     report["composed"] = {
         "upper_as_asked": _accuracy(models["upper"], windows, asked),
         "lower_as_asked": _accuracy(models["lower"], windows, below),
     }
     return report
-
-
-def generate(score: Score, style: Tensor, generator: torch.Generator) -> Tensor:
-    """Raw windows [N, 10, 58] of style vectors [N, 2S]."""
-    size = features.WINDOW * len(features.WINDOW_NAMES)
-    return score.denormalise(sampling.ddpm(Styled(score.denoiser, style), (len(style), size), generator))
 
 
 @torch.no_grad()

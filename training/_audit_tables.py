@@ -10,9 +10,8 @@ from rich.table import Table
 
 def show(report: dict[str, Any], console: Console) -> None:
     """Print the tables of `training.audit.audit`'s report."""
+    _real(report["real"], console)
     _preference(report, console)
-    _remedies(report["remedies"], console)
-    _by_speed(report["by_speed"], console)
     _generated(report["generated"], console)
     _validity(report["validity"], report["starts"], console)
     console.print("coverage: " + ", ".join(f"{k.replace('_', ' ')} {v:.2f}" for k, v in report["coverage"].items()))
@@ -23,37 +22,27 @@ def show(report: dict[str, Any], console: Console) -> None:
     )
 
 
-def _preference(report: dict[str, Any], console: Console) -> None:
-    data, changes = report["data"], report["preference"]["changes"]
-    title = f"share of {data['held_out_windows']:,} held-out windows preferred over the change (.50 = blind)"
-    table = Table(title=title)
-    levels = [f"t = {level}" for level in report["preference"]["levels"]]
-    for name in ("change", *levels, "reward", "cross-fitted", "mean reward"):
-        table.add_column(name, justify="left" if name == "change" else "right")
-    fitted = report["remedies"]["shipped"]
-    for name, row in changes.items():
-        spread = f"{_share(fitted['changes'][name])} ± {_share(fitted['standard_error'][name])}"
-        shares = (_share(share) for share in (*row["error"], row["reward"]))
-        table.add_row(name, *shares, spread, _share(row["mean_reward"]))
-    table.add_row("(real)", *("",) * (len(levels) + 2), _share(next(iter(changes.values()))["mean_reward_of_real"]))
+def _real(real: dict[str, Any], console: Console) -> None:
+    """What real motion scores: by whom it is and how fast."""
+    table = Table(title="ratio e/ρ of real windows: 1 is as usual as what the prior learned from")
+    for name in ("", "windows", *(f"{quantile:.0%}" for quantile in real["quantiles"])):
+        table.add_column(name, justify="right" if name else "left")
+    rows = {"learned from": real["training"], "held out": real["held_out"]}
+    rows |= {f"  {name}": row for part in ("by_person", "by_speed") for name, row in real[part].items()}
+    for name, row in rows.items():
+        table.add_row(name, f"{row['windows']:,}", *(f"{value:.2f}" for value in row["ratio"]))
     console.print(table)
 
 
-def _remedies(remedies: dict[str, Any], console: Console) -> None:
-    title = "the same for rewards calibrated on the other half of the performances: remedies"
-    _columns(f"{title} added one by one", {"mean error": remedies["mean_error"], **remedies["added"]}, console)
-    _columns(f"{title} left out or weighted otherwise", remedies["left_out"], console)
-    name, most = max(remedies["shipped_minus_as_in_the_file"].items(), key=lambda item: abs(item[1]))
-    console.print(f"cross-fitted shares differ from the shipped calibration's by {most:+.3f} at most ({name})")
-
-
-def _columns(title: str, columns: dict[str, dict[str, float]], console: Console) -> None:
-    """Print shares of changes by {title of column: {change: share}}."""
-    table = Table(title=title)
-    for name in ("change", *columns):
-        table.add_column(name, justify="left" if name == "change" else "right", min_width=5)
-    for change in next(iter(columns.values())):
-        table.add_row(change, *(_share(column[change]) for column in columns.values()))
+def _preference(report: dict[str, Any], console: Console) -> None:
+    changes = report["preference"]["changes"]
+    table = Table(title="share of changed windows to which a held-out one as fast is preferred (.50 = blind)")
+    levels = [f"t = {level}" for level in report["preference"]["levels"]]
+    for name in ("change", *levels, "together", "least person", "median ratio"):
+        table.add_column(name, justify="left" if name == "change" else "right")
+    for name, row in changes.items():
+        shares = (*row["by_level"], row["preferred"], min(row["by_person"].values()))
+        table.add_row(name, *(_share(share) for share in shares), f"{row['median_ratio']:.2f}")
     console.print(table)
 
 
@@ -87,19 +76,6 @@ def _validity(validity: dict[str, Any], starts: dict[str, Any], console: Console
         return
     rows = (f"{name.replace('_', ' ')} {starts[name]}" for name in ("samples", "held_out"))
     console.print(f"starts: {starts['rejected']:.3f} rejected; first .2 s of physics: " + "; ".join(rows))
-
-
-def _by_speed(report: dict[str, Any], console: Console) -> None:
-    bins = report["bins"]
-    table = Table(title="real windows by root speed: median errors, median reward, share preferred to calmer motion")
-    levels, calm = [f"t = {level}" for level in report["levels"]], next(iter(bins.values()))["preferred_to"]
-    for name in ("root speed", "windows", *levels, "reward", *calm):
-        table.add_column(name, justify="left" if name == "root speed" else "right", min_width=5)
-    for name, row in bins.items():
-        errors = (f"{quantiles[1]:.3f}" for quantiles in row["error_quantiles"])
-        shares = (_share(row["preferred_to"][change]) for change in calm)
-        table.add_row(name, str(row["windows"]), *errors, _share(row["reward_quantiles"][1]), *shares)
-    console.print(table)
 
 
 def _share(value: float) -> str:

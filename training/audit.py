@@ -1,14 +1,15 @@
 """The figures of a prior: `python -m training.audit prior=exported/priors/locomotion.onnx output=report.json`.
 
-    prior file, prepared clips ──> preference: real windows against changed ones and against the motion of policies
-                                               that have not learned yet           (training.prior.preference, rollouts)
-                               ──> remedies: the same, reward calibrated otherwise
-                               ──> by speed: errors and rewards of real motion, slow to fast
-                               ──> samples: as bodies, projected, against data     (training._audit_samples)
+    prior file, prepared clips ──> real: ratios of people it learned from and of others, by person and by speed
+                               ──> preference: real windows against changed ones, and against motion such as policies
+                                               make, by level and by person         (training._audit_judgement)
+                               ──> samples: as bodies, projected, against data      (training._audit_samples)
+                               ──> styles as asked for, where it knows any          (training._audit_styles)
                                ──> cost: windows a second
                                ──> JSON report, tables
 
-A prior is audited before any policy trains on it: a policy will find whatever the prior prefers to real motion.
+A prior is audited before any policy trains on it: a policy will find whatever the prior prefers to real motion. It
+takes some minutes on one core, most of them for samples.
 """
 
 from __future__ import annotations
@@ -36,8 +37,7 @@ from training.motion import dataset
 from training.motion import windows as motion_windows
 from training.motion.dataset import Clip
 from training.motion.windows import Windows
-from training.prior import file, rollouts, schedule
-from training.prior.changes import CHANGES, Change
+from training.prior import file
 from training.prior.data import sides
 from training.prior.file import LoadedPrior, PriorFileError
 from training.prior.fit import Styles
@@ -58,14 +58,8 @@ class AuditConfig:
     """Folder that `training.prepare` wrote; empty: data/<name in the prior file>."""
     output: str = ""
     """JSON report to write; empty: tables only."""
-    rollouts: str = "exported/priors/rollouts"
-    """Folder of recordings of policies (training/prior/rollouts.py), one sub-folder each; empty: none."""
     samples: int = 4096
     """Windows to generate."""
-    draws: int = 4
-    """Draws of noise every window is judged under."""
-    every_remedy: bool = False
-    """Measure every combination of the reward's remedies, not only those with a name (ten times as long)."""
     seed: int = 0
     """Seeds changes, noise and samples."""
 
@@ -76,8 +70,8 @@ class Data:
 
     held_out: Windows
     """Windows of held-out clips."""
-    groups: list[str]
-    """Performance of each held-out clip."""
+    clips: list[Clip]
+    """The held-out clips that they are of."""
     training: Windows
     """Training windows, at all playing speeds the prior was trained on."""
     weights: Tensor
@@ -108,12 +102,12 @@ def main(composed: DictConfig) -> None:
     if settings.output:
         Path(settings.output).write_text(json.dumps(_rounded(report), indent=1) + "\n")
         console.print(f"wrote {settings.output}")
+    console.print(f"took {report['seconds']:.0f} s")
 
 
 def _check(settings: AuditConfig) -> None:
-    for name, least in (("samples", 1), ("draws", 1)):
-        if (value := getattr(settings, name)) < least:
-            raise config.ConfigError(f"configuration: {name}: expected at least {least}, found {value}")
+    if settings.samples < 1:
+        raise config.ConfigError(f"configuration: samples: expected at least 1, found {settings.samples}")
     if settings.output and not Path(settings.output).absolute().parent.is_dir():
         raise config.ConfigError(f"output: {settings.output}: no such folder; make it first")
 
@@ -122,13 +116,15 @@ def prepare(loaded: LoadedPrior, clips: list[Clip], folder: str) -> Data:
     """Cut the windows; raises ConfigError when the dataset has no held-out or no training clips."""
     settings = loaded.metadata["configuration"]
     known, unknown = sides(clips, settings.get("held_out", "clips"), folder)
-    training, held_out = motion_windows.cut(known, settings["play_speeds"]), motion_windows.cut(unknown)
+    offsets = loaded.score.offsets
+    training = motion_windows.cut(known, settings["play_speeds"], offsets)
+    held_out = motion_windows.cut(unknown, offsets=offsets)
     styles = pretrain.labels(known, training, unknown, held_out, folder) if loaded.score.styles else None
     if styles and styles.names != loaded.score.styles:
         raise config.ConfigError(f"{folder}: expected styles {loaded.score.styles}, found {styles.names}")
     return Data(
         held_out=held_out,
-        groups=[clip.group for clip in unknown],
+        clips=unknown,
         training=training,
         weights=motion_windows.balance(training, known, settings["balance"]),
         known=pretrain.datasets(clips) == loaded.metadata["datasets"],
@@ -141,14 +137,12 @@ def audit(settings: AuditConfig, loaded: LoadedPrior, data: Data, console: Conso
     start = time.monotonic()
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console) as progress:
-        own = whole(data.styles.held_out) if data.styles else None
+        own, style = (whole(data.styles.held_out), whole(data.styles.training)) if data.styles else (None, None)
         judged = _audit_judgement.measure(
-            loaded, data.held_out, own, data.groups, _changes(settings), settings.draws, settings.seed,
-            settings.every_remedy, progress,
-        )  # fmt: skip
+            loaded.score, data.clips, data.held_out, own, data.training, style, data.weights, settings.seed, progress
+        )
         bar = progress.add_task("samples", total=1)
         generator = torch.Generator().manual_seed(settings.seed)
-        style = whole(data.styles.training) if data.styles else None
         samples = _audit_samples.measure(
             loaded.score, data.held_out, data.training, data.weights, settings.samples, generator, style
         )
@@ -165,11 +159,11 @@ def audit(settings: AuditConfig, loaded: LoadedPrior, data: Data, console: Conso
         "sha256": loaded.sha256,
         "headline": headline(judged, samples, speed),
         "data": {
-            "held_out_windows": len(data.held_out), "held_out_performances": len(set(data.groups)),
+            "held_out_windows": len(data.held_out), "held_out_performances": len({clip.group for clip in data.clips}),
             "training_windows": len(data.training), "what_the_prior_was_made_of": data.known,
             "held_out": loaded.metadata["configuration"].get("held_out", "clips"),
         },
-        "settings": {"samples": settings.samples, "draws": settings.draws, "seed": settings.seed},
+        "settings": {"samples": settings.samples, "seed": settings.seed},
         "code_version": provenance.code_version(),
         **judged,
         **samples,
@@ -183,13 +177,14 @@ def audit(settings: AuditConfig, loaded: LoadedPrior, data: Data, console: Conso
 
 def headline(judged: dict[str, Any], samples: dict[str, Any], speed: float) -> dict[str, Any]:
     """The figures that a model card shows, in its words."""
-    fitted, changes = judged["remedies"]["shipped"], judged["preference"]["changes"]
+    changes, real = judged["preference"]["changes"], judged["real"]
     covered, valid = samples["coverage"], samples["validity"]
     return {
-        "real preferred by the reward, calibrated on other clips, over": {
-            name: f"{share:.2f} ± {fitted['standard_error'][name]:.2f}" for name, share in fitted["changes"].items()
+        "median ratio of training and of held-out windows": [real[k]["ratio"][1] for k in ("training", "held_out")],
+        "real preferred over": {name: row["preferred"] for name, row in changes.items()},
+        "real preferred, of the person of whom least, over": {
+            name: min(row["by_person"].values()) for name, row in changes.items()
         },
-        "real preferred by the raw error at t = 8 over": {name: row["error"][-1] for name, row in changes.items()},
         "held-out windows covered by samples": covered["coverage_of_held_out"],
         "held-out windows covered by as many training windows": covered["coverage_of_held_out_by_training"],
         "covered by samples, of what as many training windows cover": covered["of_what_training_covers"],
@@ -220,14 +215,6 @@ def _style_figures(samples: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _changes(settings: AuditConfig) -> dict[str, Change]:
-    """The changes by formula, and the motion of policies."""
-    if not settings.rollouts:
-        return CHANGES
-    recorded = rollouts.load(Path(settings.rollouts))
-    return CHANGES | {name.replace("_", " "): rollouts.instead(windows) for name, windows in recorded.items()}
-
-
 @torch.no_grad()
 def windows_per_second(score: Score, windows: Tensor) -> float:
     """How many windows the score judges a second, in batches of 512 on one thread: features not included.
@@ -235,7 +222,7 @@ def windows_per_second(score: Score, windows: Tensor) -> float:
     By the fastest batch, so that other load on the machine does not count.
     """
     batch = windows[torch.arange(COST_BATCH) % len(windows)]
-    noise = torch.randn(COST_BATCH, len(schedule.LEVELS), *windows.shape[1:])
+    noise = score.noise(COST_BATCH, torch.Generator())
     with _one_thread():
         end, fastest = time.perf_counter() + COST_SECONDS, math.inf
         while (start := time.perf_counter()) < end:

@@ -15,7 +15,7 @@ from runtime import character
 from training import features, physics, rotation
 
 SECONDS = 3.0
-LAID_SECONDS = 1.0
+LAID_SECONDS = 0.5
 STILL = 0.5  # m/s
 
 
@@ -23,8 +23,8 @@ def drop(count: int, generator: torch.Generator, tip: tuple[float, float] | None
     """Make at most `count` start windows, fields as `training.learning.starts.Starts` has them; at least half of them.
 
     With `tip`, quarter turns about x and y from standing, they are laid down that way instead, in about the default
-    pose, and hold it for a second: limp, who is on a side rolls off it. Raises RuntimeError when fewer come to
-    rest.
+    pose, and hold it for half a second: limp, who is on a side rolls off it, and so does who holds it for longer. What
+    was before they were laid down is as they were then. Raises RuntimeError when fewer come to rest.
     """
     engine = physics.create("mujoco", count)
     start = _thrown(count, generator) if tip is None else _laid(count, generator, tip)
@@ -38,6 +38,7 @@ def drop(count: int, generator: torch.Generator, tip: tuple[float, float] | None
         if step >= steps - features.HISTORY:
             points = features.key_points(engine.body_position.float(), engine.body_rotation.float())
             frames.append((engine.qpos.float().clone(), engine.qvel.float().clone(), points))
+    frames = [frames[0]] * (features.HISTORY - len(frames)) + frames
     qpos, points = (torch.stack([frame[part] for frame in frames], dim=1) for part in (0, 2))
     qvel = frames[-1][1]
     rest = ~blown & (qvel[:, :3].norm(dim=1) < STILL)

@@ -162,7 +162,7 @@ def build(worker: Worker, config: RunConfig) -> Learner:
 
 def export_only(config: RunConfig) -> None:
     """Export the policy in the checkpoint of the run `config.resume`; the run's own files are only read."""
-    few = replace(config, learner=replace(config.learner, envs=8))
+    few = replace(config, learner=replace(config.learner, envs=8), reward=replace(config.reward, pool=1))
     learner = build(Worker(0, 1), few)
     finish(config, learner, checkpoint.restore(few, learner, episodes=False))
 

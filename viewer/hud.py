@@ -140,7 +140,7 @@ def _rows(page: Page, rows: tuple[Row, ...], left: float, bottom: float, unit: f
 
 
 def _curve(page: Page, values: np.ndarray, right: float, bottom: float, unit: float) -> None:
-    """The prior's error over that of held-out real motion: 1 is as natural as motion capture, above is less."""
+    """The prior's error over that of real motion as fast: 1 is as usual as motion capture, above is less."""
     width, height, pad = 250.0 * unit, 108.0 * unit, 15.0 * unit
     left, top = right - width, bottom - height
     page.box(left, top, width, height, PLATE, 12.0 * unit)

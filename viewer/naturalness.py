@@ -27,7 +27,7 @@ class NaturalnessMeter:
 
     @property
     def values(self) -> np.ndarray:
-        """The prior's error over that of held-out real motion, oldest first; 1 is as natural as motion capture."""
+        """The prior's error over that of real motion as fast, oldest first; 1 is as usual as motion capture."""
         return np.array(self._values)
 
     def clear(self) -> None:

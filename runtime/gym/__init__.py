@@ -8,7 +8,7 @@ file: the raw state and the goal. So what is trained here, exported with its obs
 and a controller file can act here (`Controller.act`). `gymnasium.wrappers.RescaleAction` gives actions from -1 to 1.
 
     CharacterEnv.step ─┬─ physics: 4 steps of 1/120 s, the same calls as World's
-                       ├─ Task.reward (tasks.py, dodgeball.py) and Prior.score of the last ten states
+                       ├─ Task.reward (tasks.py, dodgeball.py) and Prior.score of the last states
                        └─ Task.failed, Task.advance
 
 The reward of a step is task_weight · task reward + style_weight · prior reward. The task rewards are those of

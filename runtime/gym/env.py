@@ -168,7 +168,7 @@ class CharacterEnv(gymnasium.Env[Any, np.ndarray]):
         return self._observation(state), float(np.dot(self._weights, rewards)), failed, truncated, info
 
     def _style(self, state: State) -> float:
-        """Return the prior's reward of the last ten states; 0 without a prior."""
+        """Return the prior's reward of the last states; 0 without a prior."""
         if self.prior is None or self._window is None:
             return 0.0
         self._window.push(state)

@@ -20,12 +20,13 @@ from tests.training.conftest import sliding
 from training import _audit_judgement, _audit_samples, _audit_tables, audit, cards, config
 from training.motion import dataset
 from training.motion.dataset import Clip
+from training.motion.windows import Windows
 from training.prior.changes import CHANGES
 from training.prior.file import LoadedPrior
-from training.prior.preference import Calibration, combinations, named
-from training.prior.score import Score
+from training.prior.imitations import IMITATIONS
 
 ROOT = Path(__file__).parents[2]
+EVERY = {*CHANGES, *IMITATIONS}
 
 
 def clips() -> list[Clip]:
@@ -60,7 +61,7 @@ def report(prior: LoadedPrior) -> dict[str, Any]:
     """The report on the tiny prior."""
     before, audit.COST_SECONDS = audit.COST_SECONDS, 0.01
     try:
-        settings = audit.AuditConfig(prior="tiny.onnx", rollouts="", samples=80, draws=2)
+        settings = audit.AuditConfig(prior="tiny.onnx", samples=80)
         return audit.audit(settings, prior, audit.prepare(prior, clips(), "made"), Console(quiet=True))
     finally:
         audit.COST_SECONDS = before
@@ -75,50 +76,91 @@ def numbers(value: Any) -> list[float]:
     return [value] if isinstance(value, int | float) else []
 
 
-def test_report_is_complete(report: dict[str, Any], prior: LoadedPrior):
-    """Every change and every remedy, with shares between 0 and 1; samples, coverage and cost; all of it JSON."""
+def test_report_is_complete(report: dict[str, Any]):
+    """Every change and imitation, with shares between 0 and 1, by level and by person; the rest; all of it JSON."""
     again = json.loads(json.dumps(report))
-    changes, remedies = again["preference"]["changes"], again["remedies"]
-    assert set(changes) == set(remedies["mean_error"]) == set(remedies["shipped"]["changes"]) == set(CHANGES)
-    shares = [s for row in changes.values() for s in (*row["error"], row["reward"], row["reward_apart"])]
-    shares += [s for entry in remedies["every_combination"] for s in entry["changes"].values()]
-    assert len(shares) == (5 + len(named(_audit_judgement.shipped_calibration(prior)))) * len(CHANGES)
-    assert remedies["added"]["+ statistics weight"] == remedies["left_out"]["all"] == remedies["shipped"]["changes"]
-    assert len(remedies["added"]) == 7 and len(remedies["left_out"]) == 10
-    assert all(0.0 <= share <= 1.0 for share in shares)
+    changes = again["preference"]["changes"]
+    assert set(changes) == EVERY and again["preference"]["levels"] == [22, 15, 8, 3]
+    for row in changes.values():
+        shares = (*row["by_level"], row["preferred"], *row["by_person"].values())
+        assert len(row["by_level"]) == 4 and set(row["by_person"]) == {"g3", "g4"}
+        assert all(0.0 <= share <= 1.0 for share in shares)
+    assert changes["frozen"]["windows"] == 2 * 63 and changes["half speed"]["windows"] == 2 * (2 * 89 + 1 - 27)
     assert all(math.isfinite(n) for n in numbers(report))
     assert set(again["generated"]) == {"samples", "projected", "training", "held_out"}
     assert again["generated"]["samples"]["windows"] == again["generated"]["training"]["windows"] == 80
-    assert sum(row["windows"] for row in again["by_speed"]["bins"].values()) == 2 * 81
-    assert again["data"]["held_out_performances"] == 2 and sum(remedies["windows_in_halves"]) == 2 * 81
-    assert again["cost"]["windows_per_second_one_thread"] > 10
+    real = again["real"]
+    assert sum(row["windows"] for row in real["by_speed"].values()) == real["held_out"]["windows"] == 2 * 63
+    assert {name: row["windows"] for name, row in real["by_person"].items()} == {"g3": 63, "g4": 63}
+    assert real["training"]["ratio"][1] == pytest.approx(1.0, abs=0.3)
+    assert again["data"]["held_out_performances"] == 2
+    assert again["cost"]["windows_per_second_one_thread"] > 10 and again["seconds"] > 0
 
 
 def test_gross_changes_are_seen(report: dict[str, Any]):
-    """Random poses and tremor are worse to the tiny prior by every figure; real motion earns more reward."""
-    for name in ("random poses", "tremor .1 rad"):
+    """Random poses, tremor and crouching are worse to the tiny prior at every level, together and of every person."""
+    for name in ("random poses", "tremor .1 rad", "crouched 10 cm"):
         row = report["preference"]["changes"][name]
-        assert min(*row["error"], row["reward"], report["remedies"]["shipped"]["changes"][name]) > 0.9
-        assert row["mean_reward"] < row["mean_reward_of_real"]
+        assert min(*row["by_level"], row["preferred"], *row["by_person"].values()) > 0.9
+        assert row["median_ratio"] > report["real"]["held_out"]["ratio"][1]
 
 
 def test_model_cards_can_read_it(report: dict[str, Any], prior: LoadedPrior):
-    """The file's hash and a headline of figures by name, one for each change and those of samples and cost."""
+    """The file's hash and a headline of figures by name, two for each change and those of samples and cost."""
     assert report["sha256"] == prior.sha256
     rows = dict(cards._flat(report["headline"]))
-    assert len(rows) == 2 * len(CHANGES) + 12
-    assert re.fullmatch(
-        r"[01]\.\d\d ± 0\.\d\d", rows["real preferred by the reward, calibrated on other clips, over: frozen"]
-    )
+    assert len(rows) == 1 + 2 * len(EVERY) + 12
+    assert float(rows["real preferred over: random poses"]) > 0.9
     assert float(rows["windows judged a second on one thread"]) > 10
 
 
-def test_difference_to_the_shipped_calibration(report: dict[str, Any]):
-    """It is the cross-fitted share minus the one in the table."""
-    remedies, changes = report["remedies"], report["preference"]["changes"]
-    for name, difference in remedies["shipped_minus_as_in_the_file"].items():
-        expected = remedies["shipped"]["changes"][name] - changes[name]["reward"]
-        assert difference == pytest.approx(expected, abs=1e-9)
+def windows_of(*speeds: float) -> Windows:
+    """Windows, of one clip each, that only have a speed, m/s."""
+    values = torch.zeros(len(speeds), 10, 58)
+    values[:, 0, 0] = torch.tensor(speeds) * 0.9
+    return Windows(values, torch.arange(len(speeds)), torch.zeros(len(speeds), 28))
+
+
+def test_shares_by_hand():
+    """Two of three have the lower ratio at the first level, all at the second; together two and a tie; by person.
+
+    The third change makes its window faster, so that it is compared with another: the one real window that is as fast.
+    """
+    real = torch.tensor([[1.0, 1.0], [3.0, 1.0], [1.0, 1.0], [9.0, 9.0]])
+    changed = torch.tensor([[2.0, 2.0], [1.0, 3.0], [8.0, 9.0], [9.0, 9.0]])
+    before, after = windows_of(0.0, 1.0, 2.0, 5.0), windows_of(0.0, 1.0, 5.0, 5.0)
+    generator, names = torch.Generator().manual_seed(0), ["a", "a", "b", "b"]
+    neighbours, _audit_judgement.NEIGHBOURS = _audit_judgement.NEIGHBOURS, 1
+    try:
+        found = _audit_judgement.compare(real, before, changed, after, names, generator, own=True)
+    finally:
+        _audit_judgement.NEIGHBOURS = neighbours
+    assert found["by_level"] == pytest.approx([(1 + 0 + 0 + 0.5) / 4, (1 + 1 + 0.5 + 0.5) / 4])
+    assert found["preferred"] == pytest.approx((1 + 0.5 + 0 + 0.5) / 4)
+    assert found["by_person"] == {"a": 0.75, "b": 0.25}
+    assert found["median_ratio"] == 2.0 and found["windows"] == 4
+
+
+def test_partners_are_as_fast():
+    """Of 1,000 real windows at 0 to 5 m/s each partner is among the 32 next in speed, and they are not all the same."""
+    generator = torch.Generator().manual_seed(0)
+    real = 5 * torch.rand(1000, generator=generator)
+    for speed in (0.0, 2.5, 9.0):
+        partner = _audit_judgement.partners(real, torch.full((500,), speed), generator)
+        nearest = (real - speed).abs().argsort()[:64]
+        assert len(partner.unique()) > 20 and torch.isin(partner, nearest).all()
+    assert _audit_judgement.partners(real[:3], torch.zeros(9), generator).max() <= 2
+
+
+def test_all_are_judged_under_one_noise(prior: LoadedPrior):
+    """The same window twice has the same ratio, whatever stands before it; chunks do not matter."""
+    window = audit.prepare(prior, clips(), "made").held_out.values[:5]
+    noise = prior.score.noise(1, torch.Generator().manual_seed(0))
+    found = _audit_judgement.ratios(prior.score, torch.cat((window, window)), noise)
+    torch.testing.assert_close(found[:5], found[5:], atol=1e-6, rtol=1e-5)
+    _, errors = prior.score.errors(window, noise.expand(5, -1, -1, -1))
+    expected = prior.score.ratio(errors, prior.score.condition(window)).mean(2)
+    torch.testing.assert_close(found[:5], expected, atol=1e-6, rtol=1e-5)
 
 
 def test_real_windows_fit_their_kinematics(report: dict[str, Any]):
@@ -127,27 +169,17 @@ def test_real_windows_fit_their_kinematics(report: dict[str, Any]):
     assert generated["held_out"]["key_point_cm"]["q95"] < 0.01 < generated["samples"]["key_point_cm"]["mean"]
 
 
-def test_shipped_calibration_is_the_files(prior: LoadedPrior):
-    """As the reward says that the file was loaded with."""
-    reward = config.RewardConfig(
-        groups=False, calm_weight=0.3, tolerance_quantile=0.4, statistics_weight=0.7, sharpness=9.0
-    )
-    for allowance in (0.0, 0.5):
-        score = Score(prior.score.denoiser, replace(reward, allowance=allowance))
-        found = _audit_judgement.shipped_calibration(replace(prior, score=score))
-        assert found == Calibration(False, True, 0.3, 0.4, 0.7, allowance=allowance)
-
-
 def test_tables_show_everything(report: dict[str, Any]):
-    """Every change twice, every remedy, every figure; shares without their zero."""
+    """Every change, every person, every figure; shares without their zero."""
     with open(os.devnull, "w") as nowhere:
         console = Console(record=True, width=220, file=nowhere)
         _audit_tables.show(report, console)
     text = console.export_text()
-    for name in CHANGES:
-        assert text.count(name) >= 2
-    for title in ("cross-fitted", "+ by speed", "root speed", "skate median", "copy ratio", "penetration", "windows/s"):
+    for name in EVERY:
+        assert name in text
+    for title in ("learned from", "g3", "up to 1.3 m/s", "least person", "skate median", "copy ratio", "penetration"):
         assert title in text
+    assert "windows/s" in text
     assert [_audit_tables._share(v) for v in (0.0, 0.456, 0.996, 1.0)] == [".00", ".46", "1.00", "1.00"]
 
 
@@ -167,12 +199,6 @@ def test_physics_throws_out_what_lies_in_the_ground(prior: LoadedPrior):
     assert _audit_samples.settle(standing) == {"thrown": 0.0, "fallen": 0.0, "blown_up": 0.0}
     standing["qpos"] = standing["qpos"] - torch.tensor([0.0, 0.0, 0.1] + [0.0] * 32)
     assert _audit_samples.settle(standing)["thrown"] == 1.0
-
-
-def test_every_combination_where_asked(prior: LoadedPrior):
-    """The ones with a name are among all of them, and many more there are."""
-    shipped = _audit_judgement.shipped_calibration(prior)
-    assert set(named(shipped)) < set(combinations(shipped)) and len(combinations(shipped)) >= 64
 
 
 def test_a_prior_without_valid_samples_is_reported(prior: LoadedPrior, monkeypatch: pytest.MonkeyPatch):
@@ -217,13 +243,13 @@ def test_known_data_is_recognised(prior: LoadedPrior):
 def test_command_writes_the_report(command, prior_path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     """`python -m training.audit prior=… data=… output=…`: tables on the terminal, JSON in the file, five digits."""
     dataset.save(tmp_path / "slides", clips())
-    command(f"prior={prior_path}", "data=slides", "output=report.json", "rollouts=", "samples=40", "draws=1")
+    command(f"prior={prior_path}", "data=slides", "output=report.json", "samples=40")
     report = json.loads((tmp_path / "report.json").read_text())
-    assert report["settings"] == {"samples": 40, "draws": 1, "seed": 0} and report["prior"]["name"] == "tiny"
-    assert report["preference"]["changes"]["frozen"]["reward_apart"] is None  # needs two draws
+    assert report["settings"] == {"samples": 40, "seed": 0} and report["prior"]["name"] == "tiny"
     assert report == audit._rounded(report)
     shown = capsys.readouterr().out
-    assert "held-out windows preferred over the change" in shown and "wrote report.json" in shown
+    assert "a held-out one as fast is preferred" in shown and "wrote report.json" in shown
+    assert re.search(r"took \d+ s", shown)
     assert "slides is not the data this prior was made of" in shown
 
 

@@ -145,18 +145,6 @@ def test_arms_stiff(real: Tensor):
     assert_same(changed[..., feet], real[..., feet])
 
 
-def test_half_speed(real: Tensor):
-    """Frame 9 - 2k of the result is frame 9 - k of the window, those between lie half way; half the speed results."""
-    changed = apply(changes.half_speed, real)
-    assert_same(changed[:, [9, 7, 5, 3, 1]], real[:, [9, 8, 7, 6, 5]])
-    between = (real[:, 8] + real[:, 9]) / 2
-    assert_same(changed[:, 8, JOINTS], between[:, JOINTS])
-    assert_same(changed[:, 8, ROOT], between[:, ROOT])
-    walking = slice(0, 31)  # at 1.0 m/s
-    speed = changed[walking, 0, :2].norm(dim=1) / 0.3
-    np.testing.assert_allclose(speed, 0.5, atol=1e-3)
-
-
 def test_frozen_and_frozen_pose(real: Tensor):
     """The last frame ten times; or the last pose ten times on a root that goes on."""
     still, gliding = apply(changes.frozen, real), apply(changes.frozen_pose, real)

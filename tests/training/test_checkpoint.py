@@ -75,8 +75,13 @@ def load(config: RunConfig, name: str = CHECKPOINT) -> dict:
     return torch.load(Path(config.folder) / name, weights_only=True)
 
 
-def test_six_iterations_equal_three_a_kill_and_three(config, monkeypatch, tmp_path):
-    """Nets, normalisers, optimiser, counters, simulations and random numbers agree bit for bit after the break."""
+@pytest.mark.parametrize("form", ["critic", "own", "score"])
+def test_six_iterations_equal_three_a_kill_and_three(config, monkeypatch, tmp_path, form):
+    """Nets, normalisers, optimisers, counters, simulations and random numbers agree bit for bit after the break.
+
+    Those of the critic or the own denoiser, too, with the windows that they learn from.
+    """
+    config = replace(config, reward=replace(config.reward, form=form))
     straight, broken = (replace(config, folder=str(tmp_path / name)) for name in ("straight", "broken"))
     start(straight)
     start_and_kill(broken, monkeypatch, 3)
@@ -86,6 +91,7 @@ def test_six_iterations_equal_three_a_kill_and_three(config, monkeypatch, tmp_pa
     run.train(ALONE, checkpoint.resumed(replace(broken, resume=broken.folder)))
     assert load(straight)["learner"]["samples"] == 6 * 32
     assert_same(load(straight)["learner"], load(broken)["learner"])
+    assert bool(load(straight)["learner"]["style_reward"]) == (form != "score")
     assert_same(load(straight, "worker-0-6.pt"), load(broken, "worker-0-6.pt"))
 
 

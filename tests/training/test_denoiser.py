@@ -1,4 +1,4 @@
-"""The denoisers: exactly optimal on Gaussian data before any training, and what all kinds share."""
+"""The denoiser: exactly optimal on Gaussian data before any training, and what it leaves unexplained."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ import pytest
 import torch
 
 from tests.training import gaussian
-from training.prior import denoiser, schedule
+from training.prior import schedule
+from training.prior.denoiser import Denoiser
 
 SIZE = 40
 
 
-def errors(network: denoiser.PrincipalDenoiser, windows: torch.Tensor, level: int) -> torch.Tensor:
+def errors(network: Denoiser, windows: torch.Tensor, level: int) -> torch.Tensor:
     """Error [N] of each window under a noise draw."""
     noise = torch.randn(windows.shape, generator=torch.Generator().manual_seed(100 + level))
     noised = schedule.add_noise(windows, noise, schedule.alpha_bar()[level])
@@ -29,7 +30,7 @@ def assert_mean(values: torch.Tensor, expected: float, most: float) -> None:
 
 
 @pytest.mark.parametrize("level", [0, *schedule.LEVELS, 49])
-def test_untrained_principal_denoiser_is_optimal(level: int):
+def test_untrained_it_is_optimal(level: int):
     """Its error on its own Gaussian is the closed form, mean of ᾱλ/(ᾱλ + 1-ᾱ), within half a percent."""
     network = gaussian.known(SIZE, components=10)
     windows = gaussian.draw(network, 20_000, torch.Generator().manual_seed(0))
@@ -58,7 +59,7 @@ def test_fit_finds_mean_axes_and_variances():
     windows = torch.randn(400, 6, generator=generator) * torch.tensor([3.0, 1.0, 0.5, 2.0, 0.1, 1e-4]) + 5.0
     weights = torch.ones(400)
     weights[200:] = 3.0
-    network = denoiser.PrincipalDenoiser(6, components=3)
+    network = Denoiser(6, components=3)
     network.fit(windows, weights)
     tripled = torch.cat((windows, windows[200:], windows[200:])).double()
     torch.testing.assert_close(network.mean.double(), tripled.mean(0), atol=1e-5, rtol=0)
@@ -68,37 +69,61 @@ def test_fit_finds_mean_axes_and_variances():
     assert network.variance[-1].item() == pytest.approx(1e-4)  # the floor: its own is 1e-8
 
 
-@pytest.mark.parametrize("kind", ["principal", "mlp", "transformer"])
-def test_all_kinds_give_noise_for_windows(kind: str):
-    """[B, 520] at mixed levels to [B, 520]; a row depends on its own window and level alone."""
+def lively(size: int, **settings: int) -> Denoiser:
+    """A denoiser in which nothing is zero by initialisation."""
     torch.manual_seed(0)
-    network = denoiser.create(kind, 520).eval()
-    network.fit(torch.randn(600, 520), torch.ones(600))
-    for weights in network.parameters():  # so that nothing is zero by initialisation
-        torch.nn.init.normal_(weights, std=0.05)
+    network = Denoiser(size, width=16, blocks=2, **settings).eval()
+    network.fit(torch.randn(600, size), torch.ones(600))
+    for weights in network.parameters():
+        torch.nn.init.normal_(weights, std=0.2)
+    return network.requires_grad_(False)
+
+
+def test_a_window_is_judged_by_itself():
+    """[B, 520] at mixed levels to [B, 520]; a row depends on its own window and level alone."""
+    network = lively(520, components=64)
     x, t = torch.randn(5, 520), torch.tensor([0, 8, 15, 22, 49])
-    with torch.no_grad():
-        together = network(x, t)
-        alone = torch.cat([network(x[i : i + 1], t[i : i + 1]) for i in range(5)])
-        elsewhere = network(x, t.flip(0))
+    together = network(x, t)
+    alone = torch.cat([network(x[i : i + 1], t[i : i + 1]) for i in range(5)])
+    elsewhere = network(x, t.flip(0))
     assert together.shape == (5, 520)
     torch.testing.assert_close(together, alone, atol=1e-5, rtol=1e-5)
     assert (together - elsewhere)[[0, 1, 3, 4]].abs().max() > 1e-3
     assert (together - elsewhere)[2].abs().max() < 1e-5
 
 
-def test_untrained_mlp_says_nothing():
-    """Zero for everything: an error of 1, the variance of the noise."""
-    network = denoiser.create("mlp", 520, width=16, blocks=1)
-    assert network(torch.randn(3, 520), torch.tensor([1, 2, 3])).abs().max() == 0
+def test_several_levels_at_once():
+    """[B, K, size] at levels [K] is what each level gives alone, with a style [B, 1, S] as well."""
+    network = lively(40, components=10, styles=2)
+    x, t = torch.randn(5, 3, 40), torch.tensor([22, 8, 3])
+    style = torch.rand(5, 2)
+    for told in (None, style):
+        found = network(x, t, None if told is None else told.unsqueeze(1))
+        for column, level in enumerate(t):
+            expected = network(x[:, column], level.expand(5), told)
+            torch.testing.assert_close(found[:, column], expected, atol=1e-5, rtol=1e-5)
 
 
-def test_create_names_what_it_does_not_know():
-    """Kinds and options that there are not; whole numbers may come as floats."""
-    with pytest.raises(ValueError, match=r"unknown denoiser 'mpl': expected one of principal, mlp, transformer"):
-        denoiser.create("mpl", 520)
-    expected = r"'mlp' has no option heads: expected blocks, dropout, modulation, styles, width"
-    with pytest.raises(ValueError, match=expected):
-        denoiser.create("mlp", 520, heads=4)
-    network = denoiser.create("mlp", 520, width=32.0, dropout=0.5)
-    assert network.state_dict()["network.entry.weight"].shape == (32, 520)
+def test_leading_components_are_those_of_all():
+    """`kept` are the first of `encode`; what is predicted of them alone is what is predicted of all."""
+    network = lively(40, components=10)
+    x, t = torch.randn(5, 40), torch.tensor([0, 8, 15, 22, 49])
+    torch.testing.assert_close(network.kept(x), network.encode(x)[:, :10])
+    torch.testing.assert_close(network.decode(network.encode(x)), x, atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(network.latent(network.kept(x), t), network.latent(network.encode(x), t)[:, :10])
+
+
+def test_what_is_left_unexplained():
+    """Measured on its own Gaussian it is ᾱλ/(ᾱλ + 1-ᾱ) at every level; of what is not kept that is known at once."""
+    network = gaussian.known(SIZE, components=10)
+    expected = network.unexplained.clone()
+    network.unexplained.zero_()
+    latent = network.kept(gaussian.draw(network, 20_000, torch.Generator().manual_seed(3)))
+    network.measure(latent, torch.Generator().manual_seed(4))
+    torch.testing.assert_close(network.unexplained[:, :10], expected[:, :10], rtol=0.06, atol=1e-3)
+    torch.testing.assert_close(network.unexplained[:, 10:], expected[:, 10:])
+
+
+def test_no_more_components_than_numbers():
+    """Asked for 256 of windows of 40 numbers it keeps 40."""
+    assert Denoiser(40).components == 40

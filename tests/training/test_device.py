@@ -9,6 +9,7 @@ index list, or moved). On a GPU every one of these waits until all work before i
 from __future__ import annotations
 
 from contextlib import ExitStack
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -21,14 +22,17 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from runtime.character import BODIES
+from tests.training.conftest import REWARD
 from training import fallen, tasks
-from training.config import EnvironmentConfig, LearnerConfig
+from training.config import FORMS, EnvironmentConfig, LearnerConfig
+from training.features import HISTORY
 from training.learning.environment import ActionTransform, Environment
 from training.learning.learner import Learner
 from training.learning.starts import Starts
 from training.learning.workers import Worker
 from training.physics import default_state
 from training.prior import file as prior_file
+from training.prior import style_reward
 from training.prior.projection import Projector
 
 DEVICE = torch.device("meta")
@@ -97,7 +101,7 @@ class Engine:
 
 @pytest.fixture
 def make(monkeypatch, prior_path):
-    """Environments on the device "meta": `make(task, **settings of EnvironmentConfig)`.
+    """Environments on the device "meta": `make(task, form, **settings of EnvironmentConfig)`.
 
     Random numbers need no generator, there is none for that device; and the start pool, which is sampled once in a
     thousand steps and may wait then, is of the right shapes, as are the fallen of `getup`.
@@ -110,31 +114,32 @@ def make(monkeypatch, prior_path):
         return {key: value.expand(count, *value.shape[1:]).clone() for key, value in self._standing.items()}
 
     def dropped(count: int, generator: Any) -> dict[str, Tensor]:
-        shapes = {"root_position": (10, 3), "root_rotation": (10, 4), "joint_position": (10, 28)}
-        shapes |= {"key_points": (10, 7, 3), "qpos": (35,), "qvel": (34,)}
+        shapes = {"root_position": (HISTORY, 3), "root_rotation": (HISTORY, 4), "joint_position": (HISTORY, 28)}
+        shapes |= {"key_points": (HISTORY, 7, 3), "qpos": (35,), "qvel": (34,)}
         return {key: torch.zeros(count, *shape) for key, shape in shapes.items()}
 
     monkeypatch.setattr(Starts, "_valid", pool)
     monkeypatch.setattr(fallen, "drop", dropped)
 
-    def make_it(task: str = "steering", **settings: Any) -> Environment:
+    def make_it(task: str = "steering", form: str = "critic", **settings: Any) -> Environment:
         config = EnvironmentConfig(start_pool=8, **settings)
         prior = prior_file.load(prior_path)
         prior.score.to(DEVICE)
         generator: Any = SimpleNamespace(device=DEVICE)
         action = ActionTransform(*prior.joint_statistics, config).to(DEVICE)
-        return Environment(
-            config, Engine(ENVS), tasks.create(task, {}, ENVS, generator), prior.score, action, generator
-        )
+        judge = style_reward.create(prior.score, replace(REWARD, form=form), generator)
+        asked = tasks.create(task, {}, ENVS, generator)
+        return Environment(config, Engine(ENVS), asked, prior.score, judge, action, generator)
 
     return make_it
 
 
-@pytest.mark.parametrize("task", tasks.TASKS)
-@pytest.mark.parametrize("composition", ["additive", "product", "task_capped"])
-def test_a_step_asks_for_nothing(make, task, composition):
+@pytest.mark.parametrize(("task", "form"), [*((task, "critic") for task in tasks.TASKS), ("steering", "own"),
+                                            ("steering", "score")])  # fmt: skip
+def test_a_step_asks_for_nothing(make, task, form):
     """Physics aside, three control steps of every task run without one question to the device or copy to it."""
-    environment = make(task, composition=composition, slip_weight=1.0, jerk_weight=1e-4)
+    assert form in FORMS
+    environment = make(task, form, latency=0.02)
     with Watch():
         for _ in range(3):  # enough for every share of the environments to be judged
             observation, reward, done, extras, figures = environment.step(torch.zeros(ENVS, 28, device=DEVICE))
@@ -160,7 +165,7 @@ def test_start_windows_are_made_on_the_device(make):
     """Sampling the prior and putting the samples right, which may ask, keep to one device all the same."""
     environment = make()
     windows = environment.starts._sample(4)
-    projector = Projector(DEVICE)
+    projector = Projector(device=DEVICE)
     poses = projector.project(windows)
     judged = projector.faults(poses.windows(), poses).values()
     assert {part.device for part in (windows, poses.position, projector.beyond_limits(windows), *judged)} == {DEVICE}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import replace
+from dataclasses import fields
 
 import pytest
 import torch
@@ -11,11 +11,15 @@ from torch import Tensor
 
 from runtime import character
 from runtime.character import JOINTS
+from tests.training.motions import stepping
 from training import features
-from training.config import ConfigError, EnvironmentConfig
-from training.learning.environment import HEAD, ActionTransform, Environment, History
+from training.config import EnvironmentConfig
+from training.features import HISTORY, OFFSETS
+from training.learning.environment import ActionTransform, Environment, History
+from training.motion import windows as motion_windows
+from training.motion.clips import motion_states
+from training.motion.dataset import Clip
 from training.physics.mujoco import default_state
-from training.prior.statistics import STATISTICS
 from training.rows import Rows
 from training.tasks import Body
 
@@ -35,25 +39,43 @@ def frame(body: Body, env: int) -> list[Tensor]:
     return [body.root_position[env], body.root_rotation[env], body.joint_position[env], points]
 
 
-def test_history_equals_a_naive_list():
-    """Through 25 pushes and two fills in between, windows are those of plain lists of the last ten frames."""
+@pytest.mark.parametrize("offsets", [OFFSETS, (3, 1, 0)])
+def test_history_equals_a_naive_list(offsets):
+    """Through 40 pushes and two fills in between, windows are the frames at the offsets in plain lists of the last."""
     rng = torch.Generator().manual_seed(0)
-    history, naive = History(3), [deque([[torch.zeros(())]] * 10, maxlen=10) for _ in range(3)]
-    for step in range(25):
+    history = History(3, offsets)
+    naive = [deque([[torch.zeros(())]] * HISTORY, maxlen=HISTORY) for _ in range(3)]
+    for step in range(40):
         if step in (0, 13):
             ids = torch.tensor([0, 1, 2] if step == 0 else [0, 2])
             names = {"root_position": (3,), "root_rotation": (4,), "joint_position": (28,), "key_points": (7, 3)}
-            start = {name: torch.randn(len(ids), 10, *shape, generator=rng) for name, shape in names.items()}
+            start = {name: torch.randn(len(ids), HISTORY, *shape, generator=rng) for name, shape in names.items()}
             history.fill(Rows.of(torch.isin(torch.arange(3), ids)), start)
             for row, env in enumerate(ids.tolist()):
-                naive[env].extend([[start[name][row, t] for name in names] for t in range(10)])
+                naive[env].extend([[start[name][row, t] for name in names] for t in range(HISTORY)])
         body = random_body(3, rng)
         history.push(body)
         for env in range(3):
             naive[env].append(frame(body, env))
-        stacked = [torch.stack([torch.stack([f[part] for f in frames]) for frames in naive]) for part in range(4)]
+        chosen = [[frames[-1 - back] for back in offsets] for frames in naive]
+        stacked = [torch.stack([torch.stack([f[part] for f in frames]) for frames in chosen]) for part in range(4)]
         torch.testing.assert_close(history.windows(slice(None)), features.window(*stacked), rtol=0, atol=0)
         torch.testing.assert_close(history.windows(slice(1, None, 2)), features.window(*stacked)[1::2], rtol=0, atol=0)
+
+
+def test_a_history_sees_a_motion_as_clips_are_cut():
+    """A clip's states pushed one by one: once 28 were, every window is the one that `windows.cut` makes of the clip."""
+    motion = stepping(seed=1, frames=40)
+    states = motion_states(motion)
+    expected = motion_windows.cut([Clip(motion, "walk", "train", "g", 1.0)]).values
+    history = History(1, OFFSETS)
+    for t in range(40):
+        names = {field.name for field in fields(Body)}
+        history.push(Body(**{name: torch.tensor(value[t : t + 1]).float() for name, value in vars(states).items()
+                             if name in names}))  # fmt: skip
+        if t >= HISTORY - 1:
+            found = history.windows(slice(None))
+            torch.testing.assert_close(found, expected[t - HISTORY + 1].unsqueeze(0), atol=2e-5, rtol=0)
 
 
 def test_action_transform_by_hand():
@@ -89,7 +111,8 @@ def test_observation_after_reset_is_that_of_the_start(make_environment):
     assert torch.equal(environment.engine.qpos[1].float(), start["qpos"][0])
     assert torch.equal(environment.engine.qvel[1].float(), start["qvel"][0])
     frames = [start[name] for name in ("root_position", "root_rotation", "joint_position", "key_points")]
-    assert torch.equal(environment.history.windows(slice(1, 2)), features.window(*frames))
+    at_offsets = [part[:, [HISTORY - 1 - back for back in OFFSETS]] for part in frames]
+    assert torch.equal(environment.history.windows(slice(1, 2)), features.window(*at_offsets))
     seen = observation["policy"][1]
     assert seen[0] == start["qpos"][0, 2]  # root height
     names = features.OBSERVATION_NAMES
@@ -145,56 +168,29 @@ def test_fewer_environments_than_the_interval(make_environment):
 
 
 def test_style_reward_is_that_of_the_window(make_environment, prior):
-    """From the prior's reward r = exp(-w p) of the window that ends now follows r_smp of w/20 and w/10: r^.05, r^.1.
-
-    Under the noise that was drawn; what is logged are its errors and oddities.
-    """
-    own = prior.score.sharpness.item()
-    environment = make_environment(prior_interval=1, style_sharpness=(0.05 * own, 0.1 * own))
+    """In the form `score` it is exp(-2 p) of the window that ends now, under the noise that was drawn."""
+    environment = make_environment(prior_interval=1, form="score")
     environment._pushes = lambda: torch.zeros(4, 3)  # so that noise is the first that is drawn
     random = environment._generator.get_state()
     _, _, done, _, figures = environment.step(torch.zeros(4, 28))
     assert not done.any()
-    window = environment.history.windows(slice(None))
-    noise = torch.randn((4, 3, 10, 58), generator=torch.Generator().set_state(random))
-    error, reward = prior.score(window, noise)
-    torch.testing.assert_close(figures["style_reward"], 0.5 * reward**0.05 + 0.5 * reward**0.1)
-    assert figures["style_reward"].min() > 0.1 and figures["style_reward"].std() > 0.001
-    torch.testing.assert_close(figures["error_t15"], error[:, 1])
-    torch.testing.assert_close(
-        figures["odd_slip"], prior.score.oddity(window, prior.score.condition(window))[:, STATISTICS.index("slip")]
-    )
+    noise = prior.score.noise(4, torch.Generator().set_state(random))
+    _, penalty = prior.score.judge(environment.history.windows(slice(None)), noise)
+    torch.testing.assert_close(figures["style_reward"], torch.exp(-2.0 * penalty))
+    assert figures["style_reward"].std() > 0
 
 
-def test_style_reward_by_hand(make_environment):
-    """With sharpnesses 1 and 2, penalties 0, ln 2 and ln 4 are worth 1, (½ + ¼)/2 and (¼ + 1/16)/2."""
-    environment = make_environment(style_sharpness=(1.0, 2.0))
-    found = environment._reward(torch.tensor([1.0, 2.0, 4.0]).log())
-    assert found.tolist() == pytest.approx([1.0, 0.375, 0.15625])
-    slope = [environment._reward(torch.tensor(p)) - environment._reward(torch.tensor(p + 0.1)) for p in (0.0, 3.0)]
-    assert slope[0] > 0.1 and slope[1] > 0.001  # steep near real motion, and still a slope far from it
-
-
-def test_who_moves_as_the_prior_knows_nothing_of_fails(make_environment):
-    """With a limit that nobody keeps to, those who are judged in a step fail in it; with none, nobody does."""
-    for limit, failed in ((1e-6, 2), (0.0, 0)):
-        environment = make_environment(style_limit=limit, prior_interval=2)
-        environment.history._frames[2].normal_()  # joint angles of no motion at all
-        _, _, done, _, figures = environment.step(torch.zeros(4, 28))
-        assert done.sum() == figures["failed"].sum() == failed
-
-
-def test_a_helping_hand_lifts_who_is_down_and_fades(make_environment):
-    """Whole for one who lies, none for one who stands; half as much after half of the steps, nothing after all."""
-    environment = make_environment(assist=400.0, assist_steps=10)
-    let_fall(environment, [1])
-    environment.body = environment._read()
-    environment.body.body_position[[0, 2, 3], HEAD, 2] = torch.tensor([1.3, 1.0, 1.25])
-    for steps, share in ((0, 1.0), (5, 0.5), (10, 0.0), (99, 0.0)):
-        environment._steps = steps
-        force = environment._assistance()
-        assert force[:, :2].abs().max() == 0
-        assert force[:, 2].tolist() == pytest.approx([0.0, 400 * share, 200 * share, 0.0], abs=1e-3)
+def test_style_is_logged_by_speed(make_environment):
+    """Of four who go at 0, .5, 1 and 9 m/s each is in a bin of its own; the bins without anyone are nan."""
+    environment = make_environment()
+    environment.body.root_linear_velocity[:] = 0.0
+    environment.body.root_linear_velocity[:, 1] = torch.tensor([0.0, 0.5, 1.0, 9.0])
+    environment._style.copy_(torch.tensor([0.1, 0.2, 0.3, 0.4]))
+    figures = environment._figures(*torch.zeros(2, 4), *torch.zeros(2, 4, dtype=torch.bool))
+    found = {name.split("/")[1]: value.nanmean().item() for name, value in figures.items() if "/" in name}
+    assert list(found) == ["up_to_0.2", "up_to_0.8", "up_to_1.3", "up_to_2.0", "up_to_2.7", "faster"]
+    expected = [0.1, 0.2, 0.3, float("nan"), float("nan"), 0.4]
+    assert list(found.values()) == pytest.approx(expected, nan_ok=True)
 
 
 def test_pushes_come_at_their_rate(make_environment):
@@ -239,7 +235,7 @@ def test_no_pushes_unless_asked(make_environment):
 
 
 def test_standing_starts(make_environment):
-    """With a share of 1 all start at rest in the default pose, and their history is ten frames of that; with 0 none."""
+    """With a share of 1 all start at rest in the default pose, and their history is nothing but that; with 0 none."""
     environment = make_environment(standing_share=1.0)
     qpos, qvel = default_state(4)
     torch.testing.assert_close(environment.engine.qpos, qpos, atol=1e-6, rtol=0)
@@ -252,23 +248,40 @@ def test_standing_starts(make_environment):
     assert make_environment(standing_share=0.0).engine.qvel.any(1).all()
 
 
-@pytest.mark.parametrize(
-    ("composition", "compose"),
-    [
-        ("additive", lambda task, style: 0.7 * task + 0.2 * style),
-        ("product", lambda task, style: task * style),
-        ("task_capped", lambda task, style: 0.7 * task + 0.2 * torch.minimum(style, task.clamp_min(0.3))),
-    ],
-)
-def test_composition(make_environment, composition, compose):
-    """Rewards are what the composition makes of the figures that are logged; capped ones of styles above the task's."""
-    soft = {"style_sharpness": (0.01, 0.02)} if composition == "task_capped" else {}
-    environment = make_environment(composition=composition, task_weight=0.7, style_weight=0.2, **soft)
-    for _ in range(3):
-        _, reward, _, _, figures = environment.step(torch.zeros(4, 28))
-        torch.testing.assert_close(reward, compose(figures["task_reward"], figures["style_reward"]))
+@pytest.mark.parametrize("people", [0.0, 0.4])
+def test_the_reward_is_made_of_what_is_logged(make_environment, people):
+    """(w_g r_g + w_smp r_smp) · exp(-w_e max(0, effort - people's)); efforts below people's cost nothing."""
+    environment = make_environment(
+        task_weight=0.7, style_weight=0.2, effort_weight=0.6, people_effort=people, standing_share=0.5, envs=16
+    )
+    paid, free = False, False
+    for step in range(3):
+        _, reward, _, _, figures = environment.step(0.3 * step * torch.ones(16, 28))
+        beyond = (figures["effort"] - people).clamp_min(0)
+        paid, free = paid or bool((beyond > 0).any()), free or bool((beyond == 0).any())
+        expected = (0.7 * figures["task_reward"] + 0.2 * figures["style_reward"]) * torch.exp(-0.6 * beyond)
+        torch.testing.assert_close(reward, expected)
         assert figures["style_reward"].max() > 0 and figures["task_reward"].gt(0).all()
-        assert not soft or (figures["style_reward"] > figures["task_reward"]).any()
+    assert paid and (free or people == 0.0)
+
+
+def test_effort_is_of_the_step_before_a_restart(make_environment):
+    """It is what the step cost between the states before and after it, for who falls in it as well."""
+    environment = make_environment(push_rate=0.0)
+    environment.step(torch.zeros(4, 28))
+    before, targets = environment.body, environment.action(torch.ones(4, 28))
+    move, seen = environment.move, []
+
+    def moved(target: Tensor) -> Tensor:
+        blown = move(target)
+        seen.append(environment.body)
+        return blown
+
+    environment.move = moved
+    let_fall(environment, [1])
+    _, _, done, _, figures = environment.step_targets(targets)
+    assert done[1] == 1
+    torch.testing.assert_close(figures["effort"], environment._effort(before, seen[0], targets))
 
 
 def test_the_goal_that_was_seen_is_rewarded(make_environment):
@@ -324,30 +337,29 @@ def test_targets_come_late(make_environment, monkeypatch):
     assert punctual._held(first) is first
 
 
-@pytest.mark.parametrize("latency", [0.0, 0.02])
-def test_state_and_restore_repeat_the_future(make_environment, latency):
-    """Another environment given the state goes on with the same observations, rewards and ends, bit for bit."""
-    settings = {"start_refresh": 15, "episode_seconds": 0.5, "style_sharpness": (0.05, 0.1)}  # so that style counts
-    settings["latency"] = latency
+@pytest.mark.parametrize(("latency", "form"), [(0.0, "own"), (0.02, "critic"), (0.0, "score")])
+def test_state_and_restore_repeat_the_future(make_environment, latency, form):
+    """Another environment given the state goes on with the same observations, rewards and ends, bit for bit.
+
+    What the style reward learns meanwhile is the same, too.
+    """
+    settings = {"start_refresh": 15, "episode_seconds": 0.5, "latency": latency, "form": form}
     one, other = make_environment(**settings), make_environment(seed=9, **settings)
     actions = torch.randn(32, 4, 28, generator=torch.Generator().manual_seed(1))
     for action in actions[:16]:
         one.step(action)
+    if form != "score":
+        one.style_reward.update()
+    other.style_reward.restore(one.style_reward.state())
     other.restore(one.state())
     assert torch.equal(one.observe()["policy"], other.observe()["policy"])
     ends = 0
-    for action in actions[16:]:
+    for number, action in enumerate(actions[16:]):
+        if number % 4 == 0:
+            assert one.style_reward.update() == other.style_reward.update()
         (seen, *rest), (other_seen, *other_rest) = one.step(action), other.step(action)
         assert torch.equal(seen["policy"], other_seen["policy"])
         for mine, its in zip(rest[:2], other_rest[:2], strict=True):
             assert torch.equal(mine, its)
         ends += int(rest[1].sum())
     assert ends > 0
-
-
-def test_unknown_composition_is_refused():
-    """A composition that is none is an error, not silently the sum."""
-    with pytest.raises(
-        ConfigError, match=r"environment.composition is 'sum': expected one of additive, product, task_capped"
-    ):
-        replace(EnvironmentConfig(), composition="sum")

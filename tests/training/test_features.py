@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import mujoco
 import numpy as np
@@ -43,10 +44,10 @@ def observe(states: dict[str, Tensor]) -> Tensor:
     return features.observation(**{name: value for name, value in states.items() if name != "body_rotation"})
 
 
-def window(states: dict[str, Tensor]) -> Tensor:
-    """The window [1, 10, 58] that ends with the last of the states."""
+def window(states: dict[str, Tensor], offsets: Sequence[int] = range(9, -1, -1)) -> Tensor:
+    """The window [1, F, 58] of the states that lie `offsets` before the last of them; by default ten in a row."""
     names = ("root_position", "root_rotation", "joint_position")
-    last = {name: value[None, -features.WINDOW :] for name, value in states.items()}
+    last = {name: value[None, [-1 - back for back in offsets]] for name, value in states.items()}
     return features.window(*(last[n] for n in names), features.key_points(last["body_position"], last["body_rotation"]))
 
 
@@ -189,8 +190,9 @@ def test_clip_and_simulator_give_the_same_window():
         state = character.read_state(data.qpos, data.qvel, data.xpos, data.xquat, slots)
         read.append({name: np.array(value) for name, value in vars(state).items()})
     states = {name: torch.from_numpy(np.stack([r[name] for r in read])).float() for name in STATE_SHAPES}
-    from_simulator = torch.cat([window({n: v[: end + 1] for n, v in states.items()}) for end in range(9, 40)])
-    assert from_clip.shape == (31, 10, 58)
+    ends = range(features.HISTORY, 41)
+    from_simulator = torch.cat([window({n: v[:end] for n, v in states.items()}, features.OFFSETS) for end in ends])
+    assert from_clip.shape == (13, 10, 58)
     assert (from_clip - from_simulator).abs().max() < 2e-6
     assert from_clip.std() > 0.1
 

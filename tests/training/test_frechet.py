@@ -27,3 +27,5 @@ def test_features_are_scaled_frames():
     """Four frames of 58 channels, in deviations: a window that is 2 everywhere lies 2 from zero at deviation 1."""
     found = frechet.embed(torch.full((1, 10, 58), 2.0), torch.ones(58))
     assert found.shape == (1, 232) and found.norm().item() == pytest.approx(2.0)
+    counted = torch.arange(7.0).view(1, 7, 1).expand(1, 7, 58)
+    assert (frechet.embed(counted, torch.ones(58)) * 232**0.5).view(4, 58)[:, 0].tolist() == [0, 2, 4, 6]

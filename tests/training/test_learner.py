@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import pytest
@@ -112,26 +113,29 @@ def test_the_first_policy_holds_the_mean_pose(make_learner):
     assert learner.actor(seen).abs().max() < 0.05
 
 
-@pytest.mark.parametrize("kind", ["none", "augment", "loss"])
-def test_a_few_iterations(make_learner, kind):
-    """Three iterations change actor, critic and normaliser, count their samples, and nothing becomes NaN."""
-    learner = make_learner(symmetry=kind)
+@pytest.mark.parametrize(("kind", "form"), [("none", "score"), ("augment", "critic"), ("loss", "own")])
+def test_a_few_iterations(make_learner, kind, form):
+    """Three iterations change actor, critic and normaliser, count their samples, and nothing becomes NaN.
+
+    But the style by speed, where nobody is that fast.
+    """
+    learner = make_learner(symmetry=kind, form=form)
     before, figures = {name: value.clone() for name, value in learner.actor.state_dict().items()}, {}
     for iteration in range(1, 4):
         figures = learner.iterate()
-        assert all(torch.isfinite(torch.tensor(value)) for value in figures.values())
+        assert all(math.isfinite(value) for name, value in figures.items() if "style_by_speed" not in name)
         assert (learner.iteration, learner.samples) == (iteration, iteration * 4 * 4)
     after = learner.actor.state_dict()
     changed = {name for name in after if not torch.equal(before[name], after[name])}
     assert {"obs_normalizer._mean", "mlp.0.weight", "mlp.4.weight"} <= changed
     assert after["obs_normalizer.count"] == 3 * 4 * 4
     assert all(value.isfinite().all() for value in after.values())
-    expected = {"task_reward", "style_reward", "failed", "velocity_error_m_s", "error_t22", "error_t15", "error_t8"}
-    expected |= {"excess_feet", "odd_slip"}
+    expected = {"task_reward", "style_reward", "effort", "failed", "velocity_error_m_s", "style_by_speed/up_to_0.2"}
+    expected |= {"score": set(), "own": {"own_loss"}, "critic": {"critic_real", "critic_policy", "critic_slope"}}[form]
     assert expected | {"reward", "done", "value", "learning_rate"} <= set(figures)
     weights = learner.environment.config
     parts = weights.task_weight * figures["task_reward"] + weights.style_weight * figures["style_reward"]
-    assert figures["reward"] == pytest.approx(parts, rel=1e-5)
+    assert 0 < figures["reward"] <= parts + 1e-6
 
 
 def test_the_deviation_falls_linearly(make_learner):

@@ -16,79 +16,80 @@ from runtime.prior import Prior
 from tests.training.motions import stepping
 from tests.training.test_features import moved
 from training import features
-from training.config import DenoiserConfig, PriorConfig, RewardConfig
+from training.config import DenoiserConfig, PriorConfig
 from training.motion.clips import motion_states
-from training.prior import denoiser, file
+from training.prior import file
+from training.prior.denoiser import Denoiser
 from training.prior.file import PriorFileError
 from training.prior.score import Score
 
-SIZE = features.WINDOW * len(features.WINDOW_NAMES)
-EXTRA = {"reference_error": [0.1, 0.2, 0.3], "joints": {"mean": [0.5] * 28, "std": [0.1] * 28}, "datasets": []}
+SMALL = DenoiserConfig(components=12, width=16, blocks=1)
+OFFSETS, LEVELS = (6, 3, 1, 0), (22, 9)
+SIZE = len(OFFSETS) * len(features.WINDOW_NAMES)
+EXTRA = {"joints": {"mean": [0.5] * 28, "std": [0.1] * 28}, "datasets": []}
 
 
-def random_score(kind: str, groups: bool, asks_more: bool = False) -> tuple[Score, PriorConfig]:
-    """A score whose every number is random, and its configuration; one that `asks_more` has all of its judges."""
-    options = {
-        "principal": {"components": 12, "width": 16, "blocks": 1},
-        "mlp": {"width": 16, "blocks": 1},
-        "transformer": {"width": 16, "blocks": 1, "heads": 2},
-    }[kind]
+def random_score(styles: tuple[str, ...] = ()) -> tuple[Score, PriorConfig]:
+    """A score of four frames and two levels whose every number is random, and its configuration."""
     torch.manual_seed(3)
-    more = dict.fromkeys(("judge_posture", "judge_pose", "judge_cadence", "lenient_rest"), asks_more)
-    reward = RewardConfig(groups=groups, allowance=0.5, **more)
-    score = Score(denoiser.create(kind, SIZE, **options), reward)
-    positive = ("std", "variance", "scale", "calm_weight", "statistics_weight", "sharpness")
+    network = Denoiser(SIZE, components=12, width=16, blocks=1, styles=len(styles))
+    score = Score(network, styles, OFFSETS, LEVELS)
     for name, value in score.state_dict().items():
         if name.endswith("alpha_bar"):
             continue
-        random = 0.05 * torch.randn(value.shape)
-        value.copy_(random.abs() + 0.2 if name.endswith(positive) else random)
-    config = PriorConfig(name="made", denoiser=DenoiserConfig(kind, options), reward=reward)
+        random = (0.5 if styles and "network" in name else 0.05) * torch.randn(value.shape)
+        value.copy_(random.abs() + 0.2 if name.endswith(("std", "variance")) else random)
+    network.leave(torch.rand(50, 12))
+    config = PriorConfig(name="made", denoiser=SMALL, offsets=OFFSETS, levels=LEVELS, styles=bool(styles))
     return score.eval().requires_grad_(False), config
 
 
 def windows_in_the_world(count: int = 6) -> dict[str, torch.Tensor]:
-    """Raw states [count, 10, ...] of motion somewhere in the world, turned away from its axes."""
+    """Raw states [count, 4, ...] of motion somewhere in the world, turned away from its axes."""
     states = motion_states(stepping(seed=4, frames=30, speed=1.5))
     flat = {name: torch.as_tensor(np.asarray(getattr(states, name)), dtype=torch.float32) for name in STATE_SHAPES}
     away = moved(flat, yaw=2.2, shift=(3.0, -7.0, 0.0))
-    return {name: torch.stack([value[i : i + 10] for i in range(count)]) for name, value in away.items()}
+    rows = 6 + torch.arange(count).unsqueeze(1) - torch.tensor(OFFSETS)
+    return {name: value[rows] for name, value in away.items()}
 
 
-@pytest.fixture(scope="module", params=[("principal", True, True), ("mlp", False), ("transformer", True)], ids=str)
-def saved(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Score]:
-    """A prior file and the score it was made of, of each kind."""
-    score, config = random_score(*request.param)
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Score]:
+    """A prior file and the score it was made of."""
+    score, config = random_score()
     path = tmp_path_factory.mktemp("prior") / "made.onnx"
     file.save(path, score, config, EXTRA)
     return path, score
 
 
 def test_runtime_and_torch_agree(saved: tuple[Path, Score]):
-    """Errors and rewards of raw world states through runtime.Prior equal the torch score's within 1e-5."""
+    """Errors, ratios and rewards of raw world states through runtime.Prior equal the torch score's within 1e-5."""
     path, score = saved
     states = windows_in_the_world()
-    noise = torch.randn(6, 3, 10, 58, generator=torch.Generator().manual_seed(0))
+    noise = score.noise(6, torch.Generator().manual_seed(0))
     keys = features.key_points(states["body_position"], states["body_rotation"])
     window = features.window(states["root_position"], states["root_rotation"], states["joint_position"], keys)
-    error, reward = score(window, noise)
+    error, ratio = score.judge(window, noise)
     found = Prior.load(path).score(State(**{n: v.numpy() for n, v in states.items()}), noise.numpy())
     np.testing.assert_allclose(found.error, error, atol=1e-5, rtol=1e-5)
-    np.testing.assert_allclose(found.reward, reward, atol=1e-5)
-    assert error.std() > 1e-3 and reward.std() > 1e-3
+    np.testing.assert_allclose(found.ratio, ratio, atol=1e-5, rtol=1e-5)
+    np.testing.assert_allclose(found.reward, torch.exp(-ratio), atol=1e-5)
+    assert error.std() > 1e-3 and ratio.std() > 1e-3
 
 
 def test_training_reads_back_what_it_wrote(saved: tuple[Path, Score]):
-    """Every number of the score, bit for bit, frozen; the metadata; the file's hash."""
+    """Every number of the score, bit for bit, frozen; what sampling asks for; the metadata; the file's hash."""
     path, score = saved
     loaded = file.load(path)
     for name, value in score.state_dict().items():
         assert torch.equal(loaded.score.state_dict()[name], value), name
+    unexplained = loaded.score.denoiser.unexplained
+    torch.testing.assert_close(unexplained, score.denoiser.unexplained, atol=6e-5, rtol=0)  # four decimals
     assert not loaded.score.training and not any(p.requires_grad for p in loaded.score.parameters())
-    assert loaded.score.groups == score.groups and loaded.score.statistics == score.statistics
+    assert (loaded.score.offsets, loaded.score.levels, loaded.score.groups) == (OFFSETS, LEVELS, score.groups)
+    assert (loaded.metadata["offsets"], loaded.metadata["levels"]) == (list(OFFSETS), list(LEVELS))
     assert loaded.metadata["channels"] == list(features.WINDOW_NAMES)
     assert loaded.metadata["character"]["sha256"] == asset_sha256()
-    assert loaded.metadata["reference_error"] == [0.1, 0.2, 0.3]
     mean, std = loaded.joint_statistics
     torch.testing.assert_close((mean, std), (torch.full((28,), 0.5), torch.full((28,), 0.1)))
     assert len(loaded.sha256) == 64
@@ -117,22 +118,11 @@ def rename_initialiser(model: onnx.ModelProto, metadata: dict) -> None:
             tensor.name = "folded_7"
 
 
-def without_allowance(model: onnx.ModelProto, metadata: dict) -> None:
-    """As files were before there was one."""
-    metadata["configuration"]["reward"].pop("allowance")
-    (place,) = [i for i, tensor in enumerate(model.graph.initializer) if tensor.name == "score.allowance"]
-    model.graph.initializer[place].name = "other"
-
-
-def test_older_files_allow_nothing(prior_path: Path, tmp_path: Path):
-    """A file that holds no allowance is read as one of zero."""
-    assert file.load(spoilt(prior_path, tmp_path, without_allowance)).score.allowance.abs().max() == 0
-
-
 @pytest.mark.parametrize(
     ("edit", "message"),
     [
         (remove_metadata, r"expected metadata 'prior', found none"),
+        (lambda _, metadata: metadata.update(schema_version=1), "expected a prior of schema 2, found 1; pretrain it"),
         (lambda _, metadata: metadata["character"].update(sha256="0"), r"made for another humanoid\.xml; pretrain it"),
         (lambda _, metadata: metadata["channels"].pop(), r"made for other window channels"),
         (rename_initialiser, r"initialiser score\.channel_std: expected shape \(58,\), found nothing"),
@@ -147,7 +137,7 @@ def test_files_that_do_not_fit_are_refused(prior_path: Path, tmp_path: Path, edi
 
 def test_a_file_that_judges_otherwise_is_not_left_unseen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """`save` runs what it wrote through the runtime: a graph that lost its dynamic batch or its numbers raises."""
-    score, config = random_score("principal", groups=True)
+    score, config = random_score()
     write = file.onnx_file.write
 
     def spoil(path: Path, *arguments, **options) -> None:
@@ -174,16 +164,7 @@ def test_files_that_are_none_are_refused(tmp_path: Path):
 
 def test_a_styled_prior_is_asked_for_a_style(tmp_path: Path):
     """The graph takes [B, 2S] weights beside the noise and agrees with torch; no style is zeros; others refuse one."""
-    torch.manual_seed(5)
-    options = {"components": 12, "width": 16, "blocks": 1}
-    score = Score(denoiser.create("principal", SIZE, **options, styles=2), styles=("old", "sad")).eval()
-    for name, value in score.state_dict().items():
-        if not name.endswith("alpha_bar"):
-            random = 0.05 * torch.randn(value.shape)
-            loud = 10 * random if "network" in name else random
-            value.copy_(random.abs() + 0.2 if name.endswith(("std", "variance")) else loud)
-    score.requires_grad_(False)
-    config = PriorConfig(name="styled", styles=True, denoiser=DenoiserConfig("principal", options))
+    score, config = random_score(styles=("old", "sad"))
     file.save(tmp_path / "styled.onnx", score, config, EXTRA)
     loaded, prior = file.load(tmp_path / "styled.onnx"), Prior.load(tmp_path / "styled.onnx")
     assert loaded.score.styles == prior.styles == ("old", "sad")
@@ -199,7 +180,7 @@ def test_a_styled_prior_is_asked_for_a_style(tmp_path: Path):
 
 def test_large_weights_take_half_the_room(tmp_path: Path):
     """Weights of 4,096 numbers or more that half precision holds exactly are kept so, and read back as they were."""
-    score, config = random_score("principal", True)
+    score, config = random_score()
     score.denoiser.basis.copy_(score.denoiser.basis.half().float())
     file.save(tmp_path / "half.onnx", score, config, EXTRA)
     kept = {tensor.name: tensor for tensor in onnx.load(tmp_path / "half.onnx").graph.initializer}

@@ -10,10 +10,12 @@ from runtime import character
 from training import features
 from training.clearance import Clearance
 from training.kinematics import Kinematics
+from training.prior import projection
 from training.prior.legs import LEG_INDEX, Legs
 from training.prior.projection import Projector, skate, soles
 
 PROJECTOR = Projector()
+TIME = -torch.tensor(features.OFFSETS) / 30.0  # s
 STILL = torch.tensor([1.0, 0.0, 0.0, 0.0])
 KNEE = character.JOINT_NAMES.index("right_knee")
 HIP = character.JOINT_NAMES.index("right_hip_y")
@@ -22,7 +24,7 @@ HIP = character.JOINT_NAMES.index("right_hip_y")
 def standing(count: int = 1, height: float = 0.0, speed: float = 0.0) -> Tensor:
     """Windows of the default pose, `height` m above the ground, gliding along x at `speed` m/s."""
     position = torch.tensor([0.0, 0.0, character.DEFAULT_HEIGHT + height]).repeat(count, 10, 1)
-    position[..., 0] = speed * (torch.arange(10) - 9) / 30
+    position[..., 0] = speed * TIME
     return made(position, torch.from_numpy(character.DEFAULT_POSE).float().repeat(count, 10, 1))
 
 
@@ -68,9 +70,9 @@ def test_each_fault_is_told(fault: str, spoil):
 def test_creeping_stance_is_held_to_the_ground():
     """Soles that creep at .5 m/s under a gliding pelvis stand still afterwards; the pelvis glides on."""
     windows = standing(speed=0.5)
-    assert skate(soles(*bodies(windows)))[0].item() == pytest.approx(0.5, abs=1e-3)
+    assert skate(soles(*bodies(windows)), TIME)[0].item() == pytest.approx(0.5, abs=1e-3)
     poses = PROJECTOR.project(windows)
-    assert skate(soles(poses.bodies, poses.rotations))[0].item() < 0.1
+    assert skate(soles(poses.bodies, poses.rotations), TIME)[0].item() < 0.1
     assert (poses.position[..., :2] - windows[..., :2]).abs().max() < 1e-4
 
 
@@ -99,8 +101,61 @@ def bodies(windows: Tensor) -> tuple[Tensor, Tensor]:
 
 def test_skate_counts_only_contacts():
     """A sole that glides at 3 m/s with 5 cm of air below it does not skate; at 1 cm it does."""
-    assert skate(soles(*bodies(standing(height=0.05, speed=3.0)))).item() == 0.0
-    assert skate(soles(*bodies(standing(height=0.01, speed=3.0)))).item() == pytest.approx(3.0, abs=1e-3)
+    assert skate(soles(*bodies(standing(height=0.05, speed=3.0))), TIME).item() == 0.0
+    assert skate(soles(*bodies(standing(height=0.01, speed=3.0))), TIME).item() == pytest.approx(3.0, abs=1e-3)
+
+
+def test_skate_counts_short_steps_only():
+    """A foot that is down at both ends of 7 control steps was lifted between them, for all one knows; of 2 it was not.
+
+    Frames 9, 2 and 0 control steps back, soles that jump by .7 m in the first span and slide at .3 m/s in the second.
+    """
+    windows = standing()[:, [0, -3, -1]]
+    place, turn = bodies(windows)
+    place = place.clone()
+    place[:, 1:, :, 0] += 0.7
+    place[:, 2, :, 0] += 0.3 * 2 / 30
+    assert skate(soles(place, turn), torch.tensor([-9, -2, 0]) / 30).item() == pytest.approx(0.3, abs=1e-3)
+
+
+def test_speeds_know_uneven_times():
+    """Soles at 1, 3 and 4 frames' distance that glide at .6 m/s have that speed in every frame."""
+    time = torch.tensor([-8, -7, -4, 0]) / 30
+    corners = torch.zeros(1, 4, 2, 4, 3)
+    corners[..., 0] = 0.6 * time.view(1, 4, 1, 1)
+    torch.testing.assert_close(projection._speed(corners, time), torch.full((1, 4, 2, 4), 0.6))
+
+
+def test_dense_goes_through_the_frames():
+    """At the offsets it is the window itself; between them a smooth motion is met within 2 mm and mrad, 1 cm at first.
+
+    A quaternion of the other sign, which is the same rotation, changes nothing.
+    """
+    t = torch.arange(1 - features.HISTORY, 1) / 30.0  # s
+    position = torch.stack((1.2 * t, 0.1 * torch.sin(5 * t), 0.9 + 0.02 * torch.cos(6 * t)), 1).unsqueeze(0)
+    half = 0.4 * torch.sin(3 * t)
+    turn = torch.stack((half.cos(), 0 * t, 0 * t, half.sin()), 1).unsqueeze(0)
+    joints = torch.from_numpy(character.DEFAULT_POSE).float() + 0.3 * torch.sin(4 * t).view(1, -1, 1)
+    frames = [features.HISTORY - 1 - back for back in features.OFFSETS]
+    flipped = turn[:, frames].clone()
+    flipped[:, 3:6] *= -1
+    found = PROJECTOR.dense(PROJECTOR.bodies(position[:, frames], flipped, joints[:, frames]))
+    assert found.position.shape == (1, features.HISTORY, 3)
+    for part, whole in ((found.position, position), (found.joints, joints)):
+        torch.testing.assert_close(part[:, frames], whole[:, frames], atol=1e-5, rtol=0)
+        torch.testing.assert_close(part[:, 8:], whole[:, 8:], atol=2e-3, rtol=0)
+        torch.testing.assert_close(part, whole, atol=1e-2, rtol=0)  # 7 control steps without a frame
+    assert ((found.orientation * turn).sum(-1).abs()[:, frames] > 1 - 1e-6).all()
+    assert ((found.orientation * turn).sum(-1).abs() > 1 - 1e-4).all()
+
+
+def test_dense_of_a_shorter_window_holds_its_first_frame():
+    """Frames 3, 1 and 0 control steps back: of the 28 states before now the first 25 are the same."""
+    short = Projector((3, 1, 0))
+    poses = short.poses(standing(speed=1.0)[:, [-4, -2, -1]])
+    found = short.dense(poses)
+    torch.testing.assert_close(found.position[:, :25], poses.position[:, :1].expand(-1, 25, -1), atol=1e-6, rtol=0)
+    torch.testing.assert_close(found.position[:, [24, 26, 27]], poses.position, atol=1e-6, rtol=0)
 
 
 def test_clearance_is_that_of_the_lowest_geom():

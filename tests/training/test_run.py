@@ -16,16 +16,20 @@ import pytest
 import torch
 
 from runtime.controller import Controller
+from training import config as settings
 from training import run
 from training.config import ConfigError, TaskConfig
+from training.learning import checkpoint
 from training.learning.checkpoint import CHECKPOINT, CONFIGURATION
 from training.learning.workers import Worker
 from training.physics.mujoco import MujocoEngine
+from training.prior import file as prior_file
 
 ROOT = Path(__file__).parents[2]
 TINY = [
     *("learner.envs=8", "learner.horizon=4", "learner.hidden=[16,16]", "learner.epochs=1", "learner.minibatches=2"),
     *("environment.start_pool=64", "environment.episode_seconds=2", "task=steering"),
+    *("reward.pool=64", "reward.batch=16", "reward.replay=64", "reward.critic_hidden=[8]"),
 ]  # fmt: skip
 
 
@@ -106,7 +110,6 @@ def test_ctrl_c_keeps_everything(prior_path, tmp_path):
         (["init=nothing.pt"], "nothing.pt: no such checkpoint"),
         (["resume=nowhere"], "resume=nowhere: expected a run folder with configuration.json, found none"),
         (["export_only=true"], "export_only=true: expected resume=FOLDER"),
-        ([f"task.prior={ROOT}/exported/priors/cartwheel.onnx"], "learner.symmetry=augment: expected none, "),
     ],
 )
 def test_bad_input_is_one_sentence(command, prior_path, tmp_path, capsys, overrides, sentence):
@@ -119,6 +122,16 @@ def test_bad_input_is_one_sentence(command, prior_path, tmp_path, capsys, overri
     assert not (tmp_path / "run").exists() and not (tmp_path / "hydra").exists()
 
 
+def test_a_prior_of_one_way_round_needs_no_symmetry(config, prior_path, monkeypatch):
+    """A policy that is to be mirrored cannot be held to a prior that knows only one side."""
+    loaded = prior_file.load(prior_path)
+    loaded.metadata["configuration"]["mirrored"] = False
+    monkeypatch.setattr(prior_file, "load", lambda path: loaded)
+    with pytest.raises(ConfigError, match=r"learner.symmetry=augment: expected none, .*tiny.onnx knows motion one way"):
+        run.check(config)
+    run.check(replace(config, learner=replace(config.learner, symmetry="none")))
+
+
 def test_a_default_prior_that_is_missing(command, tmp_path, capsys, monkeypatch):
     """`task=steering` where no prior was made says how to make one."""
     monkeypatch.chdir(tmp_path)
@@ -126,6 +139,20 @@ def test_a_default_prior_that_is_missing(command, tmp_path, capsys, monkeypatch)
         command()
     said = capsys.readouterr().err
     assert said.startswith("exported/priors/locomotion.onnx: no such prior; make it with `python -m training.pretrain")
+
+
+def test_an_export_tells_the_runs_own_settings(config, monkeypatch, tmp_path):
+    """Few environments and samples do for exporting; what the controller's card says is what the run was."""
+    ends = []
+    monkeypatch.setattr(run, "finish", lambda *given: ends.append(given))
+    config = replace(config, learner=replace(config.learner, envs=4, samples=16))
+    (tmp_path / CONFIGURATION).write_text(json.dumps(settings.as_plain(config)))
+    run.train(Worker(0, 1), config)
+    run.export_only(checkpoint.resumed(replace(config, resume=str(tmp_path), export_only=True)))
+    told, learner, _ = ends[-1]
+    assert (told.learner, told.reward, told.environment) == (config.learner, config.reward, config.environment)
+    assert learner.environment.num_envs == 8 and learner.samples == 16
+    assert run.card(told, learner, 0.0)["training"]["configuration"]["learner"]["envs"] == 4
 
 
 def test_a_time_limit_ends_a_run(config, monkeypatch, tmp_path):

@@ -55,42 +55,24 @@ def command(task: Steering, *goal: float) -> None:
         ((1.0, 0.0), math.pi, 0.7),  # and backwards is no worse
         ((1.0, 0.0), math.pi / 3, 0.7 + 0.15 * 0.5),
         ((1.0, 0.0), math.acos(1 - 0.034), 0.7 + 0.15 * (0.966 + math.exp(-1.0))),  # 15° off
-        ((0.0, 0.0), 0.0, 0.7 * 0.5 * (math.exp(-0.5) + math.exp(-4.0)) + 0.3),  # d = 1 m/s
-        ((1.0, 2.0), 0.0, 0.7 * 0.5 * (math.exp(-2.0) + math.exp(-16.0)) + 0.3),  # d = 2 m/s
+        ((0.0, 0.0), 0.0, 0.7 * 0.5 * (math.exp(-0.5) + math.exp(-12.0)) + 0.3),  # d = 1 m/s
+        ((1.0, 0.2), 0.0, 0.7 * 0.5 * (math.exp(-0.02) + math.exp(-0.48)) + 0.3),  # d = .2 m/s
     ],
 )
 def test_reward_by_hand(velocity, yaw, expected):
-    """Asked for 1 m/s along x, facing x: .7 (.5 exp(-.5 d²) + .5 exp(-4 d²)) + .15 max(0, c) + .15 exp((c-1)/.034)."""
+    """Asked for 1 m/s along x, facing x: .7 (.5 exp(-.5 d²) + .5 exp(-12 d²)) + .15 max(0, c) + .15 exp((c-1)/.034)."""
     task = make()
     command(task, 1.0, 0.0, 1.0, 0.0)
     assert task.reward(body(yaw=yaw, velocity=velocity)).tolist() == pytest.approx([expected] * 4, abs=1e-5)
 
 
-def test_who_is_to_walk_slowly_walks():
-    """A quarter of a metre a second too slow costs a quarter of the reward at .5 m/s, less than half of that at 1."""
-    task, losses = make(), []
-    for speed in (0.5, 1.0):
-        command(task, speed, 0.0, 1.0, 0.0)
-        losses.append(1.0 - task.reward(body(velocity=(speed - 0.25, 0.0)))[0].item())
-    left = 0.55 * (0.5 * math.exp(-0.03125) + 0.5 * math.exp(-0.25)) + 0.45 * math.exp(-1)
-    assert losses[0] == pytest.approx(0.7 * (1.0 - left), abs=1e-6)
-    assert losses[0] > 2 * losses[1]
-
-
-def test_who_is_to_stand_stands():
-    """Told to rest, .15 m/s costs what .4 would walking, and joints that move cost, too; told to walk they do not."""
+def test_a_decimetre_a_second_is_felt():
+    """.1 m/s too slow costs a twentieth of what a velocity can earn, .2 m/s a fifth, at rest as at 1 m/s."""
     task = make()
-    fidgets = body(velocity=(0.0, 0.0))
-    fidgets.joint_velocity[:] = 0.5
-    command(task, 0.0, 0.0, 1.0, 0.0)
-    assert task.reward(body(velocity=(0.0, 0.0))).tolist() == pytest.approx([1.0] * 4)
-    near = 0.5 * math.exp(-0.5 * 0.0225) + 0.5 * math.exp(-4 * 0.0225)
-    creeping = 0.7 * (0.55 * near + 0.25 * math.exp(-64 * 0.0225) + 0.2) + 0.3
-    assert task.reward(body(velocity=(0.15, 0.0))).tolist() == pytest.approx([creeping] * 4, abs=1e-6)
-    assert task.reward(fidgets).tolist() == pytest.approx([0.7 * (0.8 + 0.2 * math.exp(-1.0)) + 0.3] * 4, abs=1e-6)
-    command(task, 0.5, 0.0, 1.0, 0.0)
-    fidgets.root_linear_velocity[:, 0] = 0.5
-    assert task.reward(fidgets).tolist() == pytest.approx([1.0] * 4)
+    for speed in (0.0, 1.0):
+        command(task, speed, 0.0, 1.0, 0.0)
+        lost = [(1.0 - task.reward(body(velocity=(speed + off, 0.0)))[0].item()) / 0.7 for off in (0.1, 0.2)]
+        assert lost == pytest.approx([0.059, 0.200], abs=2e-3)
 
 
 def test_vertical_speed_is_not_judged():
@@ -275,40 +257,3 @@ def test_wrong_options_are_told():
 def test_body_has_what_the_state_has():
     """The fields of `Body` are State's: whatever a controller may see, a task may judge."""
     assert {field.name for field in fields(Body)} == set(STATE_SHAPES)
-
-
-@pytest.mark.parametrize(
-    ("goal", "told"),
-    [
-        ((1.0, 0.0, 1.0, 0.0), False),  # straight ahead
-        ((1.0, 0.0, math.cos(0.3), math.sin(0.3)), False),  # 17° aside
-        ((1.0, 0.0, math.cos(0.4), math.sin(0.4)), True),  # 23°
-        ((0.0, -0.5, 0.0, 1.0), True),  # backwards
-        ((0.0, 0.0, 0.0, 1.0), False),  # whoever stands faces no way but its own
-    ],
-)
-def test_whoever_is_to_face_another_way_is_told_what_only_that_task_has(goal, told):
-    """By the angle between velocity and facing; where goals face ahead only there is no such command."""
-    task = make(free_facing_share=0.5)
-    command(task, *goal)
-    assert task.has_commands and task.commanded(body()).tolist() == [told] * 4
-    assert not make().has_commands and not make().commanded(body()).any()
-
-
-@pytest.mark.parametrize(("speed", "told"), [(0.0, False), (0.2, True), (0.8, True), (1.2, False)])
-def test_speeds_can_be_taught(speed, told):
-    """Between the two speeds of `taught_speeds` a teacher is in charge, wherever goals face."""
-    for more in ({}, {"free_facing_share": 0.5}):
-        task = make(taught_speeds=[0.1, 0.9], **more)
-        command(task, 0.0, speed, 0.0, 1.0)
-        assert task.has_commands and task.commanded(body()).tolist() == [told] * 4
-
-
-@pytest.mark.parametrize(("velocity", "yaw", "told"), [
-    ((1.0, 0.0), 0.0, False), ((1.0, 0.0), 1.0, True), ((-1.0, 0.0), 0.0, True), ((-0.2, 0.0), 0.0, False),
-])  # fmt: skip
-def test_whoever_still_goes_aside_is_not_done_with_it(velocity, yaw, told):
-    """Told to stand, a body that goes sideways or backwards is still the teacher's, until it is slow."""
-    task = make(free_facing_share=0.5)
-    command(task, 0.0, 0.0, 1.0, 0.0)
-    assert task.commanded(body(yaw=yaw, velocity=velocity)).tolist() == [told] * 4

@@ -14,12 +14,15 @@ from training.config import ConfigError
 from training.motion import windows as motion_windows
 from training.motion.dataset import Clip
 from training.pretrain import labels
-from training.prior.denoiser import Denoiser, create
-from training.prior.style import Styled, predict, upper_channels, vector, whole
+from training.prior.denoiser import Denoiser
+from training.prior.style import predict, upper_channels, vector, whole
 
 
 class Linear(Denoiser):
-    """Says 1 without a style, and 1 + 2a + 5b for weights (a, b)."""
+    """Says 1 without a style, and 1 + 2a + 5b for weights (a, b); of windows of ten frames."""
+
+    def __init__(self) -> None:
+        super().__init__(580, components=1, width=2, blocks=1, styles=2)
 
     def forward(self, x_t: Tensor, t: Tensor, style: Tensor | None = None) -> Tensor:
         """Predict the same for all channels."""
@@ -47,9 +50,8 @@ def test_guidance_and_composition(style: tuple[float, ...], upper: float, lower:
     found = predict(Linear(), torch.zeros(2, 580), torch.zeros(2, dtype=torch.int64), told).view(2, 10, 58)
     assert found[:, :, UPPER].unique().tolist() == pytest.approx([upper])
     assert found[:, :, LOWER].unique().tolist() == pytest.approx([lower])
-    assert torch.equal(
-        Styled(Linear(), told)(torch.zeros(2, 580), torch.zeros(2, dtype=torch.int64)).view(2, 10, 58), found
-    )
+    several = predict(Linear(), torch.zeros(2, 3, 580), torch.zeros(3, dtype=torch.int64), told.unsqueeze(1))
+    assert torch.equal(several.view(2, 3, 10, 58)[:, 1], found)
 
 
 def test_halves_of_the_body():
@@ -73,7 +75,7 @@ def test_vectors_by_name():
 def test_a_denoiser_learns_what_a_style_is():
     """A style shifts what the network says; none leaves it as it is, and so does a denoiser without styles."""
     torch.manual_seed(0)
-    network = create("mlp", 580, width=8, blocks=1, styles=2).eval()
+    network = Denoiser(580, components=40, width=8, blocks=1, styles=2).eval()
     for values in network.parameters():
         torch.nn.init.normal_(values, std=0.3)
     x, t = torch.randn(3, 580), torch.tensor([4, 20, 40])
@@ -92,7 +94,7 @@ def test_labels_are_those_of_the_clips():
     windows = motion_windows.cut(clips)
     found = labels(clips, windows, clips[:1], motion_windows.cut(clips[:1]), "made")
     assert found.names == ("old", "sad")
-    assert found.training.sum(0).tolist() == [81, 81] and found.held_out.sum(0).tolist() == [0, 81]
+    assert found.training.sum(0).tolist() == [63, 63] and found.held_out.sum(0).tolist() == [0, 63]
     assert torch.equal(found.training[:, 1].bool(), windows.clip == 0)
     with pytest.raises(ConfigError, match=r"made: prior\.styles=true needs .* but slide1"):
         labels(clips[:1], windows, clips[1:], windows, "made")

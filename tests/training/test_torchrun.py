@@ -18,6 +18,7 @@ TINY = [
     *("learner.envs=8", "learner.horizon=4", "learner.hidden=[16,16]", "learner.epochs=1", "learner.minibatches=2"),
     *("environment.start_pool=64", "environment.episode_seconds=1", "task=steering", "learner.samples=96"),
     *("physics=mujoco", "learner.processes=2"),
+    *("reward.pool=128", "reward.batch=16", "reward.replay=64", "reward.critic_hidden=[8]"),
 ]  # fmt: skip
 
 

@@ -27,10 +27,10 @@ def watch(meter, seconds, start=0.0, speed=0.0, who=0, rate=120):
         meter.add(start + step / rate, state(speed), who)
 
 
-def test_a_value_comes_every_third_control_step_once_ten_were_seen(meter):
-    """However often it looks: from 0.4 s on ten a second, the last 110 are kept."""
+def test_a_value_comes_every_third_control_step_once_seven_were_seen(meter):
+    """However often it looks: from 0.3 s on ten a second, the last 110 are kept."""
     watch(meter, 1.0)
-    assert len(meter.values) == 6
+    assert len(meter.values) == 7
     watch(meter, 20.0, start=1.0, rate=60)
     assert len(meter.values) == CURVE_POINTS
 
@@ -46,7 +46,7 @@ def test_what_moves_worse_stands_higher(meter):
 
 @pytest.mark.parametrize("change", [{"who": 1, "start": 0.5}, {"start": 0.0}, {"start": 5.0}])
 def test_another_character_or_a_leap_in_time_starts_a_new_window(meter, change):
-    """No value comes from a window that mixes two, until ten states were seen again."""
+    """No value comes from a window that mixes two, until seven states were seen again."""
     watch(meter, 0.5)
     before = len(meter.values)
     watch(meter, 0.29, speed=100.0, **change)

@@ -1,6 +1,6 @@
 """Changes that make real motion worse: what a prior's judgement is tested by (method.md §10).
 
-Each takes raw windows [N, 10, 58] and a generator and gives changed windows. Root and joints are changed; key points
+Each takes raw windows [N, F, 58] and a generator and gives changed windows. Root and joints are changed; key points
 follow by forward kinematics, so that a change looks to the prior as it would coming from a simulation, and nothing is
 given away by hands that do not fit the arms. The last frame's root stays at the origin with heading 0, as in every
 window.
@@ -23,15 +23,16 @@ _ARMS = [i for i, name in enumerate(character.JOINT_NAMES) if "shoulder" in name
 
 
 def rebuild(position: Tensor, orientation: Tensor, joints: Tensor) -> Tensor:
-    """Windows [N, 10, 58] of root positions [N, 10, 3] m, rotations [N, 10, 4] wxyz, joint angles [N, 10, 28] rad."""
+    """Windows [N, F, 58] of root positions [N, F, 3] m, rotations [N, F, 4] wxyz, joint angles [N, F, 28] rad."""
     bodies, rotations = Kinematics()(position, orientation, joints)
     return features.window(position, orientation, joints, features.key_points(bodies, rotations))
 
 
 def frames_shuffled(windows: Tensor, generator: torch.Generator) -> Tensor:
-    """The first nine frames in random order."""
-    order = torch.rand(len(windows), features.WINDOW - 1, generator=generator).argsort(1)
-    order = torch.cat((order, torch.full((len(windows), 1), features.WINDOW - 1)), 1)
+    """All frames but the last in random order."""
+    before = windows.shape[1] - 1
+    order = torch.rand(len(windows), before, generator=generator).argsort(1)
+    order = torch.cat((order, torch.full((len(windows), 1), before)), 1)
     return windows.gather(1, order.unsqueeze(2).expand_as(windows))
 
 
@@ -100,25 +101,6 @@ def joint_motion(factor: float, joints: list[int] | None = None) -> Change:
     return change
 
 
-def half_speed(windows: Tensor, generator: torch.Generator) -> Tensor:
-    """The second half of the window, played at half speed: every other frame lies between two of the real ones."""
-    place = torch.arange(features.WINDOW) / 2 + (features.WINDOW - 1) / 2
-    low, share = place.floor().long(), (place % 1).view(1, -1, 1)
-    high = (low + 1).clamp(max=features.WINDOW - 1)
-    position, orientation, joints = features.unpack_window(windows)
-    opposite = (orientation[:, low] * orientation[:, high]).sum(-1, keepdim=True) < 0
-
-    def between(first: Tensor, second: Tensor) -> Tensor:
-        return first * (1 - share) + second * share
-
-    turned = between(orientation[:, low], torch.where(opposite, -orientation[:, high], orientation[:, high]))
-    return rebuild(
-        between(position[:, low], position[:, high]),
-        torch.nn.functional.normalize(turned, dim=-1),  # steps are small: this is slerp to 1e-4
-        between(joints[:, low], joints[:, high]),
-    )
-
-
 def frozen(windows: Tensor, generator: torch.Generator) -> Tensor:
     """The last frame held for the whole window."""
     return windows[:, -1:].expand_as(windows).clone()
@@ -133,7 +115,7 @@ def frozen_pose(windows: Tensor, generator: torch.Generator) -> Tensor:
 def height_flattened(windows: Tensor, generator: torch.Generator) -> Tensor:
     """The root glides at its mean height: no bounce, no flight."""
     position, orientation, joints = features.unpack_window(windows)
-    level = position[..., 2:].mean(1, keepdim=True).expand(-1, features.WINDOW, -1)
+    level = position[..., 2:].mean(1, keepdim=True).expand_as(position[..., 2:])
     return rebuild(torch.cat((position[..., :2], level), -1), orientation, joints)
 
 
@@ -159,7 +141,6 @@ CHANGES: dict[str, Change] = {
     "joint motion × .8": joint_motion(0.8),
     "joint motion × .5": joint_motion(0.5),
     "arms stiff": joint_motion(0.0, _ARMS),
-    "half speed": half_speed,
     "frozen": frozen,
     "frozen pose": frozen_pose,
     "root height flattened": height_flattened,

@@ -2,7 +2,7 @@
 
 Coverage is the share of reference windows with a window of the set near, so that standing still cannot pass for
 motion; fidelity is the reverse (method.md §9). Near is measured in one fixed space: channels divided by the prior's
-standard deviations, root mean square over the window's 580 numbers, left and right alike. "Near" means as near as nine
+standard deviations, root mean square over the window's numbers, left and right alike. "Near" means as near as nine
 in ten held-out windows are to the training data.
 """
 
@@ -11,7 +11,6 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from training import features
 from training.motion import windows as motion_windows
 
 NEAR_QUANTILE = 0.9
@@ -19,7 +18,7 @@ _QUERIES, _REFERENCES = 512, 16384  # a tile of distances
 
 
 def nearest(windows: Tensor, references: Tensor, channel_std: Tensor) -> Tensor:
-    """Distance [M] of raw windows [M, 10, 58] to the nearest of `references` [N, 10, 58] or its mirror image.
+    """Distance [M] of raw windows [M, F, 58] to the nearest of `references` [N, F, 58] or its mirror image.
 
     In standard deviations, `channel_std` [58], root mean square over frames and channels.
     """
@@ -30,13 +29,13 @@ def nearest(windows: Tensor, references: Tensor, channel_std: Tensor) -> Tensor:
         for query in queries:
             found = torch.cat([torch.cdist(q, known).amin(1) for q in query.split(_QUERIES)])
             least = torch.minimum(least, found)
-    return least / (features.WINDOW * len(features.WINDOW_NAMES)) ** 0.5
+    return least / windows[0].numel() ** 0.5
 
 
 def coverage(
     windows: Tensor, held_out: Tensor, training: Tensor, alike: Tensor, channel_std: Tensor
 ) -> dict[str, float]:
-    """Coverage and fidelity of generated `windows`, and whether they are copies; all arguments raw [*, 10, 58].
+    """Coverage and fidelity of generated `windows`, and whether they are copies; all arguments raw [*, F, 58].
 
     `alike` are as many windows drawn from the training data as it was trained on: what a perfect generator would make.
     The copy ratio is the median distance to the nearest training window, of generated over held-out windows: 1 where

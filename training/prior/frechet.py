@@ -5,15 +5,17 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-FRAMES = (0, 3, 6, 9)
+FRAMES = 4
+"""So many of a window's, evenly picked from the first to the last."""
 
 
 def embed(windows: Tensor, channel_std: Tensor) -> Tensor:
-    """Features [N, 232] of raw windows [N, 10, 58]: four frames in standard deviations, divided by √232.
+    """Features [N, 232] of raw windows [N, F, 58]: four frames in standard deviations, divided by √232.
 
     So that a distance in this space is a root mean square over channels.
     """
-    flat = (windows[:, FRAMES] / channel_std).flatten(1).double()
+    frames = torch.linspace(0, windows.shape[1] - 1, FRAMES).round().long()
+    flat = (windows[:, frames] / channel_std).flatten(1).double()
     return flat / flat.shape[1] ** 0.5
 
 

@@ -6,6 +6,7 @@ against what real motion has. Windows are taken as they come: nothing clamped, n
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -18,20 +19,22 @@ from training import features, rotation
 from training.kinematics import Kinematics
 from training.motion import soles
 from training.motion.windows import SPEED_EDGES
+from training.prior import projection
 
 RUNNING = 3.0  # m/s
 _SLACK = 0.01  # rad beyond a limit that count for nothing
 
 
-def figures(windows: Tensor) -> dict[str, object]:
-    """Figures of raw windows [N, 10, 58].
+def figures(windows: Tensor, offsets: Sequence[int] = features.OFFSETS) -> dict[str, object]:
+    """Figures of raw windows [N, F, 58] whose frames lie `offsets` control steps back.
 
     Shares are of windows: `beyond_limits` with a joint angle beyond its limits by more than .01 rad in any frame,
     `sunk_2_cm` and `sunk_5_cm` with a sole that deep in the ground in any frame. `key_point_cm` is how far the window's
     key points are from where its own joint angles put them, mean and 95 % quantile; `last_root_cm` and
     `last_heading_deg` how far the last root is from origin and heading 0, where it is by definition. `skate` is the
-    speed (m/s) of soles in contact, `flight_above_3_m_s` the share of frames without contact in windows of that speed
-    (None without any), `joint_acceleration` the root mean square in rad/s² (jitter).
+    speed (m/s) of soles in contact, over windows that have any, `flight_above_3_m_s` the share of frames without
+    contact in windows of that speed (None without any), `joint_acceleration` the root mean square in rad/s² (jitter),
+    of frames a single control step from both their neighbours (None without any).
     """
     position, orientation, joints = features.unpack_window(windows)
     bodies, rotations = Kinematics()(position, orientation, joints)
@@ -40,11 +43,12 @@ def figures(windows: Tensor) -> dict[str, object]:
     cos, sin = rotation.heading(orientation[:, -1])
     state = _state(bodies, rotations)
     lowest = torch.from_numpy(soles.heights(state)).flatten(1).amin(1)
-    speed = position[:, 0, :2].sub(position[:, -1, :2]).norm(dim=1) * CONTROL_HZ / (features.WINDOW - 1)
+    speed = position[:, 0, :2].sub(position[:, -1, :2]).norm(dim=1) * CONTROL_HZ / offsets[0]
     flying = torch.from_numpy(soles.flight(state))[speed > RUNNING].float()
     low, high = torch.tensor([joint.range for joint in character.JOINTS]).T
     beyond = torch.maximum(joints - high, low - joints).flatten(1).amax(1)
-    acceleration = joints.diff(dim=1).diff(dim=1) * CONTROL_HZ**2
+    close = [i for i, (one, two) in enumerate(zip(offsets, offsets[2:], strict=False)) if one - two == 2]
+    acceleration = joints.diff(dim=1).diff(dim=1)[:, close] * CONTROL_HZ**2
     return {
         "windows": len(windows),
         "beyond_limits": _share(beyond > _SLACK),
@@ -54,9 +58,9 @@ def figures(windows: Tensor) -> dict[str, object]:
         "key_point_cm": {"mean": 100 * apart.mean().item(), "q95": 100 * float(np.quantile(apart.numpy(), 0.95))},
         "last_root_cm": 100 * position[:, -1, :2].norm(dim=1).mean().item(),
         "last_heading_deg": torch.atan2(sin, cos).abs().rad2deg().mean().item(),
-        "skate": _skate(state),
+        "skate": _skate(bodies, rotations, torch.tensor(offsets) / -CONTROL_HZ),
         "flight_above_3_m_s": flying.mean().item() if len(flying) else None,
-        "joint_acceleration": acceleration.square().mean().sqrt().item(),
+        "joint_acceleration": acceleration.square().mean().sqrt().item() if close else None,
         "speeds": speed_shares(speed),
     }
 
@@ -73,17 +77,15 @@ def _share(mask: Tensor) -> float:
 
 
 def _state(bodies: Tensor, rotations: Tensor) -> State:
-    """Body poses [N, 10, 15, ...] as a state without the rest, which soles do not ask for."""
+    """Body poses [N, F, 15, ...] as a state without the rest, which soles do not ask for."""
     nothing = np.zeros(0)
     return State(nothing, nothing, nothing, nothing, nothing, nothing, bodies.numpy(), rotations.numpy())
 
 
-def _skate(state: State) -> dict[str, float | None]:
-    """Speeds (m/s) of soles in contact over all windows: mean, median, 90 % quantile."""
-    speeds = []
-    for position, orientation in zip(state.body_position, state.body_rotation, strict=True):
-        speeds.append(soles.skate(_state(torch.from_numpy(position), torch.from_numpy(orientation)), CONTROL_HZ))
-    every = np.concatenate(speeds)
+def _skate(bodies: Tensor, rotations: Tensor, time: Tensor) -> dict[str, float | None]:
+    """Speeds (m/s) of soles in contact, of windows that have any: mean, median, 90 % quantile."""
+    every = projection.skate(projection.soles(bodies, rotations), time)
+    every = every[every > 0]
     if not len(every):
         return {"mean": None, "median": None, "q90": None}
-    return {"mean": float(every.mean()), "median": float(np.median(every)), "q90": float(np.quantile(every, 0.9))}
+    return {"mean": every.mean().item(), "median": every.median().item(), "q90": every.quantile(0.9).item()}

@@ -152,6 +152,10 @@ class Projector:
         lift = (-height.flatten(1).amin(1)).clamp_min(0).view(-1, 1, 1) * self._up
         return replace(poses, position=poses.position + lift, bodies=poses.bodies + lift.unsqueeze(1))
 
+    def skate(self, poses: Poses) -> Tensor:
+        """Mean speed [N] m/s of soles in contact, see `skate`."""
+        return skate(soles(poses.bodies, poses.rotations), self._time)
+
     def faults(self, windows: Tensor, poses: Poses, fastest_skate: float = FASTEST_SKATE) -> dict[str, Tensor]:
         """What is wrong with windows [N, F, 58] whose bodies are `poses`, by name a mask [N]."""
         points = features.key_points(poses.bodies, poses.rotations) - poses.position.unsqueeze(2)
@@ -160,7 +164,7 @@ class Projector:
         return {
             "joint limits": beyond > LIMIT_SLACK,
             "penetration": self._clearance(poses.bodies, poses.rotations).flatten(1).amin(1) < -DEEPEST,
-            "skate": skate(soles(poses.bodies, poses.rotations), self._time) > fastest_skate,
+            "skate": self.skate(poses) > fastest_skate,
             "key points": apart > KEY_POINTS_APART,
         }
 

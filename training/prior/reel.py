@@ -1,6 +1,6 @@
 """Samples of a prior as a motion to look at: `python -m training.prior.reel PRIOR.onnx OUT.motion [STYLE [STYLE]]`.
 
-Four windows, projected to valid states and laid one after the other along x, a third of a second each; with a style all
+Four windows, projected to valid states and laid one after the other along x, each about a second long; with a style all
 of them are in it, with two the upper body is in the first and the lower in the second. To see them:
 
     python -m viewer --recording OUT.motion --headless --strip out.png
@@ -15,11 +15,10 @@ import torch
 
 from runtime.character import CONTROL_HZ
 from runtime.recording import Motion, save_motion
-from training import features
 from training.prior import file, sampling
 from training.prior.projection import Projector
 from training.prior.score import Score
-from training.prior.style import Styled, vector
+from training.prior.style import vector
 
 WINDOWS, GAP = 4, 1.2  # m between the end of one and the start of the next
 
@@ -27,12 +26,9 @@ WINDOWS, GAP = 4, 1.2  # m between the end of one and the start of the next
 def reel(score: Score, name: str, styles: list[str], seed: int = 0) -> Motion:
     """Lay four samples end to end; raises KeyError naming a style that the prior has not."""
     generator = torch.Generator().manual_seed(seed)
-    denoiser = score.denoiser
-    if styles:
-        told = vector(score.styles, {styles[0]: 1.0}, {styles[-1]: 1.0})
-        denoiser = Styled(denoiser, told.expand(WINDOWS, -1))
-    size = features.WINDOW * len(features.WINDOW_NAMES)
-    poses = Projector().project(score.denormalise(sampling.ddpm(denoiser, (WINDOWS, size), generator)))
+    told = vector(score.styles, {styles[0]: 1.0}, {styles[-1]: 1.0}).expand(WINDOWS, -1) if styles else None
+    projector = Projector(score.offsets)
+    poses = projector.dense(projector.project(sampling.ddpm(score, WINDOWS, generator, told)))
     position, place = poses.position.clone(), 0.0
     for window in position:
         window[:, 0] += place - window[:, 0].min()

@@ -20,7 +20,6 @@ from torch import Tensor
 from training import features
 from training.prior.denoiser import Denoiser
 
-PARTS = ("upper", "lower")
 _UPPER = ("trunk", "arms", "head", "hands")
 
 
