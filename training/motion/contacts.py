@@ -3,8 +3,8 @@
 A foot rolls: the heel lands, the sole lies, the toe edge leaves last. So each of the two points has its own contacts.
 A point is in contact while it is slower than 0.5 m/s, lower than 4.5 cm and at most 1.5 cm above the foot's other
 point (it stays in contact up to 0.8 m/s, 6 cm and 2 cm), for at least 0.1 s. A heel rises slowly at first: held down
-until it is 6 cm high, it would pull the pelvis down by 2 to 3 cm. `hold` moves each contact to one spot on the ground
-and eases the correction out over 0.2 s before and after.
+until it is 6 cm high, it is farther than the leg reaches and pulls the pelvis down. `hold` moves each contact to one
+spot on the ground and eases the correction out over 0.2 s before and after.
 """
 
 from __future__ import annotations
