@@ -80,6 +80,14 @@ def test_crouching_bends_what_it_needs():
     assert after.rate == before.rate and len(after) == len(before)
 
 
+def test_straight_legs_bend():
+    """Who stands with straight knees crouches all the same, by 10 cm, soles in place to half a centimetre."""
+    before = Motion(30.0, *_still(3))
+    assert (before.joint_position[:, KNEES] == 0).all()
+    after = imitations.crouched(0.1)(before)
+    assert np.abs(soles(after) - soles(before)).max() < 0.005 and (after.joint_position[:, KNEES] > 0.6).all()
+
+
 def test_sliding_draws_the_soles_along():
     """Who stands, facing along y, drifts .3 m/s along y, feet and all; the pose is the same."""
     still = Motion(30.0, *_still(60, yaw=np.pi / 2))

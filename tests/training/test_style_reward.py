@@ -282,8 +282,10 @@ def test_two_processes_learn_like_one_with_both_batches(form, monkeypatch):
         return style
 
     alone = made(1, style_reward.alone)
-    mean = meeting()
-    pair = [made(2, mean(rank)) for rank in (0, 1)]
+    mean, pair = meeting(), []
+    for rank in (0, 1):
+        torch.manual_seed(rank)  # as run.build seeds each worker
+        pair.append(made(2, mean(rank)))
     networks = []
     for style, windows in ((alone, torch.cat((rows[0], rows[1]))), (pair[0], rows[0]), (pair[1], rows[1])):
         with torch.no_grad():

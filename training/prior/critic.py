@@ -50,14 +50,12 @@ class CriticReward:
         device = generator.device
         self._kept = score.denoiser.components
         widths = (self._kept, *config.critic_hidden)
-        layers = [
-            layer
-            for before, after in itertools.pairwise(widths)
-            for layer in (nn.Linear(before, after), nn.ELU())
-        ]  # fmt: skip
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)  # alike in every process
-            self._network = nn.Sequential(*layers, nn.Linear(widths[-1], 1)).to(device)
+            hidden = [
+                layer for before, after in itertools.pairwise(widths) for layer in (nn.Linear(before, after), nn.ELU())
+            ]
+            self._network = nn.Sequential(*hidden, nn.Linear(widths[-1], 1)).to(device)
         self._parameters = list(self._network.parameters())
         self._optimiser = torch.optim.AdamW(self._parameters, lr=config.critic_rate)
         self._turn = torch.tensor([1.0, 1.0, TURN], device=device)

@@ -20,17 +20,22 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from runtime.character import CONTROL_HZ
+from runtime.character import CONTROL_HZ, JOINT_NAMES
 from runtime.recording import Motion
 from training import rotation
 from training.motion.clips import LOOP_SECONDS
 from training.motion.dataset import Clip
 from training.motion.edit import resample
-from training.prior.legs import LEG_INDEX, Legs
+from training.prior.legs import LEG_INDEX, SIDES, Legs
 
 Imitation = Callable[[Motion], Motion]
 ROUNDS = 4
 """Times that the legs' inverse kinematics are taken up again where they ended."""
+LEAST_BEND = 0.2  # rad, of the knees that they begin with
+
+_HIPS, _KNEES, _ANKLES = (
+    [JOINT_NAMES.index(f"{side}_{part}") for side in SIDES] for part in ("hip_y", "knee", "ankle_y")
+)
 
 
 def quick_steps(factor: float = 1.5) -> Imitation:
@@ -114,8 +119,14 @@ def _course(turn: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _reached(legs: Legs, position: Tensor, turn: Tensor, joints: Tensor, target: Tensor) -> Tensor:
-    """Joint angles [T, 28] whose soles' corners are at `target` [T, 2, 4, 3] m, as well as legs can."""
-    weight = torch.ones(target.shape[:-1])
+    """Joint angles [T, 28] whose soles' corners are at `target` [T, 2, 4, 3] m, as well as legs can.
+
+    Legs begin bent a little: a straight one does not know which way to bend.
+    """
+    weight, joints = torch.ones(target.shape[:-1]), joints.clone()
+    bend = (LEAST_BEND - joints[:, _KNEES]).clamp_min(0.0)
+    for parts, share in ((_HIPS, -0.5), (_KNEES, 1.0), (_ANKLES, -0.5)):
+        joints[:, parts] += share * bend
     for _ in range(ROUNDS):
         joints = legs.reach(position, turn, joints, target, weight)
     return joints
