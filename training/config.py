@@ -214,7 +214,7 @@ class RewardConfig:
 class LearnerConfig:
     """PPO (rsl_rl) and what surrounds it. The defaults are for a CPU."""
 
-    envs: int = 2048
+    envs: int = 1024
     """Environments, over all processes."""
     horizon: int = 8
     """Control steps an environment runs between updates."""
@@ -234,7 +234,7 @@ class LearnerConfig:
     std: tuple[float, float] = (0.15, 0.05)
     """Action deviation at first and at last, in units of the action scale; falls linearly. Wide finds balance, but its
     tremor hides from the prior how the motion would look without it."""
-    std_samples: int = 10_000_000
+    std_samples: int = 12_000_000
     """Samples over which it falls."""
     learning_rate: float = 3e-4
     """Adam's rate at the start; the KL rule changes it."""
