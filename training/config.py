@@ -108,8 +108,8 @@ class PretrainConfig:
     """What to train."""
     data: str = MISSING
     """Folder that `training.prepare` wrote."""
-    output: str = MISSING
-    """ONNX file to write."""
+    output: str = ""
+    """ONNX file to write; empty: NAME.onnx in the run folder."""
     overwrite: bool = False
     """Whether a file of that name may be replaced."""
     seed: int = 0
@@ -221,7 +221,7 @@ class LearnerConfig:
     processes: int = 0
     """Worker processes of one thread each; 0: one for every core this process may use, but fewer where the environments
     would not be shared evenly. Ignored under torchrun."""
-    samples: int = 20_000_000
+    samples: int = 16_000_000
     """Control steps to train for, over all environments."""
     minutes: float = 0.0
     """Wall-clock minutes after which training ends anyway; 0: no limit."""

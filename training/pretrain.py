@@ -13,6 +13,7 @@ import json
 import sys
 import time
 from collections import defaultdict
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,7 @@ def main(composed: DictConfig) -> None:
         config = settings.resolve(settings.PretrainConfig, composed)
         settings.check_output(config.output, config.overwrite)
         folder = Path(HydraConfig.get().runtime.output_dir)
+        config = replace(config, output=config.output or str(folder / f"{config.prior.name}.onnx"))
         (folder / "configuration.json").write_text(json.dumps(settings.as_plain(config), indent=1))
         train(config, dataset.load(config.data), folder)
     except (settings.ConfigError, FileNotFoundError, RecordingError) as error:

@@ -148,6 +148,7 @@ def test_a_blown_up_simulation_fails(make_environment):
 def test_only_a_share_is_judged_each_step(make_environment):
     """With an interval of 3, each step renews the style reward of every third environment and all within three."""
     environment = make_environment(envs=6, prior_interval=3)
+    environment.style_reward.reward = lambda windows, style=None: torch.rand(len(windows))
     still = torch.zeros(6, 28)
     for step in range(6):
         before = environment._style.clone()
@@ -286,7 +287,7 @@ def test_effort_is_of_the_step_before_a_restart(make_environment):
 
 def test_the_goal_that_was_seen_is_rewarded(make_environment):
     """A goal that changes at this step is seen after it; the reward is still for the goal before."""
-    environment = make_environment(style_weight=0.0, task_weight=1.0)
+    environment = make_environment(style_weight=0.0, task_weight=1.0, effort_weight=0.0)
     environment.task.left[:] = 1
     goal = environment.task.goal.clone()
     _, reward, _, _, _ = environment.step(torch.zeros(4, 28))

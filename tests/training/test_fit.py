@@ -72,17 +72,6 @@ def test_curve_and_report():
     assert [step for step, *_ in seen] == [250, 500] and result.iterations == 500
 
 
-def test_stops_early():
-    """Twelve training windows are known by heart soon: training ends long before its 20,000 steps, with its best."""
-    result = train(training=six(12, seed=1), iterations=20_000, patience=250, batch=32, learning_rate=6e-3)
-    errors = [point[2] for point in result.curve]
-    assert result.iterations < 3_000
-    assert errors[-1] > min(errors) == errors[-2]  # one evaluation without getting better was one too many
-    assert fitting.held_out_error(result.score, six(200, seed=2).values) == pytest.approx(
-        min(errors), rel=1e-3
-    )  # half precision
-
-
 def test_same_seed_same_prior():
     """All of it is the seed's."""
     one, again, other = (train(seed, iterations=250, batch=16) for seed in (0, 0, 1))

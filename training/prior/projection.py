@@ -85,8 +85,9 @@ class Projector:
 
     def __init__(self, offsets: Sequence[int] = features.OFFSETS, device: torch.device | str = "cpu") -> None:
         """Read the geometry from the compiled model; the windows' frames lie `offsets` control steps back."""
-        self._time = torch.tensor(offsets, dtype=torch.float32, device=device).neg() / character.CONTROL_HZ  # [F] s
-        spline = CubicSpline(self._time.cpu().numpy(), np.eye(len(offsets)), bc_type="natural")
+        time = -np.array(offsets) / character.CONTROL_HZ
+        self._time = torch.tensor(time, dtype=torch.float32, device=device)  # [F] s
+        spline = CubicSpline(time, np.eye(len(offsets)), bc_type="natural")
         every = np.arange(1 - features.HISTORY, 1).clip(-offsets[0]) / character.CONTROL_HZ
         self._spline = torch.tensor(spline(every), dtype=torch.float32, device=device)  # [HISTORY, F]
         self._kinematics, self._legs, self._clearance = Kinematics(device), Legs(device), Clearance(device)
