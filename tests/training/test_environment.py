@@ -286,7 +286,7 @@ def test_effort_is_of_the_step_before_a_restart(make_environment):
 
 def test_the_goal_that_was_seen_is_rewarded(make_environment):
     """A goal that changes at this step is seen after it; the reward is still for the goal before."""
-    environment = make_environment(style_weight=0.0, task_weight=1.0)
+    environment = make_environment(style_weight=0.0, task_weight=1.0, effort_weight=0.0)
     environment.task.left[:] = 1
     goal = environment.task.goal.clone()
     _, reward, _, _, _ = environment.step(torch.zeros(4, 28))
