@@ -21,7 +21,7 @@ import numpy as np
 from runtime import Controller, World
 from runtime._character import Character
 from runtime.character import CONTROL_HZ, JOINTS, PHYSICS_HZ, STATE_SHAPES, State
-from runtime.goals import SCHEMAS, Goal
+from runtime.goals import SCHEMAS, Goal, default_vector
 from training.metrics import Rollout
 from training.physics.variation import burden
 from training.trials import Episode, Order, Start
@@ -77,7 +77,7 @@ class _Run:
         self.character = self.world.add_character(controller, heading=episode.heading)
         self.random = np.random.default_rng((17, number))  # of pushes
         self.late = 0.0  # physics steps of latency that are owed
-        self.goal: Goal
+        self.goal: Goal | None = None
         _burden(self.world, self.character, hardship)
         if hardship.latency > 0.0:
             self.character.controller = None  # it acts through `_late_step`
@@ -97,7 +97,7 @@ class _Run:
             if step in given:
                 self._give(given[step])
                 since, number = 0, number + 1
-            goals[step] = self.goal.vector()
+            goals[step] = self._goal_vector()
             self._push(step)
             self._step()
             for name, value in vars(self.character.state).items():
@@ -115,6 +115,9 @@ class _Run:
         if self.character.controller is not None:
             self.character.goal = self.goal
 
+    def _goal_vector(self) -> np.ndarray:
+        return default_vector(self.controller.task) if self.goal is None else self.goal.vector()
+
     def _step(self) -> None:
         """One control step; a goal that moves by itself is moved on, as a rule by the world."""
         if self.hardship.latency > 0.0:
@@ -123,14 +126,13 @@ class _Run:
             self.goal = self.goal if after is None else after(1 / CONTROL_HZ)
         else:
             self.world.step()
-            assert self.character.goal is not None
             self.goal = self.character.goal
 
     def _late_step(self) -> None:
         """One control step in which the old joint targets hold for a while; the world itself has no controller."""
         state = self.character.state
         batch = State(**{name: value[None] for name, value in vars(state).items()})
-        target = self.controller.act(batch, self.goal.vector()[None])[0]
+        target = self.controller.act(batch, self._goal_vector()[None])[0]
         self.late += self.hardship.latency * PHYSICS_HZ
         wait, servos = int(self.late + 1e-9), slice(self.character.slots.ctrl, self.character.slots.ctrl + len(JOINTS))
         self.late -= wait

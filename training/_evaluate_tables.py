@@ -18,10 +18,13 @@ def show(result: Entry, console: Console) -> None:
         console.print(_steady(result["steady"]))
     if changes := {**result.get("turn", {}), **result.get("aside", {}), **_stops(result)}:
         console.print(_changes(changes))
+    if "gait" in result:
+        console.print(_gait(result["gait"]))
+        console.print(*_answers(result), sep="\n", soft_wrap=True)
     if "robustness" in result:
         console.print(_robustness(result["robustness"]))
-    for part in ("prior", "mocap"):
-        if result[part]["note"]:
+    for part in ("prior", "mocap", "strides"):
+        if result.get(part, {}).get("note"):
             console.print(f"{part}: {result[part]['note']}", markup=False, soft_wrap=True)
 
 
@@ -119,6 +122,44 @@ def _steady(steady: dict[str, Entry]) -> Table:
         row(name, figures)
         row("  mocap", figures, "mocap", end_section=True)
     return table
+
+
+def _gait(gait: Entry) -> Table:
+    """One column a speed; what people at that speed do not have is in brackets."""
+    table = Table(title=f"gait: {gait['inside']} of {gait['of']} numbers as people's; (outside their bands)")
+    table.add_column("m/s wanted")
+    entries = gait["by_speed"]
+    for label in entries:
+        table.add_column(label.removesuffix(" m/s"), justify="right")
+    for name in next(iter(entries.values()))["numbers"]:
+        cells = [(_number(entry["numbers"][name]), name in entry["outside"]) for entry in entries.values()]
+        table.add_row(name, *(f"({cell})" if outside else cell for cell, outside in cells))
+    table.add_section()
+    table.add_row("inside", *(f"{entry['inside']} of {entry['of']}" for entry in entries.values()))
+    table.add_row("effort", *(_number(entry["effort"]) for entry in entries.values()))
+    table.add_row("runs that fell", *(str(entry["fell"]) for entry in entries.values()))
+    return table
+
+
+def _answers(result: Entry) -> list[str]:
+    """A line a change of pace, a way of standing and a speed at which strides were compared."""
+    lines = [
+        f"{kind}: {_number(entry['mean_s'])} s, at worst {_number(entry['worst_s'])} s; "
+        f"answered {entry['answered']} of {entry['of']}, fell {entry['fell']}"
+        for kind, entry in result["responses"].items()
+        if entry
+    ]
+    lines += [
+        f"{said}, two minutes: stepped in {entry['stepped']} of {entry['runs']} runs, moved {entry['moved_m']:.2f} m, "
+        f"turned {entry['turned_deg']:.0f}°, fell {entry['fell']}"
+        for said, entry in (result["standing"] or {}).items()
+    ]
+    lines += [
+        f"strides at {speed}: {_number(entry['ratio'])} × as far from {entry['held_out_people']} held-out people as "
+        f"{entry['people']} are from each other (held-out people {_number(entry['held_out_ratio'])})"
+        for speed, entry in (result["strides"]["by_speed"] or {}).items()
+    ]
+    return lines
 
 
 def _changes(changes: dict[str, Entry]) -> Table:

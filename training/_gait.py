@@ -17,18 +17,14 @@ from itertools import pairwise
 import numpy as np
 
 from runtime.character import CONTROL_HZ, JOINT_NAMES, State
+from training.measure import gait
+from training.measure.strides import GROUPS, SHORTEST_STEP
 from training.metrics import take
-from training.motion import rotation, soles
+from training.motion import soles
 
 PIECE = 15  # steps in a piece
-SHORTEST_STRIDE, LONGEST_STRIDE = 0.3, 2.5  # s
-STEP_LENGTH = 0.08  # m: in a stride each foot gets this far ahead of the other
 
-AMPLITUDE_GROUPS = {
-    "trunk": [i for i, name in enumerate(JOINT_NAMES) if name.startswith(("abdomen", "neck"))],
-    "arms": [i for i, name in enumerate(JOINT_NAMES) if "shoulder" in name or "elbow" in name],
-    "legs": [i for i, name in enumerate(JOINT_NAMES) if "hip" in name or "knee" in name or "ankle" in name],
-}
+AMPLITUDE_GROUPS = GROUPS
 """Joints whose amplitudes are averaged."""
 
 
@@ -85,22 +81,15 @@ def strides(runs: Iterable[State]) -> Strides:
     """
     speed, frequency, amplitude = [], [], []
     for states in runs:
-        ahead = _right_ahead(states)
+        ahead = gait.right_lead(states)
         (up,) = np.nonzero((ahead[:-1] < 0.0) & (ahead[1:] >= 0.0))
         moments = (up + ahead[up] / (ahead[up] - ahead[up + 1])) / CONTROL_HZ  # s
         for (first, last), seconds in zip(pairwise(up + 1), np.diff(moments), strict=True):
             inside = slice(first, last)
-            stepped = ahead[inside].max() > STEP_LENGTH and ahead[inside].min() < -STEP_LENGTH
-            if stepped and SHORTEST_STRIDE <= seconds <= LONGEST_STRIDE:
+            stepped = ahead[inside].max() > SHORTEST_STEP and ahead[inside].min() < -SHORTEST_STEP
+            if stepped and gait.SHORTEST_STRIDE <= seconds <= gait.LONGEST_STRIDE:
                 travel = np.linalg.norm(states.root_position[last, :2] - states.root_position[first, :2])
                 speed.append(travel * CONTROL_HZ / (last - first))
                 frequency.append(1.0 / seconds)
                 amplitude.append(np.ptp(states.joint_position[inside], axis=0))
     return Strides(np.array(speed), np.array(frequency), np.array(amplitude).reshape(-1, len(JOINT_NAMES)))
-
-
-def _right_ahead(states: State) -> np.ndarray:
-    """How far the right foot is ahead of the left along the root's heading, [T] m."""
-    yaw, feet = rotation.yaw(states.root_rotation), soles.foot_positions(states)
-    apart = feet[:, 0] - feet[:, 1]
-    return np.cos(yaw) * apart[:, 0] + np.sin(yaw) * apart[:, 1]

@@ -84,6 +84,7 @@ def _controller_card(path: Path) -> Iterator[str]:
     yield from _figures(path, ".evaluation.json", f"python -m training.evaluate controller={path}{clip}{robust}")
     if content:
         yield from _spreads(content.get("random", {}))
+        yield from _gait(content.get("gait", {}).get("by_speed", {}))
         yield from _robustness(content.get("robustness", {}))
         yield from _marks(task, prior["name"] if prior else "", content["headline"])
     notes = path.with_name(path.stem + ".notes.md")
@@ -134,6 +135,27 @@ def _spreads(random: dict[str, Any]) -> Iterator[str]:
 
 
 _PRIOR = ("ratio", "reward")
+
+
+def _gait(by_speed: dict[str, Any]) -> Iterator[str]:
+    """How many numbers of its gait are people's, at each speed, and which are not."""
+    if not by_speed:
+        return
+    yield from (
+        "",
+        "Gait, straight ahead (training/measure/gait.py says what is measured and whose bands these are):",
+        "",
+    )
+    yield "| speed wanted | numbers as people's | not as people's: measured, people |"
+    yield "|---|---|---|"
+    for label, entry in by_speed.items():
+        cells = [_beside(name, entry["numbers"][name], entry["bands"][name]) for name in entry["outside"]]
+        yield f"| {label} | {entry['inside']} of {entry['of']} | {'; '.join(cells) or '–'} |"
+
+
+def _beside(name: str, value: float | None, band: list[float]) -> str:
+    measured = "none" if value is None else f"{value:.3g}"
+    return f"{name.replace('_', ' ')} {measured}, {band[0]:.2g} to {band[1]:.2g}"
 
 
 def _robustness(figures: dict[str, Any]) -> Iterator[str]:

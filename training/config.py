@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 from itertools import pairwise
+from pathlib import Path
 from typing import Any, TypeVar
 
 from hydra.core.config_store import ConfigStore
@@ -36,7 +37,7 @@ class DenoiserConfig:
     """Of its layers."""
     blocks: int = 3
     """Residual blocks."""
-    dropout: float = 0.1
+    dropout: float = 0.0
     """Share of a block's hidden numbers that are dropped in training."""
     modulation: int = 64
     """Numbers that stand for a level."""
@@ -55,7 +56,7 @@ class PriorConfig:
     levels: tuple[int, ...] = schedule.LEVELS
     """Levels of noise, of 50, at which windows are judged (training/prior/score.py)."""
     held_out: str = "clips"
-    """What the prior is stopped and judged by: `clips` of other performances, or, where a skill was captured only once,
+    """What the prior is judged by: `clips` of other performances, or, where a skill was captured only once,
     the same clips `between` the speeds of training (training/prior/data.py)."""
     channel_std_floor: float = 0.02
     """Channels are divided by their deviation, but by no less than this (m, rad, 1). The noise of a level is in these
@@ -73,10 +74,8 @@ class PriorConfig:
     """Factors at which every training clip is played (time-warp augmentation)."""
     balance: float = 0.35
     """Exponent that lifts rare root speeds and short performances; 0 leaves the data as they are."""
-    iterations: int = 6_000
-    """Most optimiser steps; training ends earlier when held-out error stops falling."""
-    patience: int = 1_500
-    """Steps without a better held-out error before training ends."""
+    iterations: int = 8_000
+    """Optimiser steps."""
     batch: int = 512
     """Windows a step."""
     learning_rate: float = 1e-3
@@ -111,6 +110,8 @@ class PretrainConfig:
     """Folder that `training.prepare` wrote."""
     output: str = MISSING
     """ONNX file to write."""
+    overwrite: bool = False
+    """Whether a file of that name may be replaced."""
     seed: int = 0
     """Seeds initialisation, batches and noise."""
 
@@ -135,7 +136,7 @@ class EnvironmentConfig:
     more than 1 exaggerate (training/prior/style.py). Empty: none."""
     style_of_legs: dict[str, float] = field(default_factory=dict)
     """Styles of the lower body, where they are others than those of the upper."""
-    prior_interval: int = 4
+    prior_interval: int = 2
     """Control steps from one judgement of an environment to the next."""
     start_pool: int = 4096
     """Start windows kept; a quarter is replaced every `start_refresh` control steps."""
@@ -143,7 +144,7 @@ class EnvironmentConfig:
     """Control steps between replacements."""
     standing_share: float = 0.25
     """Share of episodes that start standing in the default pose, as a character in a world does."""
-    push_rate: float = 0.15
+    push_rate: float = 0.05
     """Pushes a second on every torso, at random times and in random horizontal directions …"""
     push_impulse: float = 20.0
     """… of up to this many N·s."""
@@ -213,7 +214,7 @@ class RewardConfig:
 class LearnerConfig:
     """PPO (rsl_rl) and what surrounds it. The defaults are for a CPU."""
 
-    envs: int = 2048
+    envs: int = 1024
     """Environments, over all processes."""
     horizon: int = 8
     """Control steps an environment runs between updates."""
@@ -233,7 +234,7 @@ class LearnerConfig:
     std: tuple[float, float] = (0.15, 0.05)
     """Action deviation at first and at last, in units of the action scale; falls linearly. Wide finds balance, but its
     tremor hides from the prior how the motion would look without it."""
-    std_samples: int = 10_000_000
+    std_samples: int = 12_000_000
     """Samples over which it falls."""
     learning_rate: float = 3e-4
     """Adam's rate at the start; the KL rule changes it."""
@@ -307,8 +308,12 @@ class RunConfig:
     controller (policy and normaliser). From another task's only what is not about its goal is taken."""
     output: str = ""
     """Controller file to export to at the end; empty: only into the run folder."""
+    overwrite: bool = False
+    """Whether a file of that name may be replaced."""
     folder: str = ""
     """Run folder; set by Hydra."""
+    command: str = ""
+    """What was typed to start the run; set by it."""
 
 
 def resolve(kind: type[T], config: DictConfig) -> T:
@@ -319,6 +324,12 @@ def resolve(kind: type[T], config: DictConfig) -> T:
     except OmegaConfBaseException as error:
         key = getattr(error, "full_key", "?")
         raise ConfigError(f"configuration: {str(error).splitlines()[0]} (key {key})") from None
+
+
+def check_output(path: str, overwrite: bool) -> None:
+    """Raise ConfigError where a file would be replaced that nobody said may be; before any work."""
+    if path and not overwrite and Path(path).exists():
+        raise ConfigError(f"output={path}: there is such a file already; overwrite=true replaces it")
 
 
 def _one_of(key: str, found: str, expected: tuple[str, ...]) -> None:

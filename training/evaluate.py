@@ -1,13 +1,14 @@
 """Measure an exported controller: `python -m training.evaluate controller=exported/steering.onnx output=report.json`.
 
 The ONNX file is run through `runtime`, as a game would, never from a checkpoint: 64 episodes of random goals and, for
-velocities, set courses (steady speeds, turns, stops). The controller says which task it is for, `training/trials/` how
-that is tried and judged. JSON goes to `output` or to stdout, tables to the terminal. The same controller, prior,
-settings and seed give the same report on the same machine.
+velocities, set courses (steady speeds, turns, stops) and walks that are set beside people's. The controller says which
+task it is for, `training/trials/` how that is tried and judged. JSON goes to `output` or to stdout, tables to the
+terminal. The same controller, prior, settings and seed give the same report on the same machine.
 
     main ── evaluate ── trials, _episodes.roll_out    run the controller
                      ├─ _mocap.load or measure        what real motion does at the same speeds
                      ├─ _report.report ── metrics     figures
+                     ├─ measure.report                gait beside people's, responses, standing
                      └─ _robustness.robustness        with `robustness=true`: pushes, friction, masses, latency
 
 Where `data=` names a prepared dataset, real motion is measured there; otherwise a file next to the prior holds what was
@@ -21,7 +22,7 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -41,8 +42,10 @@ from training._mocap import Mocap
 from training._naturalness import Measure
 from training._report import DEFINITIONS, report
 from training._robustness import HARDSHIPS, robustness
+from training.measure import report as beside_people
+from training.metrics import Rollout
 from training.motion import dataset
-from training.trials import Request, skill
+from training.trials import Episode, Request, skill, speed
 
 
 @dataclass(frozen=True)
@@ -64,6 +67,9 @@ class EvaluateConfig:
     """Length of those."""
     grid_episodes: int = 8
     """Episodes of every steady speed, turn and stop."""
+    gait: bool = True
+    """Set walks beside people's too, for goals that are velocities: gait, how soon changes are answered, standing and,
+    where `data` tells of people, strides."""
     robustness: bool = False
     """Run random episodes again under pushes, other friction and masses, and latency."""
     robustness_episodes: int = 16
@@ -127,16 +133,18 @@ def evaluate(config: EvaluateConfig, console: Console | None = None) -> dict[str
         _episodes.record(controller, plan[config.record_episode], trial.RESTARTS, Path(config.record))
     hard = [e for e in plan if e.kind == "random"][: config.robustness_episodes] if config.robustness else []
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[rate]}"), TimeRemainingColumn())
+    walks = [e for e in trials.walks(controller.task) if config.data or e.kind != "strides"] if config.gait else []
     with Progress(*columns, console=console, disable=console is None) as progress:
-        seconds = sum(e.seconds for e in plan) + len(HARDSHIPS) * sum(e.seconds for e in hard)
+        seconds = sum(e.seconds for e in [*plan, *walks]) + len(HARDSHIPS) * sum(e.seconds for e in hard)
         total = seconds * CONTROL_HZ
-        bar, start = progress.add_task(f"{len(plan)} episodes", total=total, rate=""), time.monotonic()
+        bar, start = progress.add_task(f"{len(plan) + len(walks)} episodes", total=total, rate=""), time.monotonic()
 
         def done(steps: int) -> None:
             rate = (progress.tasks[bar].completed + steps) / (time.monotonic() - start)
             progress.update(bar, advance=steps, rate=f"{rate:,.0f} control steps/s")
 
         rollouts = list(_episodes.roll_out(controller, plan, trial.RESTARTS, done=done))
+        walked = list(_episodes.roll_out(controller, walks, restarts=False, done=done))
         harder = {"robustness": robustness(controller, trial, hard, done)} if hard else {}
     described = {
         "controller": _describe_controller(config, controller),
@@ -144,14 +152,28 @@ def evaluate(config: EvaluateConfig, console: Console | None = None) -> dict[str
         "mocap": note,
         "protocol": {
             "seed": config.seed, "random_episodes": config.episodes, "seconds": config.seconds,
-            "episodes_of_each_set_course": config.grid_episodes, "control_steps": sum(len(r.life) for r in rollouts),
+            "episodes_of_each_set_course": config.grid_episodes, "walks": len(walks),
+            "control_steps": sum(len(r.life) for r in [*rollouts, *walked]),
         },
-        "definitions": {"task": trial.DEFINITION, **DEFINITIONS},
+        "definitions": {"task": trial.DEFINITION, **DEFINITIONS, **beside_people.DEFINITIONS},
     }  # fmt: skip
     figures = report(controller.task, trial, plan, rollouts, Measure(prior, mocap, config.seed))
+    if walks:
+        figures = _with_walks(figures, controller.task, walks, walked, config.data)
     if controller.task == "skill" and config.data:
         figures["headline"] |= skill.errors(rollouts, dataset.load(config.data))
     return plain({**described, **figures, **harder})
+
+
+def _with_walks(
+    figures: dict[str, Any], task: str, walks: Sequence[Episode], rollouts: Sequence[Rollout], data: str
+) -> dict[str, Any]:
+    """Add what walks tell to a report's figures, how many gait numbers are people's to its headline."""
+    as_velocities = [speed.as_steering(rollout) if task == "speed" else rollout for rollout in rollouts]
+    clips = dataset.load(data) if data else None
+    found = beside_people.report(list(zip(walks, as_velocities, strict=True)), clips, data)
+    figures["headline"]["gait"] = {name: found["gait"][name] for name in ("inside", "of")}
+    return {**figures, **found}
 
 
 def _judge(config: EvaluateConfig, controller: Controller) -> tuple[Prior | None, str | None]:
@@ -276,7 +298,8 @@ def _write_reference(config: EvaluateConfig, console: Console) -> None:
 def _explain(console: Console) -> None:
     table = Table(title="what every figure means", show_header=False, show_lines=True)
     success = {f"success: {task}": trials.of(task).DEFINITION for task in trials.TRIALS}
-    for name, meaning in (*success.items(), ("robustness", _robustness.DEFINITION), *DEFINITIONS.items()):
+    meanings = {**success, "robustness": _robustness.DEFINITION, **DEFINITIONS, **beside_people.DEFINITIONS}
+    for name, meaning in meanings.items():
         table.add_row(name, meaning)
     console.print(__doc__, markup=False, highlight=False, soft_wrap=True)
     console.print(table)

@@ -4,7 +4,7 @@ Reads the sources that conf/dataset/*.yaml names, converts them to the humanoid,
 held-out clips and writes one motion file a clip, the index and report.json to `output` (default data/<name>).
 
     main ── prepare ── read_sources ── training.motion.reading (a process a file: read, retarget, clean)
-                    ├─ training.motion.similarity.copies, groups
+                    ├─ training.motion.similarity.copies, groups; edit.play (other speeds)
                     ├─ dataset.split_groups, save
                     └─ report
 
@@ -26,8 +26,9 @@ from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 from rich.progress import track
 
-from training.motion import dataset, figures, similarity
-from training.motion.reading import FORMATS, Reading, Source, read_all
+from training.motion import dataset, figures, importing, similarity
+from training.motion.edit import play
+from training.motion.reading import FORMATS, Piece, Reading, Source, read_all
 from training.motion.report import report, show
 
 
@@ -39,8 +40,9 @@ class Recipe:
     sources: list[Source] = field(default_factory=list)
     held_out_share: float = 0.12
     held_out: list[str] = field(default_factory=list)
-    """Names of clips (with * and ?) to hold out instead of a share of every category; clips of one performance may then
-    be on both sides, which is for whoever names them to judge."""
+    """Names of persons (Source.person) or clips, with * and ?, to hold out instead of a share of every category. With a
+    person goes everyone who moves alike; named by clip, clips of one performance may be on both sides, which is for
+    whoever names them to judge."""
     piece_seconds: float = 8.0
     """Clips longer than 1.5 times this are cut into equal pieces of about this length."""
     seed: int = 0
@@ -57,21 +59,21 @@ def prepare(recipe: Recipe, data: Path, output: Path, workers: int = 1) -> dict:
     for index, other in copies.items():
         read.remarks.append(f"{read.pieces[index].motion.source}: a copy of {read.pieces[other].motion.source}")
     pieces = [piece for index, piece in enumerate(read.pieces) if index not in copies]
-    measured = [figures.measure(piece.motion) for piece in pieces]
-    owners = similarity.groups([piece.motion for piece in pieces])
+    played = [(piece, group) for one, group in zip(pieces, _groups(pieces), strict=True) for piece in _played(one)]
+    measured = [figures.measure(piece.motion) for piece, _ in played]
     clips = [
         dataset.Clip(
             motion=piece.motion,
             category=piece.category or figures.category(figure),
             split="train",
-            group=pieces[owner].motion.source,
+            group=group,
             speed=round(float(figure.speed.mean()), 3),
             tags=figures.tags(figure) + (() if piece.flat else ("terrain",)),
             action=piece.action,
             style=piece.style,
             skeleton=piece.skeleton,
         )
-        for piece, figure, owner in zip(pieces, measured, owners, strict=True)
+        for (piece, group), figure in zip(played, measured, strict=True)
     ]
     if recipe.held_out:
         clips = _split_named(clips, recipe)
@@ -83,11 +85,32 @@ def prepare(recipe: Recipe, data: Path, output: Path, workers: int = 1) -> dict:
     return summary
 
 
+def _groups(pieces: list[Piece]) -> list[str]:
+    """The group of each piece: its persons joined by +; where nobody is named, the first of those that move alike."""
+    owners = similarity.groups([piece.motion for piece in pieces], [piece.person for piece in pieces])
+    persons = {
+        owner: sorted({p.person for p, other in zip(pieces, owners, strict=True) if other == owner and p.person})
+        for owner in set(owners)
+    }
+    return ["+".join(persons[owner]) or pieces[owner].motion.source for owner in owners]
+
+
+def _played(piece: Piece) -> list[Piece]:
+    """A piece, and itself at the speeds at which it is played as well."""
+    motions = [play(piece.motion, speed) for speed in piece.play]
+    shown = [piece.skeleton and replace(piece.skeleton, rate=motion.rate) for motion in motions]
+    return [piece, *(replace(piece, motion=m, skeleton=s) for m, s in zip(motions, shown, strict=True))]
+
+
 def _split_named(clips: list[dataset.Clip], recipe: Recipe) -> list[dataset.Clip]:
-    """The clips with `split` set as `recipe.held_out` says; raises DataError for a name that is no clip's."""
-    if unknown := [name for name in recipe.held_out if not any(fnmatch(c.motion.name, name) for c in clips)]:
-        raise DataError(f"dataset {recipe.name!r}: held_out: no clip is called {unknown[0]!r}")
-    held = [any(fnmatch(clip.motion.name, name) for name in recipe.held_out) for clip in clips]
+    """The clips with `split` set as `recipe.held_out` says; raises DataError for a name of no clip and no person."""
+
+    def called(clip: dataset.Clip, name: str) -> bool:
+        return any(fnmatch(known, name) for known in (clip.motion.name, *clip.group.split("+")))
+
+    if unknown := [name for name in recipe.held_out if not any(called(clip, name) for clip in clips)]:
+        raise DataError(f"dataset {recipe.name!r}: held_out: no clip or person is called {unknown[0]!r}")
+    held = [any(called(clip, name) for name in recipe.held_out) for clip in clips]
     return [replace(clip, split="held_out" if out else "train") for clip, out in zip(clips, held, strict=True)]
 
 
@@ -114,7 +137,7 @@ def find_files(recipe: Recipe, data: Path) -> list[tuple[Source, Path]]:
     for source in recipe.sources:
         if source.format not in FORMATS:
             missing.append(f"format {source.format!r} (known: {', '.join(FORMATS)})")
-        if source.format in ("bvh", "amass") and not source.licence:
+        if source.format in importing.FORMATS and not source.licence:
             missing.append(f"licence of {source.folder}/ (sources of format {source.format} state theirs)")
         for pattern in source.files:
             paths = sorted((data / source.folder).glob(pattern))

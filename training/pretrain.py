@@ -1,6 +1,6 @@
 """Train a motion prior: `python -m training.pretrain prior=locomotion data=data/locomotion`.
 
-    prepared clips ──> windows ──> prior.fit (denoiser, EMA, early stop, reference errors) ──> prior file (ONNX)
+    prepared clips ──> windows ──> prior.fit (denoiser, EMA, reference errors) ──> prior file (ONNX)
 
 The run folder gets the resolved configuration before anything else, then the curve; the file itself carries its
 configuration, the data's licences and hashes, and the reference errors of real motion.
@@ -39,6 +39,7 @@ def main(composed: DictConfig) -> None:
     """Compose the configuration, train, write the file; exits with 2 and one sentence on bad input."""
     try:
         config = settings.resolve(settings.PretrainConfig, composed)
+        settings.check_output(config.output, config.overwrite)
         folder = Path(HydraConfig.get().runtime.output_dir)
         (folder / "configuration.json").write_text(json.dumps(settings.as_plain(config), indent=1))
         train(config, dataset.load(config.data), folder)
@@ -69,7 +70,7 @@ def train(config: settings.PretrainConfig, clips: list[Clip], folder: Path) -> F
         "datasets": datasets(clips),
         "training": {
             "seed": config.seed, "iterations": result.iterations, "minutes": minutes, "windows": len(training),
-            "held_out_windows": len(held_out), "held_out_error": min(point[2] for point in result.curve),
+            "held_out_windows": len(held_out), "held_out_error": result.curve[-1][2],
         },
     }  # fmt: skip
     file.save(Path(config.output), result.score, config.prior, extra)

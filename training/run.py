@@ -53,9 +53,11 @@ def main(composed: DictConfig) -> None:
         _drop_if_empty(Path(HydraConfig.get().runtime.output_dir))  # Hydra's; the run makes the folder that it uses
     try:
         config = settings.resolve(RunConfig, composed)
+        typed = list(HydraConfig.get().overrides.task)
         if config.resume:
-            given = [override.partition("=")[0].lstrip("+") for override in HydraConfig.get().overrides.task]
-            config = checkpoint.resumed(config, given)
+            config = checkpoint.resumed(config, [override.partition("=")[0].lstrip("+") for override in typed])
+        else:
+            config = replace(config, command=" ".join(("python -m training.run", *typed)))
         config = replace(config, physics=physics.choose(config.physics))  # what was used, not `auto`, is written down
         check(config)
     except (ConfigError, PriorFileError, CheckpointError) as error:
@@ -85,6 +87,7 @@ def check(config: RunConfig) -> None:
     world = workers.count(config.learner.processes, config.learner.envs, on_gpu(config))
     if config.learner.envs % world:
         raise ConfigError(f"learner.envs={config.learner.envs} does not divide evenly among {world} processes")
+    settings.check_output(config.output, config.overwrite)
     if config.export_only and not config.resume:
         raise ConfigError("export_only=true: expected resume=FOLDER, the run to export from")
     if on_gpu(config) and not workers.under_torchrun() and world > torch.cuda.device_count():

@@ -20,7 +20,7 @@ _FEET = [BODIES.index(name) for name in FEET]
 _SOLE = np.array([[-0.0435, 0.0, -0.05], [0.1335, 0.0, -0.05]])  # m, heel and toe edge in the foot's frame
 _OFF_GROUND = 0.012  # m
 _DIP = 0.3  # s, into a jump's crouch
-VELOCITY_SHARPNESS = 12.0  # s²/m²
+VELOCITY_SHARPNESS = 4.0  # s²/m²
 
 
 class Task(Protocol):

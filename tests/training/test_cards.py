@@ -63,6 +63,21 @@ def test_a_card_tells_spread_robustness_marks_and_notes(folder):
     assert "It limps. Tried: longer." in text and "A success: a goal is a success with no fall" in text
 
 
+def test_a_card_sets_gait_beside_peoples(folder):
+    """A row a speed: how many numbers are people's, and those that are not, one of which there is none of."""
+    digest = hashlib.sha256((folder / "walk.onnx").read_bytes()).hexdigest()
+    still = {"inside": 8, "of": 8, "outside": [], "numbers": {}, "bands": {}}
+    walk = {"inside": 10, "of": 12, "outside": ["lean_deg", "strides_per_s"]}
+    walk |= {"numbers": {"lean_deg": 19.825, "strides_per_s": None}}
+    walk |= {"bands": {"lean_deg": [-6.0, 12.0], "strides_per_s": [0.697, 0.924]}}
+    gait = {"inside": 18, "of": 20, "by_speed": {"0 m/s": still, "1 m/s": walk}}
+    content = {"controller": {"sha256": digest}, "headline": {"gait": {"inside": 18, "of": 20}}, "gait": gait}
+    (folder / "walk.evaluation.json").write_text(json.dumps(content))
+    text = "\n".join(cards.cards(folder))
+    assert "| gait: inside | 18 |" in text and "| 0 m/s | 8 of 8 | – |" in text
+    assert "| 1 m/s | 10 of 12 | lean deg 19.8, -6 to 12; strides per s none, 0.7 to 0.92 |" in text
+
+
 def test_a_prior_has_a_card(tmp_path, prior_path):
     """Its window, its levels and the data that it was made of."""
     (tmp_path / "priors").mkdir()

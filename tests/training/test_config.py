@@ -158,3 +158,14 @@ def test_every_field_has_a_docstring():
     assert len(fields) > 40
     missing = [lines[i].strip() for i in fields if not lines[i + 1].strip().startswith('"""')]
     assert missing == []
+
+
+def test_a_file_is_replaced_only_where_it_may_be(tmp_path):
+    """A new name is fine, an existing file needs overwrite=true, no output is none."""
+    there = tmp_path / "there.onnx"
+    there.write_bytes(b"")
+    settings.check_output("", False)
+    settings.check_output(str(tmp_path / "new.onnx"), False)
+    settings.check_output(str(there), True)
+    with pytest.raises(settings.ConfigError, match="there is such a file already; overwrite=true"):
+        settings.check_output(str(there), False)

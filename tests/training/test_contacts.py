@@ -11,11 +11,11 @@ RATE = 30.0
 
 
 def path(frames=60):
-    """One point: still for a second at 2 cm, then off at 2 m/s and 20 cm high, [60, 1, 3]."""
-    points = np.zeros((frames, 1, 3))
-    points[:30, 0, 2] = 0.02
-    points[30:, 0, 0] = 2.0 * np.arange(1, frames - 29) / RATE
-    points[30:, 0, 2] = 0.2
+    """Heel and toe edge: still for a second at 2 cm, then off at 2 m/s and 20 cm high, [60, 2, 3]."""
+    points = np.zeros((frames, 2, 3))
+    points[:30, :, 2] = 0.02
+    points[30:, :, 0] = 2.0 * np.arange(1, frames - 29)[:, None] / RATE
+    points[30:, :, 2] = 0.2
     return points
 
 
@@ -28,17 +28,26 @@ def test_standing_is_told_from_flying():
 def test_short_contacts_and_short_gaps_do_not_count():
     """Two frames on the ground are no contact; one frame off it is no flight."""
     touch = path()
-    touch[:30, 0, 2] = 0.2
-    touch[10:12, 0, 2] = 0.0
+    touch[:30, :, 2] = 0.2
+    touch[10:12, :, 2] = 0.0
     assert not contacts.find(touch, RATE).any()
     gap = path()
-    gap[15, 0, 2] = 0.07
-    assert contacts.find(gap, RATE)[:25, 0].all()
+    gap[15, :, 2] = 0.07
+    assert contacts.find(gap, RATE)[:25].all()
+
+
+def test_rising_heel_stands_no_longer():
+    """A heel that rises by 3 cm in half a second, slowly, over toes that stay: off the ground from 2 cm on."""
+    points = np.zeros((60, 2, 3))
+    points[30:46, 0, 2] = np.linspace(0.0, 0.03, 16)
+    points[46:, 0, 2] = 0.03
+    found = contacts.find(points, RATE)
+    assert found[:40, 0].all() and not found[41:, 0].any() and found[:, 1].all()
 
 
 def test_held_point_stays_on_one_spot_and_eases_out():
     """A foot that creeps by 6 cm over a second is held at its median place on the ground; later it is where it was."""
-    points = path()
+    points = path()[:, :1]
     points[:30, 0, 1] = np.linspace(0.0, 0.06, 30)
     contact = np.zeros((60, 1), dtype=bool)
     contact[:30] = True

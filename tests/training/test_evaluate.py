@@ -24,18 +24,19 @@ from training.metrics import Rollout
 from training.motion import dataset
 from training.motion.clips import motion_states
 from training.motion.dataset import Clip
-from training.trials import Episode, Order, Request, steering
+from training.trials import Episode, Order, Request, steering, walking
 
 
 @pytest.fixture
 def config(tmp_path: Path) -> EvaluateConfig:
-    """Two episodes of 4 s of a controller that holds the default pose, and one of every set course."""
+    """Two episodes of 4 s of a controller that holds the default pose, one of every set course, no walks."""
     return EvaluateConfig(
         controller=str(write_controller(tmp_path / "controller.onnx")),
         prior=str(write_prior(tmp_path / "prior.onnx")),
         episodes=2,
         seconds=4.0,
         grid_episodes=1,
+        gait=False,
     )
 
 
@@ -99,6 +100,31 @@ def test_end_to_end(config: EvaluateConfig, clips: list[Clip], tmp_path: Path) -
     assert report["mocap"]["source"].endswith("data") and report["mocap"]["clips"] == 3
     assert "no prior" in report["prior"]["note"]
     assert json.loads(json.dumps(report, allow_nan=False)) == report
+
+
+def test_walks_are_set_beside_people(
+    config: EvaluateConfig, clips: list[Clip], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who holds the default pose tips over in every walk, answers nothing, and has no strides to compare."""
+    dataset.save(tmp_path / "data", clips)
+    monkeypatch.setattr(walking, "STANDING_SECONDS", 5.0)
+    report = evaluate.evaluate(replace(config, grid_episodes=0, gait=True, data=str(tmp_path / "data")))
+    gait = report["gait"]
+    assert list(gait["by_speed"]) == ["0 m/s", "0.6 m/s", "1 m/s", "1.4 m/s", "1.8 m/s", "3 m/s"]
+    assert gait["of"] == 8 + 5 * 12 and report["headline"]["gait"] == {"inside": gait["inside"], "of": 68}
+    walk = gait["by_speed"]["1 m/s"]
+    assert walk["fell"] == 2 and walk["numbers"]["pelvis_height_m"] < 0.3 and "pelvis_height_m" in walk["outside"]
+    assert walk["bands"]["lean_deg"] == [-6.0, 12.0]
+    assert len(walk["outside"]) == 12 - walk["inside"] and walk["effort"] >= 0.0
+    assert list(report["responses"]) == ["from rest", "to rest", "half turn"]
+    for entry in report["responses"].values():
+        assert entry == {"mean_s": None, "worst_s": None, "answered": 0, "of": 8, "fell": 8}
+    assert report["standing"]["told nothing"]["fell"] == report["standing"]["told to stand"]["stepped"] == 2
+    assert report["strides"]["people"] == 3 and report["strides"]["held_out_people"] == 1
+    assert report["strides"]["by_speed"]["1.2 m/s"]["ratio"] is None and "1.2 m/s" in report["strides"]["note"]
+    assert report["protocol"]["walks"] == 18 + 24 + 4
+    assert report["protocol"]["control_steps"] > 4 * 120 + 18 * 330
+    assert {"gait", "responses", "standing", "strides"} <= report["definitions"].keys()
 
 
 def test_same_seed_same_report(config: EvaluateConfig) -> None:
@@ -249,13 +275,15 @@ def test_goals_are_given_when_the_plan_says(tmp_path: Path) -> None:
     np.testing.assert_allclose(only.goal[20], Steering(1.0, 0.0).vector())
 
 
-def test_command_line(config: EvaluateConfig, tmp_path: Path, call: Call) -> None:
+def test_command_line(config: EvaluateConfig, tmp_path: Path, call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
     """Tables on the terminal and the report in the file; with no output named, stdout is the report alone."""
     settings = [f"{name}={getattr(config, name)}" for name in ("controller", "prior", "episodes", "seconds")]
-    command = [sys.executable, "-m", "training.evaluate", *settings, "grid_episodes=0"]
+    command = [sys.executable, "-m", "training.evaluate", *settings, "grid_episodes=0", "gait=false"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
-    status, shown = call(*settings, "grid_episodes=1", f"output={tmp_path / 'out' / 'report.json'}")
+    monkeypatch.setattr(walking, "STANDING_SECONDS", 5.0)
+    status, shown = call(*settings, "grid_episodes=1", "gait=true", f"output={tmp_path / 'out' / 'report.json'}")
     assert status == 0 and "success per goal" in shown and "turns and stops" in shown
+    assert "of 68 numbers as people's" in shown and "half turn: - s" in shown and "no people to compare" in shown
     report, printed = json.loads((tmp_path / "out" / "report.json").read_text()), json.loads(done.stdout)
     assert report["random"] == printed["random"] and printed["steady"] == {}
 
@@ -357,6 +385,7 @@ def test_an_episode_can_be_recorded(tmp_path):
     assert len(recording.motion(recording.characters[0])) == pytest.approx(31, abs=1)
     with pytest.raises(evaluate.EvaluateError, match="record_episode is 9: expected 0 to 0"):
         config = EvaluateConfig(str(path), prior=str(write_prior(tmp_path / "prior.onnx")), episodes=1, grid_episodes=0)
+        config = replace(config, gait=False)
         evaluate.evaluate(replace(config, record="x.rec", record_episode=9))
     there = tmp_path / "new" / "walk.rec"
     evaluate.evaluate(replace(config, seconds=2.0, record=str(there)))

@@ -10,6 +10,7 @@ import pytest
 from runtime.character import BODIES, DEFAULT_HEIGHT, DEFAULT_POSE, JOINT_NAMES, JOINTS, State
 from runtime.recording import Motion
 from training import _gait, _report, metrics
+from training.measure import gait
 from training.metrics import Rollout
 from training.motion.clips import motion_states
 
@@ -201,7 +202,7 @@ def test_right_foot_is_the_one_ahead() -> None:
     """The sign of a stride's measure: the right hip flexed puts the right foot ahead."""
     flexed = states(5, right_hip_y=np.full(5, -0.3))
     feet = [flexed.body_position[0, BODIES.index(f"{side}_foot"), 0] for side in ("right", "left")]
-    assert feet[0] > feet[1] and (_gait._right_ahead(flexed) > 0.2).all()
+    assert feet[0] > feet[1] and (gait.right_lead(flexed) > 0.2).all()
 
 
 def test_a_stop_tells_swaying_from_standing() -> None:

@@ -14,7 +14,7 @@ import pytest
 
 from runtime.character import DEFAULT_HEIGHT, DEFAULT_POSE, JOINT_NAMES
 from runtime.recording import Motion
-from runtime.skeleton import load_skeleton
+from runtime.skeleton import Skeleton, load_skeleton
 from tests.training.motions import standing, stepping
 from tests.training.skeletons import walking, write_bvh
 from training.motion import (
@@ -27,10 +27,11 @@ from training.motion import (
     skeleton,
     soles,
 )
+from training.motion.bvh import DamagedFileError
 from training.motion.clips import motion_states
-from training.motion.edit import cut, lift, mirror
+from training.motion.edit import cut, lift, mirror, resample
 from training.motion.steady import steady
-from training.prepare import DataError, Recipe, _split_named, read_sources
+from training.prepare import DataError, Recipe, _groups, _played, _split_named, read_sources
 
 ROOT = Path(__file__).parents[2]
 SHARED = ROOT.parent / "shared" / "data"
@@ -131,7 +132,18 @@ def test_copies_and_takes_are_found():
                    overlap.joint_position + 0.055 * rng.normal(size=(45, 28)))  # fmt: skip
     motions = [first, other, mirror(cut(first, 10, 60)), noisy]
     assert similarity.copies(motions) == {2: 0}
-    assert similarity.groups(motions) == [0, 1, 0, 0]
+    assert similarity.groups(motions, ["", "", "", ""]) == [0, 1, 0, 0]
+    assert similarity.groups(motions, ["", "tom", "", "tom"]) == [0, 0, 0, 0]
+
+
+def test_copies_are_found_across_sets():
+    """One take at 120 Hz as a loop, and at 30 Hz as none, with the same steps taken again beside it."""
+    rng = np.random.default_rng(4)
+    slow = stepping(1)
+    fast = replace(resample(slow, 120.0), loop=True)
+    again = replace(slow, joint_position=slow.joint_position + 0.045 * rng.normal(size=(90, 28)))
+    assert similarity.copies([slow, again, fast]) == {2: 0}
+    assert similarity.copies([fast, again]) == {}
 
 
 def test_split_is_by_group_and_deterministic():
@@ -153,8 +165,25 @@ def test_clips_can_be_held_out_by_name():
     clips = [dataset.Clip(motion, "walk", "train", "g", 1.0) for motion in motions]
     found = _split_named(clips, Recipe(held_out=["*_002"]))
     assert [clip.split for clip in found] == ["train", "train", "held_out"]
-    with pytest.raises(DataError, match=r"held_out: no clip is called '\*_007'"):
+    with pytest.raises(DataError, match=r"held_out: no clip or person is called '\*_007'"):
         _split_named(clips, Recipe(held_out=["*_002", "*_007"]))
+
+
+def test_persons_can_be_held_out():
+    """Everything of a person, whatever its name, and of everyone who moves alike."""
+    motions = [replace(stepping(i), name=f"m{i}") for i in range(4)]
+    groups = ["02+07", "02+07", "05", "set/walk"]
+    clips = [dataset.Clip(motion, "walk", "train", group, 1.0) for motion, group in zip(motions, groups, strict=True)]
+    found = _split_named(clips, Recipe(held_out=["07"]))
+    assert [clip.split for clip in found] == ["held_out", "held_out", "train", "train"]
+
+
+def test_who_moves_alike_is_of_one_group(tmp_path):
+    """Tom's two takes and Ann's of one of them are one group of both names; Eve's is her own, no name's the clip's."""
+    names = ["tom", "tom", "ann", "eve", ""]
+    motions = [stepping(seed) for seed in (1, 2, 2, 3, 4)]
+    pieces = [reading.Piece(motion, person=name) for motion, name in zip(motions, names, strict=True)]
+    assert _groups(pieces) == ["ann+tom", "ann+tom", "ann+tom", "eve", "made/m4"]
 
 
 def test_dataset_round_trip_with_mirrors(tmp_path):
@@ -217,6 +246,40 @@ def test_a_source_can_be_played_from_its_end(tmp_path):
     assert (forwards.source, backwards.source) == ("mimickit/walk", "mimickit/walk_reversed")
 
 
+def test_a_source_can_be_played_faster_and_slower(tmp_path):
+    """Twice as fast: half as long, under a name that says so, with its skeleton; not where the clip is too fast."""
+    write_sources(tmp_path)
+    path = tmp_path / "mimickit" / "walk.npz"
+    (piece,), (fast,) = (
+        reading.read_file(reading.Source("mimickit", play=[2.0, 0.5], play_below=limit), tmp_path, path, 8.0).pieces
+        for limit in (0.7, 0.5)  # m/s, the walk goes at .6
+    )
+    assert _played(fast) == [fast]
+    joints = Skeleton(30.0, ("hip",), (-1,), np.zeros((90, 1, 3)))
+    own, faster, slower = _played(replace(piece, skeleton=joints))
+    assert own.motion is piece.motion
+    assert (faster.motion.source, slower.motion.name) == ("mimickit/walk_x2", "walk_x0.5")
+    assert [member.motion.seconds for member in (own, faster, slower)] == pytest.approx([89 / 30, 89 / 60, 89 / 15])
+    assert [member.skeleton.rate for member in (own, faster, slower)] == [30.0, 60.0, 15.0]
+    np.testing.assert_array_equal(faster.motion.joint_position, piece.motion.joint_position)
+
+
+def test_a_sources_files_are_of_persons(tmp_path):
+    """Takes of 07 are those beside the file; a name that is nobody's is a damaged file; without `person`, itself."""
+    for name in ("07_1.bvh", "07_2.bvh", "08_1.bvh", "notes.bvh"):
+        (tmp_path / name).touch()
+    source = reading.Source("bvh", person="(\\d+)_.*")
+    first, second, _, notes = sorted(tmp_path.iterdir())
+    assert reading.find_takes(source, second) == (first, second)
+    assert reading.find_takes(reading.Source("bvh"), second) == (second,)
+    assert (
+        reading.find_person(source, second) == "07"
+        and reading.find_person(reading.Source("bvh", person=".*"), notes) == "notes"
+    )
+    with pytest.raises(DamagedFileError, match="its name does not match the person"):
+        reading.find_person(source, notes)
+
+
 def prepare(*arguments: str) -> subprocess.CompletedProcess:
     """Run the command line in a fresh process."""
     return subprocess.run(
@@ -229,7 +292,9 @@ def test_prepare_writes_clips_and_report(tmp_path):
     write_sources(tmp_path / "data")
     source = "[{format: mimickit, folder: mimickit, files: [walk.npz], flat: true}]"
     before = set(ROOT.iterdir())
-    done = prepare(f"data={tmp_path / 'data'}", f"output={tmp_path / 'out'}", f"dataset.sources={source}")
+    done = prepare(
+        f"data={tmp_path / 'data'}", f"output={tmp_path / 'out'}", "dataset=walk", f"dataset.sources={source}"
+    )
     assert done.returncode == 0, done.stderr
     assert {path.name for path in (tmp_path / "out").iterdir()} == {"clips.json", "report.json", "mimickit_walk.motion"}
     (clip,) = dataset.load(tmp_path / "out")
@@ -267,7 +332,13 @@ def test_damaged_files_do_not_stop_the_others(tmp_path):
         "[{format: bvh, folder: set, files: ['*.bvh'], licence: CC BY-NC 4.0,"
         " label: '(?P<action>[a-z]+)_(?P<style>[a-z]+)_1'}]"
     )
-    done = prepare(f"data={tmp_path / 'data'}", f"output={tmp_path / 'out'}", f"dataset.sources={source}", "workers=1")
+    done = prepare(
+        f"data={tmp_path / 'data'}",
+        f"output={tmp_path / 'out'}",
+        "dataset=walk",
+        f"dataset.sources={source}",
+        "workers=1",
+    )
     assert done.returncode == 0, done.stderr
     report = json.loads((tmp_path / "out" / "report.json").read_text())
     damaged = "\n".join(report["damaged"])

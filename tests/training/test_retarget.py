@@ -11,7 +11,7 @@ import pytest
 from runtime.character import JOINTS
 from tests.training.motions import standing
 from tests.training.skeletons import walking, write_bvh
-from training.motion import bvh, importing, skeleton, smpl, soles
+from training.motion import bvh, importing, skeleton, smpl, soles, targets
 from training.motion.clips import motion_states
 from training.motion.importing import Given, import_file
 
@@ -53,6 +53,62 @@ def test_drifting_floor_is_levelled_and_feet_stand(tmp_path):
     before = importing.slip(take.raw_soles, take.contact, 30.0)
     assert before.mean() > 0.09 and after.mean() < 0.005
     assert np.abs(soles.heights(motion_states(take.motion))).max() < 0.006
+
+
+def crouching(path: Path, degrees: float) -> None:
+    """A file of somebody standing with knees bent by so much, feet flat under the hips."""
+    still = standing(60)
+    knee = np.radians(degrees)
+    thigh, shin = 0.421546, 0.409870
+    reach = np.sqrt(thigh**2 + shin**2 + 2.0 * thigh * shin * np.cos(knee))
+    lean = np.arcsin(shin * np.sin(knee) / reach)  # of the thigh, forwards
+    joints, names = still.joint_position.copy(), [joint.name for joint in JOINTS]
+    for side in ("left", "right"):
+        for name, angle in (("hip_y", -lean), ("knee", knee), ("ankle_y", lean - knee)):
+            joints[:, names.index(f"{side}_{name}")] = angle
+    position = still.root_position - [0.0, 0.0, thigh + shin - reach]
+    write_bvh(path, FAMILIES["cmu_daz"], replace(still, root_position=position, joint_position=joints))
+
+
+def test_legs_are_as_long_as_their_person_ever_stretches_them(tmp_path):
+    """Bones 2 % longer than from hip to ankle: a take's knees of 23°, the person's straightest, come out at 4°.
+
+    In another take the same share of the leg is kept: 40° become 33.0° by the law of cosines.
+    """
+    knees = [[joint.name for joint in JOINTS].index(f"{side}_knee") for side in ("left", "right")]
+    takes = tmp_path / "7_1.bvh", tmp_path / "7_2.bvh"
+    for path, degrees in zip(takes, (23.0, 40.0), strict=True):
+        crouching(path, degrees)
+    for takes_of, expected in (((), (23.0, 40.0)), (takes, (4.0, 33.0))):
+        for path, degrees in zip(takes, expected, strict=True):
+            (take,) = import_file(path, "bvh", replace(GIVEN, takes=takes_of))
+            found = np.degrees(take.motion.joint_position[5:, knees])
+            np.testing.assert_allclose(found, degrees, atol=1.5)  # 1° is .3 mm of a straight leg
+            assert np.abs(soles.heights(motion_states(take.motion))).max() < 0.005
+
+
+def test_damaged_takes_of_a_person_are_left_out(tmp_path):
+    """The length of the leg is told from the takes that can be read."""
+    crouching(tmp_path / "7_1.bvh", 23.0)
+    (tmp_path / "7_2.bvh").write_text("HIERARCHY\n")
+    given = replace(GIVEN, takes=(tmp_path / "7_1.bvh", tmp_path / "7_2.bvh"))
+    assert importing.person_leg("bvh", given) == pytest.approx(0.98 * (0.421546 + 0.409870), abs=0.002)
+
+
+def test_pelvis_sinks_where_standing_legs_are_too_short():
+    """A foot that stands 4 cm beyond our leg for half a second: the pelvis is 4 cm lower there, and only there.
+
+    For a foot in the air it does not sink.
+    """
+    legs = np.zeros((60, 2, 3))
+    legs[..., 2] = targets.STRAIGHT - 0.01
+    legs[20:35, 0, 2] = targets.STRAIGHT + 0.04
+    contact = np.zeros((60, 4), dtype=bool)
+    assert not targets.sink(legs, contact, 30.0).any()
+    contact[:, 1] = True
+    found = targets.sink(legs, contact, 30.0)
+    assert found[20:35] == pytest.approx(0.04, abs=0.004) and np.abs(found[[10, 45]]).max() < 1e-6
+    assert np.abs(np.diff(found)).max() < 0.015
 
 
 def test_trunk_head_and_arms_take_the_source_pose(tmp_path):

@@ -55,12 +55,12 @@ def command(task: Steering, *goal: float) -> None:
         ((1.0, 0.0), math.pi, 0.7),  # and backwards is no worse
         ((1.0, 0.0), math.pi / 3, 0.7 + 0.15 * 0.5),
         ((1.0, 0.0), math.acos(1 - 0.034), 0.7 + 0.15 * (0.966 + math.exp(-1.0))),  # 15° off
-        ((0.0, 0.0), 0.0, 0.7 * 0.5 * (math.exp(-0.5) + math.exp(-12.0)) + 0.3),  # d = 1 m/s
+        ((0.0, 0.0), 0.0, 0.7 * 0.5 * (math.exp(-0.5) + math.exp(-4.0)) + 0.3),  # d = 1 m/s
         ((1.0, 0.2), 0.0, 0.7 * 0.5 * (math.exp(-0.02) + math.exp(-0.48)) + 0.3),  # d = .2 m/s
     ],
 )
 def test_reward_by_hand(velocity, yaw, expected):
-    """Asked for 1 m/s along x, facing x: .7 (.5 exp(-.5 d²) + .5 exp(-12 d²)) + .15 max(0, c) + .15 exp((c-1)/.034)."""
+    """Asked for 1 m/s along x, facing x: .7 (.5 exp(-.5 d²) + .5 exp(-4 d²)) + .15 max(0, c) + .15 exp((c-1)/.034)."""
     task = make()
     command(task, 1.0, 0.0, 1.0, 0.0)
     assert task.reward(body(yaw=yaw, velocity=velocity)).tolist() == pytest.approx([expected] * 4, abs=1e-5)

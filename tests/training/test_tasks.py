@@ -126,7 +126,7 @@ def reflected(name: str, goal: torch.Tensor) -> torch.Tensor:
     ("wanted", "velocity", "expected"),
     [
         (2.0, 2.0, 1.0),
-        (2.0, 1.0, 0.7 * 0.5 * (math.exp(-0.5) + math.exp(-12.0)) + 0.3),  # 1 m/s off
+        (2.0, 1.0, 0.7 * 0.5 * (math.exp(-0.5) + math.exp(-4.0)) + 0.3),  # 1 m/s off
         (5.0, 4.0, 0.7 * 0.5 * (math.exp(-0.5) + math.exp(-3.0)) + 0.3),  # twice as lenient at 5 m/s
         (0.75, 0.5, 0.7 * 0.5 * (math.exp(-1 / 32) + math.exp(-0.75)) + 0.3),
     ],

@@ -76,8 +76,8 @@ def restore(config: RunConfig, learner: Learner, episodes: bool = True) -> float
 def resumed(config: RunConfig, given: Collection[str] = ()) -> RunConfig:
     """Give the configuration of the run folder `config.resume`.
 
-    Of `config` itself only `output` and those `CHANGEABLE` settings of the learner count that are `given` (full keys,
-    such as "learner.samples"). Raises CheckpointError when the folder is none or lacks its files.
+    Of `config` itself only `output`, `overwrite` and those `CHANGEABLE` settings of the learner count that are `given`
+    (full keys, such as "learner.samples"). Raises CheckpointError when the folder is none or lacks its files.
     """
     folder = Path(config.resume)
     for name in (CONFIGURATION, CHECKPOINT):
@@ -88,8 +88,9 @@ def resumed(config: RunConfig, given: Collection[str] = ()) -> RunConfig:
     old = settings.resolve(RunConfig, stored)
     output = config.output or ("" if config.export_only else old.output)  # a look at a run replaces nothing unasked
     changes = {name: getattr(config.learner, name) for name in CHANGEABLE if f"learner.{name}" in given}
+    overwrite = config.overwrite or output == old.output  # its own
     return replace(
-        old, resume=str(folder), init="", folder=str(folder), output=output,
+        old, resume=str(folder), init="", folder=str(folder), output=output, overwrite=overwrite,
         export_only=config.export_only, learner=replace(old.learner, **changes),
     )  # fmt: skip
 

@@ -1,6 +1,7 @@
 """What a run shows while it trains: a progress bar, TensorBoard events and a CSV of the same figures.
 
-Where there is no terminal for a bar (a log file, a cluster's job) it prints a line a minute.
+Where there is no terminal for a bar (a log file, a cluster's job) it prints a line every ten seconds. It begins with
+where the run is and what runs it, before the first figure is there.
 """
 
 from __future__ import annotations
@@ -17,7 +18,6 @@ from training.learning.learner import Learner
 from training.learning.workers import Worker
 
 EVERY_SECONDS = 10.0
-LINE_SECONDS = 60.0
 FIGURES = "figures.csv"
 
 
@@ -29,6 +29,9 @@ class Log:
         self._leads = worker.leads
         if not self._leads:
             return
+        print(f"{config.task.name}: {config.learner.samples:,} samples in {folder}", flush=True)
+        print(f"{config.physics}, {config.learner.envs:,} environments in {worker.world} processes", flush=True)
+        print("curves: tensorboard --logdir runs", flush=True)
         self._events = SummaryWriter(str(folder))
         self._path = folder / FIGURES
         columns = (
@@ -40,7 +43,8 @@ class Log:
             "", total=config.learner.samples, completed=samples, figures=config.task.name, rate=0.0
         )
         self._progress.start()
-        self._last = self._printed = time.monotonic()
+        self._last = time.monotonic()
+        self._total = config.learner.samples
         self._start = self._last - seconds
         self._samples = samples
         self._sums: dict[str, float] = {}
@@ -75,9 +79,10 @@ class Log:
         append(self._path, row)
         figures = f"task {row['task_reward']:.2f} style {row['style_reward']:.2f} fails {1800 * row['failed']:.1f}/min"
         self._progress.update(self._bar, completed=learner.samples, rate=row["samples_s"], figures=figures)
-        if not self._progress.console.is_terminal and now - self._printed >= LINE_SECONDS:
-            print(f"{figures}, {learner.samples:,} samples, {row['samples_s']:,.0f}/s", flush=True)
-            self._printed = now
+        if not self._progress.console.is_terminal:
+            left = (self._total - learner.samples) / max(row["samples_s"], 1.0) / 60
+            rate = f"{learner.samples:,} samples, {row['samples_s']:,.0f}/s, {left:.0f} min left"
+            print(f"{figures}, {rate}", flush=True)
         self._sums, self._count, self._last, self._samples = {}, 0, now, learner.samples
 
 

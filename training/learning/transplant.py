@@ -13,7 +13,7 @@ the last layer is rewritten to give the same targets under the new prior's scale
 
 The source is a controller's ONNX file or a checkpoint. A controller holds no critic and no optimiser. In any case the
 critic alone learns for the first iterations (`LearnerConfig.warmup`): an actor that learns from a critic that knows
-nothing of this run forgets in ten iterations (method.md §11).
+nothing of this run makes it forget in ten iterations.
 """
 
 from __future__ import annotations

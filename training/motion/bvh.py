@@ -16,6 +16,7 @@ import numpy as np
 
 from runtime.character import rotate
 from training.motion import rotation
+from training.motion.capture import Posed
 
 MAX_JOINTS = 512
 MAX_FRAMES = 2_000_000
@@ -77,6 +78,13 @@ class Bvh:
         for j, parent in enumerate(self.parents):
             positions[j] = self.offsets[j] + (positions[parent] if parent >= 0 else 0.0)
         return positions
+
+
+def posed(path: Path) -> Posed:
+    """A BVH file's joints over time; raises DamagedFileError with file, line and cause."""
+    found = read(path)
+    positions, rotations = found.pose()
+    return Posed(found.names, found.parents, found.offsets, positions, rotations, found.rate)
 
 
 def read(path: Path) -> Bvh:

@@ -1,9 +1,10 @@
 """Where feet stand: contacts of heel and toe edge told from speed and height, and points held still while they last.
 
 A foot rolls: the heel lands, the sole lies, the toe edge leaves last. So each of the two points has its own contacts.
-A point is in contact while it is slower than 0.5 m/s and lower than 4.5 cm (it stays in contact up to 0.8 m/s and
-6 cm), for at least 0.1 s. `hold` moves each contact to one spot on the ground and eases the correction out over 0.2 s
-before and after.
+A point is in contact while it is slower than 0.5 m/s, lower than 4.5 cm and at most 1.5 cm above the foot's other
+point (it stays in contact up to 0.8 m/s, 6 cm and 2 cm), for at least 0.1 s. A heel rises slowly at first: held down
+until it is 6 cm high, it is farther than the leg reaches and pulls the pelvis down. `hold` moves each contact to one
+spot on the ground and eases the correction out over 0.2 s before and after.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from training.motion.spans import runs
 
 SLOW, STILL_SLOW = 0.5, 0.8  # m/s
 LOW, STILL_LOW = 0.045, 0.06  # m
+RISEN, STILL_RISEN = 0.015, 0.02  # m, above the foot's other point
 MIN_SECONDS = 0.1
 MAX_GAP = 0.07  # s
 EASE = 0.2  # s
@@ -26,10 +28,12 @@ def speeds(points: np.ndarray, rate: float) -> np.ndarray:
 
 
 def find(points: np.ndarray, rate: float) -> np.ndarray:
-    """Contacts [T, P] bool of points [T, P, 3] m over a floor at height zero."""
+    """Contacts [T, P] bool of points [T, P, 3] m over a floor at height zero: heel and toe edge of each foot."""
     speed, height = speeds(points, rate), points[..., 2]
-    sure = (speed < SLOW) & (height < LOW)
-    possible = (speed < STILL_SLOW) & (height < STILL_LOW)
+    feet = height.reshape(len(height), -1, 2)
+    risen = (feet - feet.min(axis=2, keepdims=True)).reshape(height.shape)
+    sure = (speed < SLOW) & (height < LOW) & (risen < RISEN)
+    possible = (speed < STILL_SLOW) & (height < STILL_LOW) & (risen < STILL_RISEN)
     found = np.zeros_like(sure)
     for p in range(points.shape[1]):
         for first, last in runs(possible[:, p]):

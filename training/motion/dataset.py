@@ -34,7 +34,7 @@ class Clip:
     """stand, walk, jog or run by the clip's typical speed, or what the dataset calls it (jump, getup, ...)."""
     split: Split
     group: str
-    """Name of the performance it comes from."""
+    """Name of the performance it comes from, or of who moves in it."""
     speed: float
     """Mean horizontal speed of the root, m/s."""
     tags: tuple[str, ...] = ()

@@ -1,4 +1,4 @@
-"""Motions to motions: mirror, reverse, cut, lift, unroll loops, resample."""
+"""Motions to motions: mirror, reverse, play at another speed, cut, lift, unroll loops, resample."""
 
 from __future__ import annotations
 
@@ -37,6 +37,12 @@ def reverse(motion: Motion) -> Motion:
         joint_position=motion.joint_position[::-1].copy(),
         name=f"{motion.name}_reversed",
     )
+
+
+def play(motion: Motion, speed: float) -> Motion:
+    """Played `speed` times as fast, under a name that says so: the same poses, sooner or later."""
+    name, source = (f"{text}_x{speed:g}" for text in (motion.name, motion.source))
+    return replace(motion, rate=motion.rate * speed, name=name, source=source)
 
 
 def cut(motion: Motion, first: int, last: int, name: str | None = None) -> Motion:

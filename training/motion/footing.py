@@ -59,6 +59,12 @@ def edges(ankles: np.ndarray, feet: np.ndarray) -> np.ndarray:
     return places.reshape(len(ankles), 4, 3)
 
 
+def ankles(soles: np.ndarray, feet: np.ndarray) -> np.ndarray:
+    """Ankles [T, 2, 3] of feet with axes [T, 2, 3, 3] nearest to heel and toe edges [T, 4, 3]."""
+    middles = 0.5 * (soles[:, ::2] + soles[:, 1::2])
+    return middles - feet @ (0.5 * (HEEL + TOE))
+
+
 def floor(soles: np.ndarray, rate: float, flat: bool, remarks: list[str]) -> np.ndarray:
     """Height [T] m of the floor: constant, or led from one resting sole to the next where that one floor drifts."""
     height = soles[..., 2]

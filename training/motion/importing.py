@@ -1,12 +1,14 @@
 """Files of any skeleton to motions of the humanoid: everything between a file and `cleaning`.
 
-import_file ── bvh.read | smpl.read ── skeleton.find_maps ── capture.import_posed
+import_file ── read: bvh | asf | smpl ── skeleton.find_maps ── capture.import_posed
+├─ person_leg, over every take of that person
 └─ per stretch without jumps: smoothing ── targets.aim ── retarget ── Take
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -14,14 +16,15 @@ import numpy as np
 from runtime.character import BODIES, FEET
 from runtime.recording import Motion
 from runtime.skeleton import Skeleton
-from training.motion import bvh, footing, rotation, smoothing, smpl, targets
-from training.motion.capture import Capture, Posed, import_posed
+from training.motion import asf, bvh, footing, rotation, smoothing, smpl, targets
+from training.motion.capture import Capture, CaptureError, import_posed
 from training.motion.clips import kinematics
 from training.motion.retarget import retarget
-from training.motion.skeleton import find_maps
+from training.motion.skeleton import SkeletonError, find_maps
 
 LOW_PASS = 8.0  # Hz
-FORMATS = ("bvh", "amass")
+READERS = {"bvh": bvh.posed, "asfamc": asf.read, "amass": smpl.read}
+FORMATS = tuple(READERS)
 
 
 @dataclass(frozen=True)
@@ -37,7 +40,8 @@ class Given:
     skeleton: Path | None = None
     low_pass_hz: float = LOW_PASS
     level_head: bool = False
-    straighten: bool = False
+    takes: tuple[Path, ...] = ()
+    """Files of the same person, from all of which the length of the leg is told; none: the bones say it."""
     min_seconds: float = 1.0
 
 
@@ -65,14 +69,13 @@ def import_file(path: Path, kind: str, given: Given) -> list[Take]:
 
     Raises bvh.DamagedFileError, SkeletonError or CaptureError: what is wrong with the file, or what must be given.
     """
-    posed = smpl.read(path) if kind == "amass" else _posed(bvh.read(path))
-    maps = [smpl.MAP] if kind == "amass" else find_maps(posed.names, given.skeleton)
-    capture = import_posed(posed, maps, given.unit_to_m, given.up)
+    capture = _capture(path, kind, given)
+    leg = person_leg(kind, replace(given, source="")) if given.takes else None
     spans = list(smoothing.pieces(capture, given.min_seconds))
     takes = []
     for number, (first, last) in enumerate(spans):
         name = given.source if len(spans) == 1 else f"{given.source}_{number}"
-        takes.append(_take(smoothing.cut(capture, first, last), given, name))
+        takes.append(_take(smoothing.cut(capture, first, last), given, name, leg))
     if sum(last - first for first, last in spans) < len(capture.points):
         kept = [f"{first / capture.rate:.2f}..{last / capture.rate:.2f} s" for first, last in spans]
         remark = f"cut at jumps of the root, kept {', '.join(kept) or 'nothing'}"
@@ -82,16 +85,29 @@ def import_file(path: Path, kind: str, given: Given) -> list[Take]:
     return takes
 
 
-def _posed(source: bvh.Bvh) -> Posed:
-    positions, rotations = source.pose()
-    return Posed(source.names, source.parents, source.offsets, positions, rotations, source.rate)
+def _capture(path: Path, kind: str, given: Given) -> Capture:
+    posed = READERS[kind](path)
+    maps = [smpl.MAP] if kind == "amass" else find_maps(posed.names, given.skeleton)
+    return import_posed(posed, maps, given.unit_to_m, given.up)
 
 
-def _take(capture: Capture, given: Given, name: str) -> Take:
+@cache
+def person_leg(kind: str, given: Given) -> float:
+    """Length of the leg of the person in `given.takes`, m, see targets.person_leg; damaged files are left out."""
+    captures = []
+    for path in given.takes:
+        try:
+            captures.append(_capture(path, kind, given))
+        except (bvh.DamagedFileError, SkeletonError, CaptureError):
+            continue  # whoever reads that file says so
+    return targets.person_leg([smoothing.thin(smoothing.low_pass(c, given.low_pass_hz)) for c in captures], given.flat)
+
+
+def _take(capture: Capture, given: Given, name: str, leg: float | None) -> Take:
     """Retarget one stretch."""
     raw = targets.aim(smoothing.thin(capture), given.flat)
     smooth = smoothing.thin(smoothing.low_pass(capture, given.low_pass_hz))
-    aimed = targets.aim(smooth, given.flat, given.level_head, given.straighten)
+    aimed = targets.aim(smooth, given.flat, given.level_head, leg)
     root, turn, angles = retarget(aimed)
     motion = Motion(aimed.rate, root, turn, angles, False, name.rpartition("/")[2], name, given.licence)
     places, _ = kinematics(root, turn, angles)

@@ -40,7 +40,7 @@ class Source:
     """One folder of one format."""
 
     format: str = "mimickit"
-    """mimickit, deepmimic, bvh or amass."""
+    """mimickit, deepmimic, bvh, asfamc or amass."""
     folder: str = ""
     """Under `data`."""
     files: list[str] = field(default_factory=list)
@@ -71,7 +71,7 @@ class Source:
     index: str = ""
     """CSV in the folder with columns file, unit_to_m, up and category (the action)."""
     licence: str = ""
-    """Of bvh and amass files, whose format says none."""
+    """Of bvh, asfamc and amass files, whose format says none."""
     unit_to_m: float | None = None
     """Metres in a unit of the files; found where not given."""
     up: str | None = None
@@ -83,7 +83,14 @@ class Source:
     level_head: bool = False
     """The head looks ahead in the median of a clip."""
     straighten: bool = False
-    """The straightest leg and arm of a clip are as straight as a walker's."""
+    """The straightest leg in all takes of a person and the straightest arm of a clip are as straight as a walker's."""
+    person: str = ""
+    """Regular expression on a file's stem whose group, or all of it, names who moves in it: their clips are of one
+    group, whatever source they come from. "" leaves it to what moves alike."""
+    play: list[float] = field(default_factory=list)
+    """Speeds at which clips are played as well (1.25: a quarter faster), in the group of the clip."""
+    play_below: float = np.inf
+    """Only clips slower than this on average are played at other speeds, m/s."""
 
 
 @dataclass(eq=False)
@@ -96,6 +103,10 @@ class Piece:
     action: str = ""
     style: str = ""
     skeleton: Skeleton | None = None
+    person: str = ""
+    """Who moves, where the source says it."""
+    play: tuple[float, ...] = ()
+    """Speeds at which it is played as well."""
 
 
 @dataclass
@@ -135,6 +146,8 @@ def read_file(source: Source, data: Path, path: Path, piece_seconds: float) -> R
             _read_ours(source, path, piece_seconds, reading)
         else:
             _read_any(source, data, path, piece_seconds, reading)
+        person = find_person(source, path)
+        reading.pieces = [replace(p, person=person, play=_play(source, p.motion)) for p in reading.pieces]
     except (DamagedFileError, SkeletonError, CaptureError) as error:
         text = str(error)
         reading.damaged.append(text if str(path) in text else f"{path}: {text}")
@@ -185,7 +198,7 @@ def _read_any(source: Source, data: Path, path: Path, piece_seconds: float, read
         skeleton=Path(source.skeleton) if source.skeleton else None,
         low_pass_hz=source.low_pass_hz or np.inf,
         level_head=source.level_head,
-        straighten=source.straighten,
+        takes=find_takes(source, path) if source.straighten else (),
         min_seconds=source.min_seconds,
     )
     labels = _labels(source, path, row)
@@ -246,6 +259,30 @@ def _labels(source: Source, path: Path, row: dict[str, str]) -> dict[str, str]:
         "action": source.action or named.get("action", "") or row.get("category", ""),
         "style": source.style or named.get("style", ""),
     }
+
+
+def find_person(source: Source, path: Path) -> str:
+    """Who moves in a file, "" where the source doesn't say; raises DamagedFileError when `person` doesn't match."""
+    if not source.person:
+        return ""
+    match = re.fullmatch(source.person, path.stem)
+    if match is None:
+        raise DamagedFileError(path, None, f"its name does not match the person {source.person!r}")
+    return match.group(min(1, match.re.groups))
+
+
+def find_takes(source: Source, path: Path) -> tuple[Path, ...]:
+    """Every file beside `path` in which the same person moves, itself where persons are not told."""
+    if not source.person:
+        return (path,)
+    beside = [other for other in sorted(path.parent.glob(f"*{path.suffix}")) if re.fullmatch(source.person, other.stem)]
+    return tuple(other for other in beside if find_person(source, other) == find_person(source, path))
+
+
+def _play(source: Source, motion: Motion) -> tuple[float, ...]:
+    """Speeds at which a clip is played as well."""
+    way = np.linalg.norm(np.diff(motion.root_position[:, :2], axis=0), axis=1).sum()
+    return tuple(source.play) if way / motion.seconds < source.play_below else ()
 
 
 @cache

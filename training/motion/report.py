@@ -8,6 +8,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from training.measure import carriage
 from training.motion.dataset import Clip
 from training.motion.figures import (
     SPEED_BINS,
@@ -53,6 +54,7 @@ def report(clips: list[Clip], measured: list[Figures], read: Reading) -> dict:
         "sink_m": {
             clip.motion.source: round(f.sink, 3) for clip, f in zip(clips, measured, strict=True) if f.sink > 0.02
         },
+        "carriage": carriage.by_source(clips),
         "minutes_by_action": sum_by([clip.action or "unlabelled" for clip in clips], seconds),
         "minutes_by_style": sum_by([clip.style or "unlabelled" for clip in clips], seconds),
         "retargeting": by_family(read.imported),
@@ -140,6 +142,7 @@ def show(summary: dict, console: Console) -> None:
         console.print(_families(summary["retargeting"]))
     skate = ", ".join(f"{gait} {v['mean']:.2f} (median {v['median']:.2f})" for gait, v in summary["skate_m_s"].items())
     console.print(f"skate m/s: {skate}")
+    console.print(carriage.table(summary["carriage"]), *carriage.remarks(summary["carriage"]), sep="\n", soft_wrap=True)
     console.print(
         f"{summary['groups']} groups; {len(summary['remarks'])} remarks on what was dropped or changed, see report.json"
     )

@@ -11,6 +11,8 @@ images are farther from their originals than that, but they run frame by frame w
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from runtime.character import CONTROL_HZ
@@ -19,7 +21,7 @@ from training.motion.edit import mirror, resample
 
 WINDOW = 15  # frames at 30 Hz
 STRIDE = 3
-COPY_DISTANCE = 0.05  # rad rms: the same numbers, smoothed or filtered at most
+COPY_DISTANCE = 0.03  # rad rms: the same numbers, smoothed or filtered at most; one's own steps come within .04 to .05
 COPY_SHARE = 0.8  # of a clip's windows found in another clip: nothing new
 TAKE_DISTANCE = 0.08  # rad rms: the same steps, processed again
 TAKE_SHARE = 0.2
@@ -44,7 +46,7 @@ def matches(motions: list[Motion], distance: float, mirrored: bool) -> np.ndarra
     squares = np.sum(library**2, axis=1)
     shares = np.zeros((len(motions), len(motions)))
     for i, motion in enumerate(motions):
-        mine = windows(motion, STRIDE)
+        mine = windows(replace(motion, loop=False), STRIDE)  # how a loop closes is another matter
         if len(mine) == 0:
             continue
         gap = np.sum(mine**2, axis=1)[:, None] + squares - 2.0 * mine @ library.T
@@ -66,10 +68,16 @@ def copies(motions: list[Motion]) -> dict[int, int]:
     return found
 
 
-def groups(motions: list[Motion]) -> list[int]:
-    """For every clip the smallest index among the clips it shares performances with (transitively)."""
+def groups(motions: list[Motion], persons: list[str]) -> list[int]:
+    """For every clip the smallest index among those it shares a performance or a named person with (transitively).
+
+    `persons` are "" where nobody is named. Who moves alike is one person under two names: of CMU's subjects 6, 10, 16
+    and 35 walk within 0.08 rad of one another for 29 to 100 % of the time, other pairs never do.
+    """
     near = np.maximum(matches(motions, TAKE_DISTANCE, False), matches(motions, TAKE_DISTANCE, True)) > TAKE_SHARE
-    near |= _aligned_mirrors(motions)
+    strangers = np.array([[a != b and "" not in (a, b) for b in persons] for a in persons])
+    near |= _aligned_mirrors(motions) & ~strangers  # all who stand look alike in a mirror
+    near |= np.array([[a == b != "" for b in persons] for a in persons])
     parent = list(range(len(motions)))
 
     def root(i: int) -> int:

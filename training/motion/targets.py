@@ -1,8 +1,10 @@
 """What the humanoid should reach: a capture brought to its size, its feet on the ground.
 
 Root and feet are scaled by the ratio of the legs, so that steps stay steps; trunk and arms keep the source's
-directions at our lengths. What the feet do is found in the motion itself: how they lie flat, where the floor is
-(footing.py), and which stands when (contacts.py).
+directions at our lengths. Knees follow from hips and ankles, and a straight leg forgives nothing: 2 % of its length are
+23° at the knee. So how long a person's leg is can be told from how far they stretch it (`person_leg`), and the pelvis
+sinks where it is yet too far from standing feet. What the feet do is found in the motion itself: how they lie flat,
+where the floor is (footing.py), and which stands when (contacts.py).
 """
 
 from __future__ import annotations
@@ -10,6 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import numpy as np
+from scipy.ndimage import gaussian_filter1d, maximum_filter1d
 
 from runtime.character import PREFIX, model
 from training.motion import contacts, footing, limbs
@@ -23,7 +26,11 @@ BODIES = (
 """Bodies whose origins (neck, shoulders, elbows, wrists, hips, knees, ankles) have places to reach."""
 JOINTS = ("neck", *(f"{side}_{j}" for j in ("shoulder", "elbow", "wrist", "hip", "knee", "ankle") for side in SIDES))
 """The source's landmarks that stand for `BODIES`."""
-ELBOW, MAX_STRAIGHTENED = np.radians(10.0), np.radians(25.0)
+ELBOW, MAX_STRAIGHTENED = np.radians(15.0), np.radians(25.0)
+KNEE = np.radians(4.0)  # how much the straightest leg is bent
+STRAIGHTEST = 0.75  # of the time with a foot flat on the ground legs are shorter: late in it, heels are about to rise
+TRUSTED = (0.95, 1.0)  # of thigh and shin: a leg shorter than that was never stretched
+SINK = 0.05  # s, over which the pelvis sinks
 
 
 def _place(body: str) -> np.ndarray:
@@ -33,6 +40,11 @@ def _place(body: str) -> np.ndarray:
 
 def _length(body: str) -> float:
     return float(np.linalg.norm(_place(body)))
+
+
+_THIGH, _SHIN = _length("left_shin"), _length("left_foot")
+LEG = _THIGH + _SHIN  # m, of the humanoid
+STRAIGHT = float(np.sqrt(_THIGH**2 + _SHIN**2 + 2.0 * _THIGH * _SHIN * np.cos(KNEE)))  # m, from hip to ankle
 
 
 @dataclass(eq=False)
@@ -58,17 +70,16 @@ class Targets:
     remarks: list[str] = field(default_factory=list)
 
 
-def aim(capture: Capture, flat: bool, level_head: bool = False, straighten: bool = False) -> Targets:
+def aim(capture: Capture, flat: bool, level_head: bool = False, leg: float | None = None) -> Targets:
     """Targets of a (smoothed) capture.
 
     `flat` says that it was captured on one floor, which may be levelled; `level_head` that the head looks ahead on
-    average (some CMU subjects look 15 to 25° up by their markers, walking); `straighten` that the straightest leg and
-    arm of the clip are as straight as a walker's (CMU's knees and elbows lie off the limb's line: 12 to 35° bent at
-    their straightest).
+    average (some CMU subjects look 15 to 25° up by their markers, walking); `leg` says how long the person's leg is, m,
+    where that is known better than by its bones (`person_leg`): the pelvis is as much higher as our leg is longer than
+    theirs would be, and the straightest arm of the clip as straight as a walker's.
     """
     remarks: list[str] = []
-    reach = _reach(capture, remarks) if straighten else capture.leg
-    scale = (_length("left_shin") + _length("left_foot")) / reach
+    scale = LEG / capture.leg
     pelvis = 0.5 * scale * (capture.point("left_hip") + capture.point("right_hip"))
     trunk = capture.trunk.copy()
     trunk[:, 1] = _torso(capture)
@@ -80,12 +91,16 @@ def aim(capture: Capture, flat: bool, level_head: bool = False, straighten: bool
     floor = footing.floor(soles, capture.rate, flat, remarks)
     lower = floor[:, None] * np.array([0.0, 0.0, 1.0])  # [T, 3]
     pelvis, soles = pelvis - lower, soles - lower[:, None]
+    if leg is not None:
+        pelvis[:, 2] += (capture.leg / leg - 1.0) * (pelvis[:, 2] + footing.HEEL[2])
     contact = contacts.find(soles, capture.rate)
     held = contacts.hold(soles, contact, capture.rate)
-    ankles = held[:, (0, 2)] - np.einsum("tfij,j->tfi", feet, footing.HEEL)
-    hips = np.stack([pelvis + trunk[:, 0] @ _place(f"{side}_thigh") for side in SIDES], axis=1)
+    ankles = footing.ankles(held, feet)
+    hips = _hips(pelvis, trunk[:, 0])
+    sunk = sink(hips - ankles, contact, capture.rate)[:, None] * np.array([0.0, 0.0, 1.0])
+    pelvis, hips = pelvis - sunk, hips - sunk[:, None]
     knees = np.stack([_knee(capture, i, hips[:, i], trunk[:, 0], ankles[:, i]) for i in range(2)], axis=1)
-    points = np.concatenate((_upper_body(capture, pelvis, trunk, straighten), hips, knees, ankles), axis=1)
+    points = np.concatenate((_upper_body(capture, pelvis, trunk, leg is not None), hips, knees, ankles), axis=1)
     places = {body: points[:, index] for index, body in enumerate(BODIES)}
     unfitted = np.stack([capture.point(name) for name in JOINTS], axis=1) * scale - lower[:, None]
     return Targets(
@@ -93,6 +108,44 @@ def aim(capture: Capture, flat: bool, level_head: bool = False, straighten: bool
         feet, soles, held, contact,
         source=capture.joints * scale - lower[:, None], drift=float(np.ptp(floor)), remarks=remarks,
     )  # fmt: skip
+
+
+def person_leg(captures: list[Capture], flat: bool) -> float:
+    """How long a person's leg is, m: our knee is bent by 4° when theirs is straightest over a foot that stands flat.
+
+    Thigh and shin of a solved skeleton are longer than from hip to ankle over a standing foot. Only flat feet count,
+    of all `captures`: those that land and leave have their ankles where the shape of the foot brings them, not ours.
+    """
+    leg = float(np.mean([capture.leg for capture in captures]))
+    aimed = [aim(capture, flat, leg=leg) for capture in captures]
+    ways = np.concatenate([_legs(t) for t in aimed])
+    flat_feet = np.concatenate([t.contact[:, ::2] & t.contact[:, 1::2] for t in aimed])
+    straightest = [np.quantile(way[on], STRAIGHTEST) for way, on in zip(ways.T, flat_feet.T, strict=True) if on.any()]
+    return leg * float(np.clip(np.mean(straightest) / STRAIGHT, *TRUSTED)) if straightest else leg
+
+
+def _hips(pelvis: np.ndarray, axes: np.ndarray) -> np.ndarray:
+    """Our hips [T, 2, 3] on a pelvis at [T, 3] with axes [T, 3, 3]."""
+    return np.stack([pelvis + axes @ _place(f"{side}_thigh") for side in SIDES], axis=1)
+
+
+def sink(legs: np.ndarray, contact: np.ndarray, rate: float) -> np.ndarray:
+    """By how much the pelvis must be lower [T] m for our legs to reach, knees bent by 4°, from hips to standing feet.
+
+    `legs` are the ways [T, 2, 3] from ankles to hips, `contact` [T, 4] those of heels and toe edges. Smooth: the
+    greatest need within .05 s, under a bell of that width.
+    """
+    across = np.sum(legs[..., :2] ** 2, axis=-1)
+    high = legs[..., 2] - np.sqrt(np.maximum(STRAIGHT**2 - across, 0.0))
+    high[~(contact[:, ::2] | contact[:, 1::2])] = 0.0
+    need = maximum_filter1d(high.max(axis=1).clip(0.0), 2 * round(SINK * rate) + 1, mode="nearest")
+    return gaussian_filter1d(need, SINK * rate, mode="nearest")
+
+
+def _legs(targets: Targets) -> np.ndarray:
+    """From hips to ankles, [T, 2] m."""
+    hips, feet = ([BODIES.index(f"{side}_{body}") for side in SIDES] for body in ("thigh", "foot"))
+    return np.linalg.norm(targets.points[:, hips] - targets.points[:, feet], axis=-1)
 
 
 def _torso(capture: Capture) -> np.ndarray:
@@ -169,14 +222,6 @@ def _upper_body(capture: Capture, pelvis: np.ndarray, trunk: np.ndarray, straigh
 
 def _unit(way: np.ndarray) -> np.ndarray:
     return way / np.linalg.norm(way, axis=1, keepdims=True)
-
-
-def _reach(capture: Capture, remarks: list[str]) -> float:
-    """From hip to ankle when the leg is straightest (98 % of the time it is less), m: our leg stands for that."""
-    ways = [np.linalg.norm(capture.point(f"{s}_hip") - capture.point(f"{s}_ankle"), axis=1) for s in SIDES]
-    straightest = float(np.percentile(np.concatenate(ways), 98))
-    remarks.append(f"the straightest leg is {straightest / capture.leg:.3f} of thigh and shin: taken as straight")
-    return min(straightest * 1.002, capture.leg)
 
 
 def _forearm(capture: Capture, side: str, straighten: bool) -> np.ndarray:

@@ -9,11 +9,12 @@ sampling them. DMD2 (arXiv 2405.14867) adds the same loss to its two scores.
 
 Two things make it the prior's judgement and not another task's:
 
-- it looks at the components that the denoiser keeps, each over √(λ + 1 - ᾱ) with λ its variance and ᾱ of the finest
-  level: what lies below that level's noise, the prior itself could not tell apart;
-- each of the policy's windows stands beside a sample that is about as fast (`_like`). Otherwise what the goals ask
-  for more often than the capture has it, as running, would be odd for that alone, and style worth more at one speed
-  than at another.
+- it looks at the components that the denoiser keeps, in units of the normalised channels. What the denoiser leaves out
+  would tell samples from motion at once; brought to one scale, the many small components, in which a policy's
+  exploration trembles, would drown the few in which a gait shows;
+- each of the policy's windows stands beside a sample of about the same course (`Score.course`: velocity and turning).
+  Otherwise what the goals ask for more often than the capture has it, as running or turning, would be odd for that
+  alone, and style worth more at one speed than at another.
 """
 
 from __future__ import annotations
@@ -32,7 +33,9 @@ from training.prior.score import Score
 from training.prior.style_reward import Average, average_gradients
 
 NEIGHBOURS = 64
-"""Samples next in speed among which one is drawn to stand beside a window."""
+"""Samples next in course among which one is drawn to stand beside a window."""
+TURN = 0.5
+"""m: a turn of 1 rad/s is as far from going straight as this many m/s are from standing."""
 DRAWN_AT_ONCE = 4096
 
 
@@ -46,7 +49,6 @@ class CriticReward:
         self._score, self._config, self._generator, self._average = score, config, generator, average
         device = generator.device
         self._kept = score.denoiser.components
-        self._scale = (score.denoiser.latent_std.square() + 1 - score.signal.max()).rsqrt()[: self._kept]
         widths = (self._kept, *config.critic_hidden)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)  # alike in every process
@@ -56,15 +58,16 @@ class CriticReward:
             self._network = nn.Sequential(*hidden, nn.Linear(widths[-1], 1)).to(device)
         self._parameters = list(self._network.parameters())
         self._optimiser = torch.optim.AdamW(self._parameters, lr=config.critic_rate)
+        self._turn = torch.tensor([1.0, 1.0, TURN], device=device)
         self._batch = max(2, config.batch // processes)
-        self._replay = Replay(max(1, config.replay // processes), self._kept + 1, device)
+        self._replay = Replay(max(1, config.replay // processes), self._kept + 3, device)
         self._pool = self._sample(max(NEIGHBOURS, config.pool // processes))
 
     def reward(self, windows: Tensor, style: Tensor | None = None) -> Tensor:
         """See `StyleReward.reward`."""
-        seen = self._see(windows)
-        self._replay.add(torch.cat((seen, self._score.speed(windows).unsqueeze(1)), 1))
-        value = self._network(seen).squeeze(1)
+        rows = self._see(windows)
+        self._replay.add(rows)
+        value = self._network(rows[:, :-3]).squeeze(1)
         return (1 - 0.25 * (value - 1).square()).clamp_min(0)
 
     def update(self) -> dict[str, float]:
@@ -72,8 +75,8 @@ class CriticReward:
         sums = torch.zeros(3)
         for _ in range(self._config.steps):
             rows = self._replay.draw(self._batch, self._generator)
-            policy, speed = rows[:, :-1], rows[:, -1]
-            real = self._like(speed).requires_grad_(True)
+            policy, course = rows[:, :-3], rows[:, -3:]
+            real = self._like(course).requires_grad_(True)
             on_real, on_policy = self._network(real).squeeze(1), self._network(policy).squeeze(1)
             (slope,) = torch.autograd.grad(on_real.sum(), real, create_graph=True)
             penalty = slope.square().sum(1).mean()
@@ -106,27 +109,22 @@ class CriticReward:
         self._pool = state["pool"].to(self._generator.device)
 
     def _see(self, windows: Tensor) -> Tensor:
-        """What the network looks at [B, n] of raw windows [B, F, 58]."""
-        return self._score.denoiser.kept(self._score.normalise(windows)) * self._scale
+        """What the network looks at of raw windows [B, F, 58], and their course in m/s, [B, n + 3]."""
+        components = self._score.denoiser.kept(self._score.normalise(windows))
+        return torch.cat((components, self._score.course(windows) * self._turn), 1)
 
     def _sample(self, count: int) -> Tensor:
-        """Samples of the prior as the network sees them, and their speed (m/s), [count, n + 1], slowest first.
-
-        They are in the style in force, where the prior has styles.
-        """
+        """Samples of the prior, in the style in force, as `_see` gives them, [count, n + 3]."""
+        parts = [DRAWN_AT_ONCE] * (count // DRAWN_AT_ONCE) + [count % DRAWN_AT_ONCE]
+        style = self._score.style.expand(DRAWN_AT_ONCE, -1) if self._score.styles else None
         rows = []
-        for first in range(0, count, DRAWN_AT_ONCE):
-            some = min(DRAWN_AT_ONCE, count - first)
-            style = self._score.style.expand(some, -1) if self._score.styles else None
-            windows = sampling.ddpm(self._score, some, self._generator, style)
-            rows.append(torch.cat((self._see(windows), self._score.speed(windows).unsqueeze(1)), 1))
-        pool = torch.cat(rows)
-        return pool[pool[:, -1].argsort()]
+        for part in filter(None, parts):
+            told = None if style is None else style[:part]
+            rows.append(self._see(sampling.ddpm(self._score, part, self._generator, told)))
+        return torch.cat(rows)
 
-    def _like(self, speed: Tensor) -> Tensor:
-        """For each speed [B] m/s a sample [B, n] drawn among those next in speed."""
-        place = torch.searchsorted(self._pool[:, -1].contiguous(), speed.contiguous())
-        most = len(self._pool) - NEIGHBOURS
-        first = (place - NEIGHBOURS // 2).clamp(0, most)
-        pick = torch.randint(NEIGHBOURS, speed.shape, generator=self._generator, device=speed.device)
-        return self._pool[first + pick, :-1]
+    def _like(self, course: Tensor) -> Tensor:
+        """For each course [B, 3] a sample [B, n] drawn among those next to it."""
+        near = torch.cdist(course, self._pool[:, -3:]).topk(NEIGHBOURS, dim=1, largest=False).indices
+        pick = torch.randint(NEIGHBOURS, (len(course), 1), generator=self._generator, device=course.device)
+        return self._pool[near.gather(1, pick).squeeze(1), :-3]

@@ -1,8 +1,8 @@
-"""The two sides of a dataset as a prior uses them: what it learns from, and what it is stopped, calibrated, judged by.
+"""The two sides of a dataset as a prior uses them: what it learns from, and what it is judged by.
 
 As a rule those are different performances (`held_out: clips`). A skill that was captured once has no second one
 (`held_out: between`): it is learned whole, and judged by the same clips at speeds between those of training. Such a
-prior is not asked to generalise; its reference errors are those of the motion itself, and its audit says so.
+prior is not asked to generalise, and its audit says so.
 """
 
 from __future__ import annotations

@@ -86,7 +86,7 @@ class Denoiser(nn.Module):
     alpha_bar: Tensor  # [50]
 
     def __init__(
-        self, size: int, components: int = 256, width: int = 384, blocks: int = 3, dropout: float = 0.1,
+        self, size: int, components: int = 256, width: int = 384, blocks: int = 3, dropout: float = 0.0,
         modulation: int = 64, styles: int = 0,
     ) -> None:  # fmt: skip
         """Make one for windows of `size` numbers; `fit` must be called before use, `measure` before sampling."""

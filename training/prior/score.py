@@ -129,22 +129,27 @@ class Score(nn.Module):
         """Style vectors [B, 2S] of windows [B, F, 58]: those given, else `style` for all."""
         return self.style.expand(windows.shape[0], -1) if style is None else style
 
-    def speed(self, windows: Tensor) -> Tensor:
-        """Net horizontal speed [B] m/s of the root over windows [B, F, 58]."""
-        return windows[:, 0, :2].norm(dim=1) * CONTROL_HZ / self.offsets[0]
+    def course(self, windows: Tensor) -> Tensor:
+        """How the root goes over windows [B, F, 58], [B, 3]: mean velocity ahead and to the left, m/s, and turn, rad/s.
+
+        Ahead is where the last frame heads; the turn is that of the root's x axis, positive to the left.
+        """
+        rate = CONTROL_HZ / self.offsets[0]
+        turn = -torch.atan2(windows[:, 0, 4], windows[:, 0, 3])
+        return rate * torch.cat((-windows[:, 0, :2], turn.unsqueeze(1)), 1)
 
     def condition(self, windows: Tensor, style: Tensor | None = None) -> Tensor:
         """What the references depend on, [B, 10 + S], of raw windows [B, F, 58].
 
-        Hat functions of `speed` between `SPEED_KNOTS`; the turning rate of the root's x axis (rad/s), capped at 3; how
-        much of the body is in each style.
+        Hat functions of the speed between `SPEED_KNOTS`; the turning rate (rad/s), capped at 3; how much of the body is
+        in each style.
         """
-        speed, knots = self.speed(windows), self.speed_knots
+        (ahead, left, turn), knots = self.course(windows).unbind(1), self.speed_knots
+        speed = (ahead.square() + left.square()).sqrt()
         position = ((speed.unsqueeze(1) - knots[:-1]) / (knots[1:] - knots[:-1])).clamp(0, 1)  # [B, 8] of each span
         one = torch.ones_like(speed).unsqueeze(1)
         hats = torch.cat((one, position), 1) - torch.cat((position, torch.zeros_like(one)), 1)
-        turn = torch.atan2(windows[:, 0, 4], windows[:, 0, 3]).abs() * CONTROL_HZ / self.offsets[0]
-        base = torch.cat((hats, turn.clamp(max=3.0).unsqueeze(1)), dim=1)
+        base = torch.cat((hats, turn.abs().clamp(max=3.0).unsqueeze(1)), dim=1)
         if not self.styles:
             return base
         halves = self.in_force(windows, style).unflatten(1, (2, -1))
@@ -165,10 +170,10 @@ class Score(nn.Module):
         return self.judge(windows, noise, style)
 
     @torch.no_grad()
-    def calibrate(self, windows: Tensor, weights: Tensor, style: Tensor | None = None, repeats: int = 4) -> None:
-        """Fit `reference` to the windows [N, F, 58] that the denoiser learned from, with weights [N] and styles.
+    def calibrate(self, windows: Tensor, style: Tensor | None = None, repeats: int = 4) -> None:
+        """Fit `reference` to windows [N, F, 58] as the denoiser was trained on them, of style vectors [N, 2S].
 
-        A ridge regression of log errors on `condition`. The training windows, not held-out ones: with these a policy as
+        A ridge regression of log errors on `condition`. Training windows, not held-out ones: with these a policy as
         good as a stranger has nothing left to gain, and stops there.
         """
         generator = torch.Generator(device=windows.device).manual_seed(0)
@@ -179,15 +184,15 @@ class Score(nn.Module):
             for _ in range(repeats):
                 error = self.errors(windows[rows], self.noise(len(rows), generator), told)[1]
                 logs[rows] += error.clamp_min(LEAST_ERROR).log() / repeats
-        self.reference.copy_(_regress(conditions, logs, weights / weights.mean()))
+        self.reference.copy_(_regress(conditions, logs))
 
 
-def _regress(conditions: Tensor, target: Tensor, weights: Tensor) -> Tensor:
+def _regress(conditions: Tensor, target: Tensor) -> Tensor:
     """Coefficients [K, G, C] of targets [N, K, G] on conditions [N, C], drawn by `RIDGE` to the targets' mean."""
-    flat, share = target.flatten(1), weights.unsqueeze(1)
-    base = (share * flat).sum(0) / share.sum()
-    gram = conditions.T @ (share * conditions) + RIDGE * torch.eye(conditions.shape[1])
-    solved = torch.linalg.solve(gram, conditions.T @ (share * (flat - base)))  # [C, K·G]
+    flat = target.flatten(1)
+    base = flat.mean(0)
+    gram = conditions.T @ conditions + RIDGE * torch.eye(conditions.shape[1])
+    solved = torch.linalg.solve(gram, conditions.T @ (flat - base))  # [C, K·G]
     coefficients = solved.T.reshape(*target.shape[1:], -1).clone()
     coefficients[..., : len(SPEED_KNOTS)] += base.view(*target.shape[1:], 1)  # the hats sum to one
     return coefficients

@@ -10,7 +10,7 @@ world frame and SI units, the same in training, evaluation, viewer and embedding
     skill       nothing but the prior's motion
 
 What they share is in base.py. A new task is a file here, a goal in `runtime/task_goals.py`, a line in `TASKS`, its
-settings in conf/task/ and what counts as its success in training/successes.py.
+settings in conf/task/ and, in training/trials/, what counts as its success.
 
 A task's tensors live where its generator's do (`generator.device`), and nothing that runs every step asks a GPU for a
 number: no `.item()`, no `nonzero`, no boolean or list index (`training.rows.Rows` chooses rows), no tensor made of

@@ -68,8 +68,8 @@ def fallen(body: Body) -> Tensor:
     return (body.root_position[:, 2] < FALLEN_ROOT) | (body.body_position[:, HEAD, 2] < FALLEN_HEAD)
 
 
-VELOCITY_SHARPNESS = 12.0
-"""s²/m²: .1 m/s off costs a twentieth of what a velocity can earn, .2 m/s a fifth."""
+VELOCITY_SHARPNESS = 4.0
+"""s²/m²: .1 m/s off costs a fiftieth of what a velocity can earn, half a metre a second two fifths of it."""
 
 
 def closeness(distance_square: Tensor, sharp: float | Tensor = VELOCITY_SHARPNESS) -> Tensor:

@@ -13,8 +13,8 @@ constant acceleration, free fall about the apex, and the same backwards:
     f(e, s, n) = .5 exp(-.5 (e/s)²) + .5 exp(-.5 (e/n)²)     off = both soles higher than 1.2 cm, or |t| > T/2
     w = 1 from the push to the landing, else .5
 
-What failed before (training/README.md): rewarded on the arc alone, policies do not find the crouch and the push that a
-jump begins with, and learn that staying down is safe. An episode that starts in the air or taking off (samples of a
+Rewarded on the arc alone, policies do not find the crouch and the push that a jump begins with, and learn that staying
+down is safe. An episode that starts in the air or taking off (samples of a
 jump's prior, which are preferred) gets the command whose arc it is on; one that starts in a crouch, a command whose
 push begins.
 """

@@ -1,6 +1,6 @@
 """Location: go to a point on the ground and stop there.
 
-    r_g = .4 (.5 exp(-.5 e²) + .5 exp(-12 e²)) + .2 exp(-.25 d) + .3 exp(-4 d²) + .1 max(0, u·heading)
+    r_g = .4 (.5 exp(-.5 e²) + .5 exp(-4 e²)) + .2 exp(-.25 d) + .3 exp(-4 d²) + .1 max(0, u·heading)
     e = ‖s(d) u - v_xy‖,  s(d) = min(3 m/s, 1.2/s · (d - .15 m)⁺)
 
 d is the distance, u the direction of the point. The reference

@@ -1,6 +1,6 @@
 """Speed: move forward at a commanded speed, 0.5 to 5 m/s, along a direction; the gait follows from the speed.
 
-    r_g = .7 (.5 exp(-.5 d²) + .5 exp(-12 (d/w)²)) + .3 max(0, u·heading)    d = ‖s* u - v_xy‖,  w = max(1, s*/2.5 m/s)
+    r_g = .7 (.5 exp(-.5 d²) + .5 exp(-4 (d/w)²)) + .3 max(0, u·heading)    d = ‖s* u - v_xy‖,  w = max(1, s*/2.5 m/s)
 
 u is the direction, s* the speed; the sharp half is wider at high speeds. New goals mostly change the speed alone; the
 direction drifts a little, so that a policy corrects its course instead of running on blindly.

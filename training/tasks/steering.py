@@ -1,6 +1,6 @@
 """Steering: move with a commanded velocity, facing a commanded way; stand still when the speed is zero.
 
-    r_g = .7 (.5 exp(-.5 d²) + .5 exp(-12 d²)) + .3 (.5 max(0, f·heading) + .5 exp((f·heading - 1)/.034))
+    r_g = .7 (.5 exp(-.5 d²) + .5 exp(-4 d²)) + .3 (.5 max(0, f·heading) + .5 exp((f·heading - 1)/.034))
 
     d = ‖v* - v_xy‖ in m/s; the last term is exp(-.5 (angle/15°)²) for small angles
 

@@ -27,7 +27,8 @@ class Order:
     """A goal and when it is given."""
 
     second: float
-    goal: Goal | MakeGoal
+    goal: Goal | MakeGoal | None
+    """None: nothing is asked for any more, what a character does that was never given a goal."""
 
 
 @dataclass(frozen=True)
@@ -127,6 +128,8 @@ class Trial(Protocol):
         ...
 
 
+# A trial of goals that are velocities has `walks() -> list[Episode]`, too.
+
 TRIALS = ("steering", "speed", "location", "jump", "getup", "dodgeball", "skill")
 """Tasks that have a trial, each in the module of its name."""
 
@@ -134,6 +137,12 @@ TRIALS = ("steering", "speed", "location", "jump", "getup", "dodgeball", "skill"
 def of(task: str) -> Trial:
     """Return the trial of a task, one of `TRIALS`."""
     return import_module(f"training.trials.{task}")  # type: ignore[return-value]
+
+
+def walks(task: str) -> list[Episode]:
+    """Episodes by which controllers of a task are set beside people (trials/walking.py); none where nobody walks."""
+    plan = getattr(of(task), "walks", None)
+    return [] if plan is None else plan()
 
 
 def fell_within(rollout: Rollout, frames: np.ndarray) -> bool:

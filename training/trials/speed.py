@@ -8,7 +8,7 @@ import numpy as np
 
 from runtime import Speed
 from training.metrics import Rollout
-from training.trials import Episode, Order, Outcome, Request, random_episodes, steering
+from training.trials import Episode, Order, Outcome, Request, random_episodes, steering, walking
 
 SPEEDS = (0.5, 5.0)  # m/s
 HOLD = (4.0, 7.0)  # s a random goal lasts
@@ -32,6 +32,13 @@ def plan(request: Request) -> list[Episode]:
             orders = (Order(0.0, Speed(speed)),)
             every.append(Episode("steady", f"{speed:g} m/s", STEADY_SECONDS, heading, orders))
     return every
+
+
+def walks() -> list[Episode]:
+    """See `training.trials.walks`; nobody is asked to stand."""
+    speeds = [speed for speed in walking.GAIT_SPEEDS if speed >= SPEEDS[0]]
+    every = walking.steady(Speed, speeds) + walking.steady(Speed, walking.STRIDE_SPEEDS, "strides")
+    return every + walking.from_rest(Speed, None) + walking.half_turn(Speed)
 
 
 def judge(episode: Episode, rollout: Rollout) -> list[Outcome]:

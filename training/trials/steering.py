@@ -9,7 +9,7 @@ import numpy as np
 from runtime import Steering
 from training import metrics
 from training.metrics import Rollout
-from training.trials import Episode, Order, Outcome, Request
+from training.trials import Episode, Order, Outcome, Request, walking
 
 MAX_SPEED = 3.0  # m/s
 STOP_SHARE = 0.12
@@ -49,6 +49,13 @@ def plan(request: Request) -> list[Episode]:
             heading = np.radians(rng.uniform(-START_TURN, START_TURN))
             every.append(Episode(kind, label, length, float(heading), orders))
     return every
+
+
+def walks() -> list[Episode]:
+    """See `training.trials.walks`."""
+    every = walking.steady(Steering) + walking.steady(Steering, walking.STRIDE_SPEEDS, "strides")
+    every += walking.from_rest(Steering, Steering) + walking.to_rest(Steering) + walking.half_turn(Steering)
+    return every + walking.standing(Steering)
 
 
 def judge(episode: Episode, rollout: Rollout) -> list[Outcome]:
