@@ -127,8 +127,8 @@ def reflected(name: str, goal: torch.Tensor) -> torch.Tensor:
     [
         (2.0, 2.0, 1.0),
         (2.0, 1.0, 0.7 * 0.5 * (math.exp(-0.5) + math.exp(-4.0)) + 0.3),  # 1 m/s off
-        (5.0, 4.0, 0.7 * 0.5 * (math.exp(-0.5) + math.exp(-3.0)) + 0.3),  # twice as lenient at 5 m/s
-        (0.75, 0.5, 0.7 * 0.5 * (math.exp(-1 / 32) + math.exp(-0.75)) + 0.3),
+        (5.0, 4.0, 0.7 * 0.5 * (math.exp(-0.5) + math.exp(-1.0)) + 0.3),  # twice as lenient at 5 m/s
+        (0.75, 0.5, 0.7 * 0.5 * (math.exp(-1 / 32) + math.exp(-0.25)) + 0.3),
     ],
 )
 def test_speed_by_hand(wanted, velocity, expected):
@@ -138,7 +138,7 @@ def test_speed_by_hand(wanted, velocity, expected):
     assert task.reward(body(velocity=(velocity, 0.0))).tolist() == pytest.approx([expected] * 4, abs=1e-6)
 
 
-CREEPING = 0.5 * math.exp(-0.01125) + 0.5 * math.exp(-0.27)
+CREEPING = 0.5 * math.exp(-0.01125) + 0.5 * math.exp(-0.09)
 """`closeness` of .15 m/s to rest."""
 
 
