@@ -92,7 +92,9 @@ def test_report_is_complete(report: dict[str, Any]):
     real = again["real"]
     assert sum(row["windows"] for row in real["by_speed"].values()) == real["held_out"]["windows"] == 2 * 63
     assert {name: row["windows"] for name, row in real["by_person"].items()} == {"g3": 63, "g4": 63}
-    assert real["training"]["ratio"][1] == pytest.approx(1.0, abs=0.3)
+    assert (
+        real["training"]["windows"] == 2 * 63 and real["training"]["ratio"][1] > 1
+    )  # the prior's own clips are others
     assert again["data"]["held_out_performances"] == 2
     assert again["cost"]["windows_per_second_one_thread"] > 10 and again["seconds"] > 0
 

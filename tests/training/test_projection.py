@@ -135,7 +135,8 @@ def test_dense_goes_through_the_frames():
     position = torch.stack((1.2 * t, 0.1 * torch.sin(5 * t), 0.9 + 0.02 * torch.cos(6 * t)), 1).unsqueeze(0)
     half = 0.4 * torch.sin(3 * t)
     turn = torch.stack((half.cos(), 0 * t, 0 * t, half.sin()), 1).unsqueeze(0)
-    joints = torch.from_numpy(character.DEFAULT_POSE).float() + 0.3 * torch.sin(4 * t).view(1, -1, 1)
+    low, high = torch.tensor([joint.range for joint in character.JOINTS]).T
+    joints = ((low + high) / 2 + 0.3 * (high - low) / 2 * torch.sin(4 * t).unsqueeze(1)).unsqueeze(0)
     frames = [features.HISTORY - 1 - back for back in features.OFFSETS]
     flipped = turn[:, frames].clone()
     flipped[:, 3:6] *= -1

@@ -138,7 +138,7 @@ def test_speed_by_hand(wanted, velocity, expected):
     assert task.reward(body(velocity=(velocity, 0.0))).tolist() == pytest.approx([expected] * 4, abs=1e-6)
 
 
-CREEPING = 0.5 * math.exp(-0.01125) + 0.5 * math.exp(-0.27)
+CREEPING = 0.5 * math.exp(-0.01125) + 0.5 * math.exp(-0.09)
 """`closeness` of .15 m/s to rest."""
 
 

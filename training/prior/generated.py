@@ -84,8 +84,8 @@ def _state(bodies: Tensor, rotations: Tensor) -> State:
 
 def _skate(bodies: Tensor, rotations: Tensor, time: Tensor) -> dict[str, float | None]:
     """Speeds (m/s) of soles in contact, of windows that have any: mean, median, 90 % quantile."""
-    every = projection.skate(projection.soles(bodies, rotations), time)
-    every = every[every > 0]
+    corners = projection.soles(bodies, rotations)
+    every = projection.skate(corners, time)[corners[..., 2].flatten(1).amin(1) < projection.LOW]
     if not len(every):
         return {"mean": None, "median": None, "q90": None}
     return {"mean": every.mean().item(), "median": every.median().item(), "q90": every.quantile(0.9).item()}

@@ -45,6 +45,7 @@ SUNK = 0.02  # m: heels or toes deeper than this in most frames are more than no
 REACH = 0.15  # m: contacts of one corner, one after the other, that are further apart are two
 FADE = 1.5  # control steps over which a contact's displacement fades into those of others
 LONGEST_STEP = 2  # control steps between frames over which a foot that is down at both ends is down all the time
+LOW = 0.02  # m: a sole with a corner below this is in contact, where its skating is measured
 ANCHOR, SWING = 1.0, 0.3  # weights of standing and of moving corners
 
 LIMIT_SLACK = 0.01  # rad beyond a limit that count for nothing
@@ -85,8 +86,8 @@ class Projector:
 
     def __init__(self, offsets: Sequence[int] = features.OFFSETS, device: torch.device | str = "cpu") -> None:
         """Read the geometry from the compiled model; the windows' frames lie `offsets` control steps back."""
-        time = -np.array(offsets) / character.CONTROL_HZ
-        self._time = torch.tensor(time, dtype=torch.float32, device=device)  # [F] s
+        time = -np.array(offsets) / character.CONTROL_HZ  # [F] s
+        self._time = torch.tensor(time, dtype=torch.float32, device=device)
         spline = CubicSpline(time, np.eye(len(offsets)), bc_type="natural")
         every = np.arange(1 - features.HISTORY, 1).clip(-offsets[0]) / character.CONTROL_HZ
         self._spline = torch.tensor(spline(every), dtype=torch.float32, device=device)  # [HISTORY, F]
@@ -119,7 +120,8 @@ class Projector:
 
     def dense(self, poses: Poses) -> Poses:
         """Poses at the last `features.HISTORY` control steps, newest last; before the first frame it is held."""
-        position, joints = self._spline @ poses.position, self._spline @ poses.joints
+        position = self._spline @ poses.position
+        joints = (self._spline @ poses.joints).clamp(self._low, self._high)  # splines overshoot
         turn = poses.orientation  # neighbours on the same half of the sphere, so that there are short ways between
         flip = (turn[:, 1:] * turn[:, :-1]).sum(-1, keepdim=True) < 0
         sign = torch.cat((torch.ones_like(turn[:, :1, :1]), torch.where(flip, -1.0, 1.0)), 1).cumprod(1)
@@ -187,7 +189,7 @@ def skate(corners: Tensor, time: Tensor) -> Tensor:
     height, span = corners[..., 2], time.diff()
     lowest = height[:, 1:].argmin(-1, keepdim=True)
     moved = (corners[:, 1:] - corners[:, :-1])[..., :2].norm(dim=-1).gather(-1, lowest).squeeze(-1)
-    low = height.amin(-1) < 0.02
+    low = height.amin(-1) < LOW
     short = span < (LONGEST_STEP + 0.5) / character.CONTROL_HZ
     touching = (low[:, 1:] & low[:, :-1] & short.unsqueeze(1)).float()
     return (moved / span.unsqueeze(1) * touching).sum((1, 2)) / touching.sum((1, 2)).clamp_min(1)
