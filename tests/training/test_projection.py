@@ -127,7 +127,7 @@ def test_speeds_know_uneven_times():
 
 
 def test_dense_goes_through_the_frames():
-    """At the offsets it is the window itself; between them a smooth motion is met within 2 mm and mrad, 1 cm at first.
+    """At the offsets it is the window itself; between them a smooth motion is met within 3 mm and mrad, 2 cm at first.
 
     A quaternion of the other sign, which is the same rotation, changes nothing.
     """
@@ -144,8 +144,8 @@ def test_dense_goes_through_the_frames():
     assert found.position.shape == (1, features.HISTORY, 3)
     for part, whole in ((found.position, position), (found.joints, joints)):
         torch.testing.assert_close(part[:, frames], whole[:, frames], atol=1e-5, rtol=0)
-        torch.testing.assert_close(part[:, 8:], whole[:, 8:], atol=2e-3, rtol=0)
-        torch.testing.assert_close(part, whole, atol=1e-2, rtol=0)  # 7 control steps without a frame
+        torch.testing.assert_close(part[:, 8:], whole[:, 8:], atol=3e-3, rtol=0)
+        torch.testing.assert_close(part, whole, atol=2e-2, rtol=0)  # 7 control steps without a frame
     assert ((found.orientation * turn).sum(-1).abs()[:, frames] > 1 - 1e-6).all()
     assert ((found.orientation * turn).sum(-1).abs() > 1 - 1e-4).all()
 

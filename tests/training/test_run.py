@@ -150,7 +150,8 @@ def test_an_export_tells_the_runs_own_settings(config, monkeypatch, tmp_path):
     run.train(Worker(0, 1), config)
     run.export_only(checkpoint.resumed(replace(config, resume=str(tmp_path), export_only=True)))
     told, learner, _ = ends[-1]
-    assert (told.learner, told.reward, told.environment) == (config.learner, config.reward, config.environment)
+    for part in ("learner", "reward", "environment"):
+        assert settings.as_plain(getattr(told, part)) == settings.as_plain(getattr(config, part))
     assert learner.environment.num_envs == 8 and learner.samples == 16
     assert run.card(told, learner, 0.0)["training"]["configuration"]["learner"]["envs"] == 4
 
