@@ -72,7 +72,7 @@ def test_metadata_is_complete(exported, prior_path):
     assert [joint["name"] for joint in found["joints"]] == [joint.name for joint in JOINTS]
     assert (found["physics_hz"], found["control_hz"]) == (120, 30)
     assert found["prior"]["name"] == "tiny" and len(found["prior"]["sha256"]) == 64
-    assert found["datasets"] == [{"name": "slides", "licence": "CC0", "clips": 9, "minutes": 0.45}]
+    assert found["datasets"] == [{"name": "made", "licence": "CC0", "clips": 9, "minutes": pytest.approx(0.445)}]
     training = found["training"]
     assert (training["seed"], training["samples"], training["hours"]) == (3, 64, 2.0)
     assert training["configuration"]["learner"]["envs"] == 8

