@@ -67,7 +67,7 @@ def test_gym(elsewhere: Path) -> None:
 
 
 def test_naturalness(elsewhere: Path, capsys) -> None:
-    """The shipped walker crouches and hurries: a prior of people finds it more than twice as odd as their own motion."""
+    """The shipped walker crouches: a prior of people finds it more than twice as odd as their own motion."""
     names = run(example("naturalness"))
     assert 2.0 < names["watch"].value < 100.0
     assert capsys.readouterr().out.strip() == f"{names['watch'].value:.2f}"

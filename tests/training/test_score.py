@@ -90,7 +90,7 @@ def test_condition_by_hand():
 
 
 def test_other_offsets_are_another_time():
-    """A window of three frames over 6 control steps, .2 s: .2 m to the left are 1 m/s, .2 rad from the left -1 rad/s."""
+    """Three frames over 6 control steps, .2 s: .2 m to the left are 1 m/s, .2 rad from the left -1 rad/s."""
     score = Score(gaussian.known(3 * CHANNELS, components=8), offsets=(6, 2, 0), levels=(15,))
     assert (score.frames, score.size) == (3, 174)
     windows = torch.zeros(1, 3, CHANNELS)

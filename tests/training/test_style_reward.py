@@ -168,14 +168,16 @@ def test_critic_compares_windows_of_the_same_course(monkeypatch):
         assert isinstance(style, critic.CriticReward)
         if anyhow:
             pool = style._pool[:, :-3]
-            monkeypatch.setattr(style, "_like", lambda course, pool=pool: pool[torch.randint(len(pool), (len(course),))])
+            monkeypatch.setattr(
+                style, "_like", lambda course, pool=pool: pool[torch.randint(len(pool), (len(course),))]
+            )
         figures = practise(style, fast[torch.randperm(4000, generator=torch.Generator().manual_seed(0))], rounds=40)
         apart.append(figures["critic_real"] - figures["critic_policy"])
     assert apart[0] < 0.3 and apart[1] > 2 * apart[0]
 
 
 def test_like_draws_among_neighbours():
-    """Beside each course stands one of the 64 samples nearest to it, by velocity and half a metre a radian of turning."""
+    """Beside each course stands one of the 64 samples nearest to it, by velocity and turning."""
     style = reward_of("critic")
     assert isinstance(style, critic.CriticReward)
     pool = style._pool
