@@ -267,7 +267,7 @@ def test_training_runs_on_it_and_goes_on_after_a_break(config):
     straight = learner.iterate()
     other.restore(kept, counters=True)
     other.restore_own(own)  # the process's random numbers, too
-    assert other.iterate() == straight
+    assert other.iterate() == pytest.approx(straight, rel=0, abs=0, nan_ok=True)  # nan: nobody is that fast
     assert torch.equal(learner.environment.engine.qpos, other.environment.engine.qpos)
     assert not torch.equal(learner.environment.engine.qpos, own["environment"]["engine"]["qpos"])
 
