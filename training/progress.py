@@ -119,7 +119,7 @@ def _measured(config: ProgressConfig, trained: RunConfig, paths: list[Path]) -> 
             run.export_only(checkpoint.resumed(RunConfig(resume=name, export_only=True)))
             asked = EvaluateConfig(
                 controller=str(folder / "controller.onnx"), prior=trained.task.prior, episodes=config.episodes,
-                grid_episodes=0, seed=config.seed,
+                grid_episodes=0, gait=False, seed=config.seed,
             )  # fmt: skip
             headline = evaluate(asked)["headline"]
         stored = torch.load(path, map_location="cpu", weights_only=True)
