@@ -10,8 +10,7 @@ sampling them. DMD2 (arXiv 2405.14867) adds the same loss to its two scores.
 Two things make it the prior's judgement and not another task's:
 
 - it looks at the components that the denoiser keeps, in units of the normalised channels. What the denoiser leaves out
-  would tell samples from motion at once; brought to one scale, the many small components, in which a policy's
-  exploration trembles, would drown the few in which a gait shows;
+  would tell samples from motion at once;
 - each of the policy's windows stands beside a sample of about the same course (`Score.course`: velocity and turning).
   Otherwise what the goals ask for more often than the capture has it, as running or turning, would be odd for that
   alone, and style worth more at one speed than at another.
