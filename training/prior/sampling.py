@@ -1,4 +1,4 @@
-"""New motion windows from a denoiser: DDPM (Ho et al. 2020, algorithm 2) and DDIM (Song et al. 2021, eq. 12, η = 0).
+"""New motion windows from a denoiser by DDPM (Ho et al. 2020, algorithm 2).
 
 DDPM's step from level t to t - 1 is Gaussian about the predicted clean window x̂_0. Its variance is not that of the
 posterior q(x_{t-1} | x_t, x_0) alone, which takes x̂_0 for x_0 and makes samples calmer than the data; what x̂_0 leaves
@@ -42,17 +42,6 @@ def ddpm(score: Score, count: int, generator: torch.Generator, style: Tensor | N
         variance = beta * (1 - before) / (1 - now) + (before.sqrt() * beta / (1 - now)).square() * unknown
         y = mean + variance.sqrt() * torch.randn(y.shape, generator=generator, device=device)
     raise AssertionError("unreachable")
-
-
-@torch.no_grad()
-def ddim(denoiser: Denoiser, x: Tensor, levels: tuple[int, ...]) -> Tensor:
-    """Take windows x [B, size] noised to levels[0] deterministically down the falling `levels` to a clean window."""
-    signal = schedule.alpha_bar().to(x.device)
-    for t, following in zip(levels, (*levels[1:], None), strict=True):
-        noise = denoiser(x, torch.full((len(x),), t, device=x.device))
-        clean = _clean(x, noise, signal[t])
-        x = clean if following is None else schedule.add_noise(clean, noise, signal[following])
-    return x
 
 
 def _guess(denoiser: Denoiser, y: Tensor, t: Tensor, style: Tensor | None) -> Tensor:
