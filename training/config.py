@@ -294,6 +294,8 @@ class RunConfig:
     """Episodes and reward."""
     reward: RewardConfig = field(default_factory=RewardConfig)
     """The style reward."""
+    recipe: str = ""
+    """Name of the recipe in conf/recipe that was asked for; set by it. It makes exported/NAME.onnx again."""
     physics: str = "auto"
     """Engine, see training/physics: `mujoco`, `mujoco_warp`, or `auto`, the latter where there is a GPU for it."""
     seed: int = 0
