@@ -20,7 +20,7 @@ from runtime.prior import Prior
 from training import _gait, metrics
 from training.motion.clips import motion_states
 from training.motion.dataset import Clip
-from training.provenance import code_version
+from training.provenance import code_version, sha256
 
 SCHEMA_VERSION = 2
 SPEED_EDGES = (0.25, 0.75, 1.25, 1.75, 2.25, 2.75, 3.25, 4.0)  # m/s, bins about the speeds that are asked for
@@ -103,11 +103,6 @@ def measure(clips: Sequence[Clip], prior: Prior | None) -> Mocap:
             "held_out_reward": metrics.spread(judged.reward),
         }
     return Mocap(figures)
-
-
-def sha256(path: Path) -> str:
-    """SHA-256 of a file, hex."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def provenance(clips: Sequence[Clip]) -> dict[str, Any]:

@@ -106,12 +106,12 @@ def _line(path: Path, metadata: dict[str, Any]) -> str:
     """One controller's row of the table."""
     training, prior = metadata["training"], metadata["prior"]
     headline = _report(path, ".evaluation.json", "python -m training.evaluate").get("headline", {})
-    gait = headline.get("gait")
+    gait, asked = headline.get("gait"), command(metadata).split()[3:]  # after `python -m training.run`
     cells = (
         f"[{path.name}](#{path.stem}onnx)",
         metadata["task"],
         f"{prior['name']} {prior['sha256'][:8]}" if prior else "–",
-        recipe(metadata) or "not reproducible",
+        asked[0] if asked else "not reproducible",
         f"{training['samples'] / 1e6:.1f}",
         f"{training['hours']:.1f}",
         f"{headline['success']:.0%}" if "success" in headline else "–",
@@ -120,11 +120,11 @@ def _line(path: Path, metadata: dict[str, Any]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def recipe(metadata: dict[str, Any]) -> str:
-    """Name the recipe that makes a controller of that metadata again; empty where none does."""
+def command(metadata: dict[str, Any]) -> str:
+    """Give what was typed to make a controller of that metadata; empty where its commit does not hold what it ran."""
     training = metadata["training"]
     clean = not training["code_version"].endswith("+dirty") and training["code_version"] != "unknown"
-    return training["configuration"].get("recipe", "") if clean else ""
+    return training["configuration"].get("command", "") if clean else ""
 
 
 def _controller_card(path: Path, metadata: dict[str, Any]) -> Iterator[str]:
@@ -153,12 +153,9 @@ def _controller_card(path: Path, metadata: dict[str, Any]) -> Iterator[str]:
 
 def _made(metadata: dict[str, Any]) -> Iterator[str]:
     """How it is made again, what it cost, under which prior, of whose motion."""
-    training, prior, name = metadata["training"], metadata["prior"], recipe(metadata)
-    version = training["code_version"][:12]
-    if name:
-        yield f"- made by `python -m training.run recipe={name} seed={training['seed']}` at commit {version}"
-    else:
-        yield f"- not reproducible: made at commit {version} by no recipe"
+    training, prior, asked = metadata["training"], metadata["prior"], command(metadata)
+    made = f"made by `{asked}`, seed {training['seed']}," if asked else "not reproducible: made"
+    yield f"- {made} at commit {training['code_version'][:12]}"
     spent = f"- {training['samples']:,} control steps in {training['hours']:.2f} h on {training['hardware']}"
     parents = ", ".join(f"`{run['checkpoint']}`" for run in training.get("lineage", []))
     yield spent + (f", those of what it began with ({parents}) included" if parents else "")

@@ -45,6 +45,7 @@ from training._robustness import HARDSHIPS, robustness
 from training.measure import report as beside_people
 from training.metrics import Rollout
 from training.motion import dataset
+from training.provenance import sha256
 from training.trials import Episode, Request, skill, speed
 
 
@@ -194,7 +195,7 @@ def _own_prior(controller: Controller) -> tuple[Path | None, str | None]:
     own = controller.metadata["prior"]
     folders = (controller.path.parent / "priors", Path("exported/priors"))
     for path in (path for folder in folders for path in sorted(folder.glob("*.onnx"))):
-        if own and _mocap.sha256(path) == own["sha256"]:
+        if own and sha256(path) == own["sha256"]:
             return path, None
     wanted = f"the prior {own['name']!r} (SHA-256 {own['sha256'][:16]}…)" if own else "a prior of its own"
     return None, (
@@ -224,7 +225,7 @@ def _real_motion(config: EvaluateConfig, prior: Prior | None) -> tuple[Mocap | N
         )
         return None, {"source": None, "note": reason}
     judged = mocap.figures["prior"]
-    same = bool(prior and judged and judged["sha256"] == _mocap.sha256(prior.path))
+    same = bool(prior and judged and judged["sha256"] == sha256(prior.path))
     return mocap, {
         "source": source,
         **mocap.figures["data"],
@@ -238,7 +239,7 @@ def _describe_controller(config: EvaluateConfig, controller: Controller) -> dict
     training = controller.metadata["training"]
     return {
         "path": config.controller,
-        "sha256": _mocap.sha256(Path(config.controller)),
+        "sha256": sha256(Path(config.controller)),
         "task": controller.task,
         **{key: training.get(key) for key in ("seed", "samples", "hours", "hardware", "code_version")},
     }
@@ -246,12 +247,12 @@ def _describe_controller(config: EvaluateConfig, controller: Controller) -> dict
 
 def _describe_prior(prior: Prior | None, controller: Controller, missing: str | None) -> dict[str, Any]:
     """Which prior judges, and whether it is the one the controller was trained against."""
-    own, sha256 = controller.metadata["prior"], None if prior is None else _mocap.sha256(prior.path)
+    own, judged = controller.metadata["prior"], None if prior is None else sha256(prior.path)
     trained, note = own["sha256"] if own else None, missing
-    if prior is not None and trained != sha256:
+    if prior is not None and trained != judged:
         note = f"the controller was trained against {'another prior' if own else 'no prior'}, not against this one"
     path = None if prior is None else str(prior.path)
-    return {"path": path, "sha256": sha256, "trained_against_sha256": trained, "note": note}
+    return {"path": path, "sha256": judged, "trained_against_sha256": trained, "note": note}
 
 
 def plain(value: Any) -> Any:  # noqa: ANN401 - anything that JSON can hold, with numpy's numbers in it

@@ -34,12 +34,12 @@ def test_a_row_tells_all_files(folder):
     assert "| [walk.onnx](#walkonnx) | steering | – | not reproducible |" in text and "| 91% |" in text
 
 
-def test_a_recipe_counts_only_from_a_clean_commit():
-    """What was made from changed files cannot be made again by a recipe's name."""
-    training = {"code_version": "a" * 40, "configuration": {"recipe": "steering"}}
-    assert cards.recipe({"training": training}) == "steering"
-    assert cards.recipe({"training": training | {"code_version": "a" * 40 + "+dirty"}}) == ""
-    assert cards.recipe({"training": training | {"configuration": {}}}) == ""
+def test_a_command_counts_only_from_a_clean_commit():
+    """What was made from changed files cannot be made again by what was typed."""
+    training = {"code_version": "a" * 40, "configuration": {"command": "python -m training.run task=jump"}}
+    assert cards.command({"training": training}) == "python -m training.run task=jump"
+    assert cards.command({"training": training | {"code_version": "a" * 40 + "+dirty"}}) == ""
+    assert cards.command({"training": training | {"configuration": {}}}) == ""
 
 
 def test_a_report_of_another_file_is_refused(folder):

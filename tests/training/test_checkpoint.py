@@ -17,6 +17,7 @@ from training.learning import checkpoint
 from training.learning.checkpoint import CHECKPOINT, CONFIGURATION, CheckpointError
 from training.learning.learner import Learner
 from training.learning.workers import Worker
+from training.provenance import sha256
 
 ALONE = Worker(0, 1)
 
@@ -168,7 +169,10 @@ def test_lineage_adds_up(config, tmp_path):
         checkpoint.restore(run_config, learner)
         learner.iterate()
         checkpoint.save(run_config, learner, 3600 * hours)
-    assert learner.lineage == [{"checkpoint": CHECKPOINT, "samples": 32, "hours": h} for h in (0.5, 0.25)]
+    assert [(run["checkpoint"], run["samples"], run["hours"]) for run in learner.lineage] == [
+        (CHECKPOINT, 32, 0.5), (CHECKPOINT, 32, 0.25),
+    ]  # fmt: skip
+    assert learner.lineage[1]["sha256"] == sha256(tmp_path / "two" / CHECKPOINT)
     training = run.card(run_config, learner, 3600.0)["training"]
     assert (training["samples"], training["hours"]) == (3 * 32, 1.75)
     again = run.build(ALONE, run_config)

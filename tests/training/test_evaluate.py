@@ -24,6 +24,7 @@ from training.metrics import Rollout
 from training.motion import dataset
 from training.motion.clips import motion_states
 from training.motion.dataset import Clip
+from training.provenance import sha256
 from training.trials import Episode, Order, Request, steering, walking
 
 
@@ -327,7 +328,7 @@ def test_the_prior_is_found_by_its_hash(config: EvaluateConfig, tmp_path: Path, 
     Where it is not there, or of an older version, what it would say is null, and the report says why; everything else
     is as with it.
     """
-    sha256 = _mocap.sha256(Path(config.prior))
+    digest = sha256(Path(config.prior))
     config = replace(config, prior="", grid_episodes=0, episodes=1, seconds=2.0)
 
     def evaluated(digest: str) -> dict[str, Any]:
@@ -337,20 +338,20 @@ def test_the_prior_is_found_by_its_hash(config: EvaluateConfig, tmp_path: Path, 
         path = write_controller(tmp_path / "trained.onnx", edit_metadata=trained)
         return evaluate.evaluate(replace(config, controller=str(path)))
 
-    missing = evaluated(sha256)
-    assert "'tiny'" in missing["prior"]["note"] and sha256[:16] in missing["prior"]["note"]
+    missing = evaluated(digest)
+    assert "'tiny'" in missing["prior"]["note"] and digest[:16] in missing["prior"]["note"]
     assert missing["prior"]["path"] is missing["random"]["prior"]["ratio"]["mean"] is None
     assert missing["headline"]["prior_ratio"] is None and missing["random"]["jerk_rad_s3"]["mean"] > 0.0
     (tmp_path / "priors").mkdir()
     (tmp_path / "prior.onnx").rename(tmp_path / "priors" / "any.onnx")
-    found = evaluated(sha256)
+    found = evaluated(digest)
     assert found["prior"]["path"].endswith("any.onnx") and found["prior"]["note"] is None
     assert found["headline"]["prior_ratio"] > 0.0
     assert found["random"]["jerk_rad_s3"] == missing["random"]["jerk_rad_s3"]
     old = write_prior(
         tmp_path / "priors" / "old.onnx", edit_metadata=lambda metadata: metadata.update(schema_version=1)
     )
-    refused = evaluated(_mocap.sha256(old))
+    refused = evaluated(sha256(old))
     assert "schema_version: expected 2, found 1" in refused["prior"]["note"]
     assert refused["headline"]["prior_ratio"] is None
     status, shown = call(f"controller={tmp_path / 'trained.onnx'}", "episodes=1", "seconds=1", "grid_episodes=0")

@@ -16,6 +16,7 @@ from training.learning import checkpoint, transplant
 from training.learning.checkpoint import CHECKPOINT, CheckpointError
 from training.learning.learner import LEAST_RATE, Learner
 from training.learning.workers import Worker
+from training.provenance import sha256
 from training.tasks.base import STAND
 
 ALONE = Worker(0, 1)
@@ -67,7 +68,7 @@ def test_the_new_policy_moves_as_the_old_one_told_to_stand(config, steering, nam
     after = dodger.actor.mlp(dodger.actor.obs_normalizer(torch.cat((body, stand, torch.randn(5, 11)), 1)))
     torch.testing.assert_close(before, after, atol=1e-5, rtol=1e-4)
     assert new.samples == 0 and new.lineage == [
-        {"checkpoint": name, "samples": 64, "hours": pytest.approx(0.01)}
+        {"checkpoint": name, "sha256": sha256(folder / name), "samples": 64, "hours": pytest.approx(0.01)}
     ]  # fmt: skip
 
 

@@ -26,6 +26,7 @@ from training import tasks
 from training.config import RunConfig
 from training.learning import transplant
 from training.learning.learner import Learner
+from training.provenance import sha256
 
 CONFIGURATION = "configuration.json"
 CHECKPOINT = "checkpoint.pt"
@@ -132,7 +133,8 @@ def _start_from(path: Path, learner: Learner) -> None:
     else:
         state = _load(path)
         stored = state["learner"]
-        entry = {"checkpoint": path.name, "samples": stored["samples"], "hours": state["seconds"] / 3600}
+        entry = {"checkpoint": path.name, "sha256": sha256(path)}
+        entry |= {"samples": stored["samples"], "hours": state["seconds"] / 3600}
         learner.lineage = [*state.get("lineage", []), entry]
         actor, critic = stored["actor_state_dict"], stored["critic_state_dict"]
         old_task = stored.get("task", new_task)

@@ -29,6 +29,7 @@ from torch import Tensor
 
 from runtime import Controller
 from training import features, tasks
+from training.provenance import sha256
 
 TRUST = 200_000
 """Samples that a normaliser taken over counts for."""
@@ -53,7 +54,8 @@ def from_controller(path: Path) -> tuple[Weights, Action, dict[str, Any], str]:
     mean, std = stored["normaliser._mean"], stored["normaliser._std"]
     weights |= {"obs_normalizer._mean": mean, "obs_normalizer._std": std, "obs_normalizer._var": std.square()}
     weights["obs_normalizer.count"] = torch.tensor(TRUST)
-    entry = {"checkpoint": path.name, "samples": training["samples"], "hours": training["hours"]}
+    entry = {"checkpoint": path.name, "sha256": sha256(path)}
+    entry |= {"samples": training["samples"], "hours": training["hours"]}
     return weights, (stored["action.centre"], stored["action.scale"]), entry, metadata["task"]
 
 
