@@ -3,6 +3,7 @@
 Start with `World`; README.md shows the twenty lines that embed it. It imports numpy, mujoco, onnxruntime and msgpack.
 """
 
+from runtime._shipped import shipped
 from runtime.character import State
 from runtime.contract import ControllerError, PriorError
 from runtime.controller import Controller
@@ -43,4 +44,5 @@ __all__ = [
     "World",
     "load_motion",
     "save_motion",
+    "shipped",
 ]

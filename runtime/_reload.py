@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from runtime._shipped import controller_file
 from runtime.contract import ControllerError
 from runtime.controller import Controller
 from runtime.events import Reloaded, ReloadFailed
@@ -46,14 +47,14 @@ class Library:
         self._lock = threading.Lock()
 
     def load(self, controller: Controller | Path | str | None) -> Controller | None:
-        """Return a controller as it is, or the one of a path, loaded on first use.
+        """Return a controller as it is, or the one of a path or of a shipped one's name, loaded on first use.
 
         Raises:
             ControllerError: the file is no good.
         """
         if controller is None or isinstance(controller, Controller):
             return controller
-        path = Path(controller).resolve()
+        path = controller_file(controller).resolve()
         with self._lock:
             if path not in self._controllers:
                 stamp = _stamp(path)

@@ -1,7 +1,7 @@
 """Which controller moves a character, and when it hands over to another: a small state machine that you write down.
 
     Director(
-        states={"walk": "exported/steering.onnx", "jump": "exported/jump.onnx", "getup": "exported/getup.onnx"},
+        states={"walk": "steering", "jump": "jump", "getup": "mine/getup.onnx"},
         start="walk",
         transitions=(
             Transition("walk", "jump", "goal:jump"),
@@ -70,7 +70,7 @@ class Director:
     """
 
     states: Mapping[str, str | None]
-    """The path of each state's controller file by the state's name."""
+    """By the state's name its controller: a file's path, or the name of a shipped one."""
     start: str
     transitions: tuple[Transition, ...] = field(default=())
     fade: float | None = None
