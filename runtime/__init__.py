@@ -11,12 +11,14 @@ from runtime.director import Director, DirectorError, Transition
 from runtime.events import Event
 from runtime.goal_script import GoalScript
 from runtime.goals import Dodgeball, Getup, GoalError, Jump, Location, Skill, Speed, Steering
+from runtime.handle import Character
 from runtime.prior import Prior
 from runtime.recording import Motion, RecordingError, load_motion, save_motion
 from runtime.replay import Recording, ReplayError
 from runtime.world import SimulationError, SnapshotError, World
 
 __all__ = [
+    "Character",
     "Controller",
     "ControllerError",
     "Director",

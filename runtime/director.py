@@ -33,9 +33,12 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from runtime.goals import SCHEMAS
+
+if TYPE_CHECKING:
+    from runtime.controller import Controller
 
 BUFFERED = 0.5  # s that a goal given waits for a transition
 _PLAIN = ("fell", "landed", "hit", "reached", "fallen", "airborne")
@@ -144,9 +147,12 @@ class Situation:
 class Directing:
     """A director at work on one character."""
 
-    def __init__(self, director: Director, state: str, since: float) -> None:
-        """Begin in a state at a time, s."""
+    def __init__(
+        self, director: Director, state: str, since: float, controllers: Mapping[str, Controller | None]
+    ) -> None:
+        """Begin in a state at a time, s; `controllers` are those of the states, loaded."""
         self.director = director
+        self.controllers = dict(controllers)
         self.state, self.since = state, since
         self.given: dict[str, float] = {}  # when a goal of each task was given last, s, if no transition followed
 
