@@ -73,12 +73,14 @@ format: $(VENV)/for-test ## Format the code and sort its imports
 	$(BIN)/ruff check --quiet --select I --fix .
 	$(BIN)/ruff format .
 
-wheel-check: $(VENV)/made ## Build the wheel and import it alone with its declared dependencies
+wheel-check: $(VENV)/made ## Build the wheel and use it alone, outside the repository: world, examples, viewer
 	@rm -rf build/wheel && mkdir -p build/wheel
 	$(BIN)/python -m pip wheel -qq --disable-pip-version-check --no-deps --wheel-dir build/wheel .
 	$(BIN)/python -m venv build/wheel/venv
 	build/wheel/venv/bin/python -m pip install -qq --disable-pip-version-check build/wheel/*.whl
 	build/wheel/venv/bin/python -I tests/wheel_smoke.py
+	build/wheel/venv/bin/python -m pip install -qq --disable-pip-version-check "$$(echo build/wheel/*.whl)[viewer]"
+	cd build/wheel && venv/bin/python -I -m viewer --headless --seconds 1 --screenshot viewer.png
 
 # one picture without a screen: where OpenGL is missing, the viewer says what to install
 graphics: $(VENV)/for-run

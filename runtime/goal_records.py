@@ -15,15 +15,20 @@ GOALS: dict[str, type] = {
 assert set(GOALS) == set(SCHEMAS)
 
 
+def recordable(goal: Goal) -> bool:
+    """Whether `goal_record` knows the goal's class."""
+    return is_dataclass(goal) and GOALS.get(goal.task) is type(goal)
+
+
 def goal_record(goal: Goal) -> dict[str, Any]:
     """Return a goal as plain values: its task and the fields of its dataclass, fit for JSON or msgpack.
 
     Raises:
         GoalError: it is not one of `GOALS`.
     """
-    if not (is_dataclass(goal) and GOALS.get(goal.task) is type(goal)):
+    if not recordable(goal):
         raise GoalError(f"goal: expected one of {', '.join(kind.__name__ for kind in GOALS.values())}, found {goal!r}")
-    return {"task": goal.task} | {field.name: getattr(goal, field.name) for field in fields(goal)}
+    return {"task": goal.task} | {field.name: getattr(goal, field.name) for field in fields(goal)}  # type: ignore[arg-type]
 
 
 def goal_from_record(record: object) -> Goal:

@@ -19,9 +19,9 @@ def test_the_embedding_example_is_at_most_20_lines():
     assert 5 <= len(lines) <= 20
 
 
-def test_the_embedding_example_walks(monkeypatch, capsys):
-    """Exactly the README's lines, run in the checkout: 4 s pass, the character stands and has walked ahead."""
-    monkeypatch.chdir(ROOT)
+def test_the_embedding_example_walks(monkeypatch, tmp_path, capsys):
+    """Exactly the README's lines, run in an empty folder: 4 s pass, the character stands and has walked ahead."""
+    monkeypatch.chdir(tmp_path)
     names: dict = {}
     exec(compile(embedding_example(), "README.md", "exec"), names)
     world, hero = names["world"], names["hero"]
@@ -31,9 +31,9 @@ def test_the_embedding_example_walks(monkeypatch, capsys):
     assert capsys.readouterr().out.count("\n") >= 4
 
 
-def test_the_example_of_a_crowd_is_hit_by_balls(monkeypatch, capsys):
+def test_the_example_of_a_crowd_is_hit_by_balls(monkeypatch, tmp_path, capsys):
     """Exactly the README's lines: 6 s pass, four characters with directors, and whoever is hit is told of."""
-    monkeypatch.chdir(ROOT)
+    monkeypatch.chdir(tmp_path)
     names: dict = {}
     exec(compile(embedding_example("crowd"), "README.md", "exec"), names)
     world = names["world"]
@@ -43,9 +43,9 @@ def test_the_example_of_a_crowd_is_hit_by_balls(monkeypatch, capsys):
     assert re.search(r"^\d+\.\d\d s: Hit humanoid", capsys.readouterr().out, re.MULTILINE)
 
 
-def test_the_example_of_a_loop_with_a_thread(monkeypatch, capsys):
+def test_the_example_of_a_loop_with_a_thread(monkeypatch, tmp_path, capsys):
     """Exactly the README's lines: a thread simulates while another one sets goals and reads poses; both end."""
-    monkeypatch.chdir(ROOT)
+    monkeypatch.chdir(tmp_path)
     names: dict = {}
     exec(compile(embedding_example("loop"), "README.md", "exec"), names)
     assert not names["thread"].is_alive()

@@ -69,7 +69,7 @@ def _run(chosen: argparse.Namespace) -> None:
 
 
 def _simulation(chosen: argparse.Namespace) -> Live:
-    stage = Stage(chosen.controller or (), chosen.characters)
+    stage = Stage(chosen.controller or ("steering",), chosen.characters)
     if not chosen.no_prior:
         prior = Prior.load(chosen.prior) if chosen.prior else find_prior(stage.loaded[0]) if stage.loaded else None
         stage.judge(prior)

@@ -58,8 +58,8 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_what(add: Callable[..., object]) -> None:
-    add("--controller", type=Path, metavar="FILE", action="append", help="controller (ONNX); once more for one more "
-        "character beside it; without any a character just stands")  # fmt: skip
+    add("--controller", metavar="FILE", action="append", help="controller (ONNX), or the name of a shipped one; once "
+        "more for one more character beside it; default steering")  # fmt: skip
     add("--characters", type=_count(1, MOST), metavar="N", help="how many; default one for each controller")
     add("--prior", type=Path, metavar="FILE", help="judge naturalness by this prior (ONNX); default the controller's "
         "own, where it lies in priors/ beside it")  # fmt: skip

@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from runtime import shipped
 from tests.tiny import linear, write_controller
-from viewer.__main__ import main
+from viewer import options
+from viewer.__main__ import _simulation, main
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -89,7 +91,7 @@ def test_a_missing_library_is_told_with_the_packages_that_have_it(tmp_path):
 import sys, pyglet.lib
 def load_library(*names, **_): raise ImportError(f'Library "{{names[0]}}" not found.')
 pyglet.lib.load_library = load_library
-from viewer.__main__ import main
+from viewer.__main__ import _simulation, main
 sys.exit(main(["--headless", "--seconds", "0.1", "--strip", {str(tmp_path / "a.png")!r}]))
 """
     result = run(code)
@@ -112,3 +114,14 @@ def test_steering_and_scripts_need_no_opengl():
     modules = "camera, input, scene, script, skin, visibility"
     result = run(f"from viewer import {modules}; import sys; sys.exit('pyglet.gl' in sys.modules)")
     assert result.returncode == 0, result.stderr
+
+
+def test_without_arguments_a_shipped_character_is_steered(tmp_path, monkeypatch):
+    """In an empty folder: the shipped steering controller, on its feet after 5 s of standing still."""
+    monkeypatch.chdir(tmp_path)
+    stage = _simulation(options.read([])).stage
+    (character,) = stage.world.characters
+    assert character.controller.path == shipped("steering")
+    for _ in range(150):
+        stage.world.step()
+    assert not character.fallen
