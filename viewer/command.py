@@ -112,7 +112,3 @@ def _render(mode: Live | Player, camera: Camera, chosen: argparse.Namespace) -> 
         print(f"{chosen.strip}: {len(times)} poses from {chosen.strip_from:g} to {chosen.strip_to:g} s")
     if chosen.screenshot:
         print(f"{chosen.screenshot}: the picture at {chosen.seconds:g} s")
-
-
-if __name__ == "__main__":
-    sys.exit(main())

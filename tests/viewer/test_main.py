@@ -112,3 +112,20 @@ def test_steering_and_scripts_need_no_opengl():
     modules = "camera, input, scene, script, skin, visibility"
     result = run(f"from viewer import {modules}; import sys; sys.exit('pyglet.gl' in sys.modules)")
     assert result.returncode == 0, result.stderr
+
+
+@pytest.mark.parametrize("package", ["pyglet", "imageio_ffmpeg"])
+def test_a_missing_extra_is_told_in_a_sentence(package):
+    """A runtime installed without the extra `viewer`: how to install it, exit code 2."""
+    result = run(f"import sys; sys.modules[{package!r}] = None; from viewer.__main__ import main; sys.exit(main([]))")
+    assert result.returncode == 2
+    assert result.stderr == f'viewer: {package} is not installed: pip install "smp-runtime[viewer]"\n'
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems always have a display")
+def test_a_display_that_is_not_there_is_named():
+    """One sentence, exit code 2."""
+    result = run("import sys; from viewer.__main__ import main; sys.exit(main([]))", DISPLAY=":4711")
+    assert result.returncode == 2
+    assert "no window can be opened here (DISPLAY :4711 does not answer: " in result.stderr
+    assert len(result.stderr.strip().splitlines()) == 1
