@@ -24,7 +24,6 @@ from viewer.camera import Camera, starting_distance
 from viewer.context import GraphicsError
 from viewer.images import OutputError
 from viewer.live import Live
-from viewer.naturalness import find_prior
 from viewer.player import Player, export
 from viewer.script import parse
 from viewer.stage import Stage
@@ -69,10 +68,9 @@ def _run(chosen: argparse.Namespace) -> None:
 
 
 def _simulation(chosen: argparse.Namespace) -> Live:
-    stage = Stage(chosen.controller or (), chosen.characters)
+    stage = Stage(chosen.controller or (), chosen.characters, not chosen.no_getup)
     if not chosen.no_prior:
-        prior = Prior.load(chosen.prior) if chosen.prior else find_prior(stage.loaded[0]) if stage.loaded else None
-        stage.judge(prior)
+        stage.judge(Prior.load(chosen.prior) if chosen.prior else None)
     stage.show_trails, stage.show_contacts = chosen.trail, chosen.contacts
     return Live(stage)
 
