@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.tiny import linear, write_controller
+from viewer import command, options
 from viewer.__main__ import main
 
 ROOT = Path(__file__).parent.parent.parent
@@ -51,6 +52,7 @@ def complaint(capsys, *arguments: str) -> str:
         (["--recording", "no/such.motion"], "no/such.motion: expected a recording or a clip, found No such file"),
         (["--recording", __file__], "test_main.py: expected"),
         (["--recording", "a.motion", "--controller", "b.onnx"], "--controller is for a live simulation"),
+        (["--recording", "a.motion", "--no-getup"], "--no-getup is for a live simulation"),
         (["--recording", "a.motion", "--export", "a.fbx"], "a.fbx: expected a name that ends in .glb or .bvh"),
         (["--export", "a.glb"], "--export writes a recording for other programs: add --recording FILE"),
         (["--prior", "no/such.onnx"], "no/such.onnx: not a usable prior"),
@@ -74,6 +76,14 @@ def test_a_simulation_that_breaks_down_exits_with_1(gl_window, capsys, tmp_path)
     said = capsys.readouterr().err
     assert "broken.onnx are not finite at 0.5" in said
     assert not (tmp_path / "a.png").exists()
+
+
+def test_getting_up_by_itself_can_be_switched_off(tmp_path):
+    """It is on unless --no-getup is given."""
+    path = str(write_controller(tmp_path / "steering.onnx"))
+    for extra, automatic in (([], True), (["--no-getup"], False)):
+        chosen = options.read(["--controller", path, *extra])
+        assert command._simulation(chosen).stage.stunts.automatic is automatic
 
 
 def run(code: str, **environment: str) -> subprocess.CompletedProcess[str]:
