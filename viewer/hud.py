@@ -164,7 +164,7 @@ def _curve(page: Page, values: np.ndarray, right: float, bottom: float, unit: fl
     width, height, pad = 250.0 * unit, 108.0 * unit, 15.0 * unit
     left, top = right - width, bottom - height
     page.box(left, top, width, height, PLATE, 12.0 * unit)
-    now = f"{values[-1]:.2f}" if len(values) else "–"
+    now = f"{values[-1]:.{2 if values[-1] < 10.0 else 0}f}" if len(values) else "–"
     page.text(now, left + pad, top + 36.0 * unit, 28.0 * unit, WHITE)
     page.text("error of the prior,", right - pad, top + 23.0 * unit, SMALL * unit, FAINT, align=1.0)
     page.text("motion capture = 1", right - pad, top + 40.0 * unit, SMALL * unit, ACCENT, align=1.0)

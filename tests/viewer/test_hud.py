@@ -58,6 +58,13 @@ def test_the_curve_shows_its_last_value_and_stays_on_its_plate():
     assert (bars[:, 0] + bars[:, 2] < plate[0] + plate[2]).all()
 
 
+def test_a_large_value_of_the_curve_does_not_run_into_what_is_beside_it():
+    """Of one that has fallen, in hundreds: without decimals it is as wide as a small one with two."""
+    texts = hud.draw(Status("", "", 0.0, naturalness=np.array([684.4])), 1280, 720).texts
+    assert "684" in texts
+    assert font().width("684", 28.0) < font().width("0.91", 28.0)
+
+
 def test_a_curve_without_values_is_a_dash():
     """Before ten control steps there is nothing to judge."""
     assert "–" in hud.draw(Status("", "", 0.0, naturalness=np.array([])), 1280, 720).texts
