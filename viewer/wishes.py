@@ -18,6 +18,7 @@ from runtime.goals import Goal
 from runtime.task_goals import JUMP_SPEED
 from viewer.input import Wish
 
+STEERED = ("steering", "speed", "location", "jump")  # tasks that the same keys steer
 ALIKE = ("steering", "speed")  # tasks whose goal is the same for everybody, wherever they are
 REACH = 1.6  # s of the wished speed that a `location` lies ahead
 APEX = 0.3  # m, how high one jumps
