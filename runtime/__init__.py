@@ -1,6 +1,6 @@
 """Physically simulated characters in real time, moved by controllers that are one ONNX file each.
 
-Start with `World`; README.md shows the twenty lines that embed it. It imports numpy, mujoco, onnxruntime and msgpack.
+Start with `World`; README.md shows the twelve lines that embed it. It imports numpy, mujoco, onnxruntime and msgpack.
 """
 
 from runtime._shipped import shipped

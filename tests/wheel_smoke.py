@@ -1,6 +1,6 @@
 """Run by `make wheel-check` in a venv that holds the built wheel and its declared dependencies, nothing else.
 
-It leaves the repository first: all that is used from there is the README, whose examples must run as they stand.
+It leaves the repository first: all that is used from there are the pages, whose examples must run as they stand.
 """
 
 import os
@@ -16,9 +16,10 @@ from runtime import ControllerError, Steering, World, shipped
 MOST_MEGABYTES = 20
 """What the shipped files may weigh together: what is larger does not belong in a wheel."""
 EXAMPLES = ("embedding", "crowd", "loop", "interchange", "naturalness")
-"""Those of the README's that need no extra."""
+"""Those of the pages' that need no extra."""
 
-readme = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
+root = Path(__file__).parent.parent
+pages = "".join(path.read_text(encoding="utf-8") for path in (root / "README.md", *(root / "docs").glob("*.md")))
 os.chdir(tempfile.mkdtemp())
 
 package = Path(runtime.__file__).parent
@@ -44,13 +45,13 @@ for _ in range(120):  # 4 s
     world.step()
 assert not hero.fallen, "the shipped steering controller fell within 4 s"
 for name in EXAMPLES:
-    code = re.search(rf"<!-- example: {name} -->\n+```python\n(.*?)```", readme, re.DOTALL)
-    assert code, f"README.md has lost its example {name}"
-    exec(compile(code[1], f"README.md, example {name}", "exec"), {})
+    code = re.search(rf"<!-- example: {name} -->\n+```python\n(.*?)```", pages, re.DOTALL)
+    assert code, f"the pages have lost their example {name}"
+    exec(compile(code[1], f"example {name}", "exec"), {})
 
 conf = [path.name for path in (files("training") / "conf").iterdir()]
 assert conf, "training/conf did not come with the wheel"
 heavy = {"torch", "hydra", "rsl_rl", "pyglet"} & sys.modules.keys()
 assert not heavy, f"importing runtime brought {heavy}"
-print(f"wheel ok: World steps, {megabytes:.1f} MB are shipped, the README's examples run, training/conf holds "
+print(f"wheel ok: World steps, {megabytes:.1f} MB are shipped, the pages' examples run, training/conf holds "
       f"{', '.join(sorted(conf))}")  # fmt: skip
