@@ -35,6 +35,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self
 
+from runtime import tasks
 from runtime.goals import SCHEMAS
 
 if TYPE_CHECKING:
@@ -184,7 +185,7 @@ class Directing:
 def _problem(condition: object) -> str | None:
     """Return what is wrong with a condition."""
     name, colon, argument = condition.partition(":") if isinstance(condition, str) else ("", "", "")
-    if name == "goal" and argument in SCHEMAS:
+    if name == "goal" and (argument in SCHEMAS or tasks.find(argument)):
         return None
     if name in _PLAIN and not colon:
         return None

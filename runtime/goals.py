@@ -4,8 +4,8 @@ Every task has a schema, an ordered tuple of `GoalEntry`: the columns of a contr
 frozen value (`Steering`) that checks itself when it is made and turns into such a vector by `vector()`. Goals are
 given in the world frame and SI units; a controller's graph brings them into the character's own frame.
 
-To add a task: its schema, its dataclass, a line in `SCHEMAS` and one in `goal_records.GOALS`. What else a goal's class
-may have is told at `Goal`.
+A task of the package has its schema, its dataclass, a line in `SCHEMAS` and one in `goal_records.GOALS`; what else a
+goal's class may have is told at `Goal`. A task from outside the package is one file: `runtime.tasks`.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ SCHEMAS: dict[str, tuple[GoalEntry, ...]] = {
     "dodgeball": DODGEBALL_SCHEMA,
     "skill": NO_ENTRIES,
 }
-"""Goal schema of every task, by the task's name."""
+"""Goal schema of every task, by the task's name; `runtime.tasks` adds those from outside."""
 
 
 def default_vector(task: str) -> np.ndarray:

@@ -11,7 +11,7 @@ import pytest
 
 from tests.pages import PAGES, ROOT, example, examples, run
 
-ELSEWHERE = {"your own RL": "tests/training/test_style_reward.py"}
+ELSEWHERE = {"your own RL": "tests/training/test_style_reward.py", "game": "tests/training/test_own_task.py"}
 """Examples that are tested with what they need."""
 
 
@@ -25,7 +25,9 @@ def elsewhere(tmp_path: Path, monkeypatch) -> Path:
 def test_every_example_is_tested() -> None:
     """Here by a function of its name, or where `ELSEWHERE` says."""
     here = {name for name in examples() if f"test_{name}" in globals()}
-    there = {name for name, path in ELSEWHERE.items() if f'example("{name}")' in (ROOT / path).read_text()}
+    there = {
+        name for name, path in ELSEWHERE.items() if re.search(rf'example[:("]+ ?{name}"', (ROOT / path).read_text())
+    }
     assert set(examples()) == here | there
 
 

@@ -36,6 +36,11 @@ def commands(text: str) -> list[str]:
     return inline + re.findall(r"^    (\S.*)$", joined, re.MULTILINE)
 
 
+def written(text: str) -> set[str]:
+    """Files that the page shows whole, which the page's own test writes and uses."""
+    return set(re.findall(r"^<!-- file: (\S+) -->$", text, re.MULTILINE))
+
+
 def anchors(text: str) -> set[str]:
     """Anchors of a page's headings, as GitHub and the site make them."""
     headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
@@ -92,7 +97,8 @@ def test_every_setting_exists(page):
     """`task=NAME` and the like name a file of training/conf, `learner.NAME` and the like a field of config.py."""
     for code in commands(PAGES[page]):
         for group, name in re.findall(r"\b(task|recipe|dataset|learner|prior)=([a-z_]\w*)(?![\w./])", code):
-            assert (CONF / group / f"{name}.yaml").is_file(), f"{group}={name} in {code}"
+            there = (CONF / group / f"{name}.yaml").is_file() or f"{name}.py" in written(PAGES[page])
+            assert there, f"{group}={name} in {code}"
         for group, name in re.findall(
             r"(?<![\w/.])(learner|environment|reward|prior|task)\.([a-z_]\w*)\b(?![.(])", code
         ):
@@ -106,7 +112,7 @@ def test_every_file_exists(page):
         for path in re.findall(r"(?<![\w/.:])((?:runtime|training|viewer|tests|exported|docs)/[\w./-]+)", code):
             if not re.search(r"[A-Z]{4}", path.replace("README", "")) and "output=" not in code.partition(path)[0][-8:]:
                 assert (ROOT / path.rstrip(".")).exists(), f"{path} in {code}"
-        if re.fullmatch(r"[a-z_/]+\.py", code):
+        if re.fullmatch(r"[a-z_/]+\.py", code) and code not in written(PAGES[page]):
             assert (ROOT / code).exists() or ((ROOT / page).parent / code).exists(), code
 
 
@@ -114,7 +120,8 @@ def test_every_file_exists(page):
 def test_every_python_block_is_an_example(page):
     """No Python stands on a page without a marker, by which it is run."""
     marked = sum(one == page for one, _ in examples().values())
-    assert PAGES[page].count("```python\n") == marked
+    files = sum(name.endswith(".py") for name in written(PAGES[page]))
+    assert PAGES[page].count("```python\n") == marked + files
 
 
 def test_the_table_of_results_is_that_of_the_cards():

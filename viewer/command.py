@@ -19,6 +19,7 @@ import numpy as np
 
 from runtime import ControllerError, GoalError, Prior, PriorError, RecordingError, SimulationError
 from runtime.interchange import InterchangeError
+from runtime.tasks import TaskError, load
 from viewer import context, film, options
 from viewer.camera import Camera, starting_distance
 from viewer.context import GraphicsError
@@ -30,6 +31,7 @@ from viewer.stage import Stage
 
 _USER_ERRORS = (
     ControllerError, GoalError, GraphicsError, InterchangeError, OutputError, PriorError, RecordingError,
+    TaskError,
 )  # fmt: skip
 
 
@@ -50,6 +52,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(chosen: argparse.Namespace) -> None:
+    if chosen.task:
+        load(chosen.task)
     mode = _recording(chosen) if chosen.recording else _simulation(chosen)
     if chosen.export is not None and isinstance(mode, Player):
         _export(mode, chosen)

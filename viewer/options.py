@@ -70,6 +70,7 @@ def _add_what(add: Callable[..., object]) -> None:
     add("--prior", type=Path, metavar="FILE", help="judge naturalness by this prior (ONNX); default the controller's "
         "own, where it lies in priors/ beside it")  # fmt: skip
     add("--no-prior", action="store_true", help="judge nothing, show no curve")
+    add("--task", metavar="MODULE", help="module of the controller's task, where no installed package has it")
     add("--recording", type=Path, metavar="FILE", help="play a recording or a clip")
     add("--export", type=Path, metavar="FILE", help="write the recording as .glb (glTF) or .bvh, and open no window")
 

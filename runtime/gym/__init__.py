@@ -20,8 +20,9 @@ import gymnasium
 
 from runtime.gym.env import TASKS, CharacterEnv
 from runtime.gym.tasks import Task
+from runtime.tasks import names
 
 __all__ = ["TASKS", "CharacterEnv", "Task"]
 
-for _name in TASKS:
+for _name in (*TASKS, *names()):
     gymnasium.register(id=f"smp/{_name}-v0", entry_point="runtime.gym.env:CharacterEnv", kwargs={"task": _name})

@@ -12,6 +12,7 @@ import mujoco
 import numpy as np
 from gymnasium import spaces
 
+from runtime import tasks
 from runtime.character import (
     CONTROL_HZ,
     DEFAULT_HEIGHT,
@@ -26,6 +27,7 @@ from runtime.character import (
     scene_spec,
 )
 from runtime.goals import SCHEMAS, Goal, GoalError
+from runtime.gym import own
 from runtime.gym.dodgeball import Dodgeball
 from runtime.gym.tasks import Getup, Jump, Location, Skill, Speed, Steering, Task
 from runtime.naturalness import Window
@@ -62,21 +64,24 @@ class CharacterEnv(gymnasium.Env[Any, np.ndarray]):
         """Make an environment.
 
         Args:
-            task: one of `TASKS`, or a task of your own.
+            task: one of `TASKS`, one from outside that is known to `runtime.tasks`, or a `Task`.
             prior: what judges the motion, or the path of its file; without one there is the task reward alone.
             task_weight: of the task reward.
             style_weight: of the prior's reward.
             episode_seconds: an episode is truncated after so long.
 
         Raises:
+            TaskError: an installed task is not as it should be.
             ValueError: there is no such task, or a number is not finite or positive.
             PriorError: the prior's file is no good.
         """
-        if isinstance(task, str) and task not in TASKS:
-            raise ValueError(f"task: expected one of {', '.join(TASKS)} or an object, found {task!r}")
+        outside = tasks.find(task) if isinstance(task, str) else None
+        if isinstance(task, str) and task not in TASKS and outside is None:
+            known = ", ".join((*TASKS, *tasks.names()))
+            raise ValueError(f"task: expected one of {known} or an object, found {task!r}")
         if not (math.isfinite(task_weight) and math.isfinite(style_weight) and 0.0 < episode_seconds < math.inf):
             raise ValueError("expected finite weights and a positive time")
-        self.task = TASKS[task]() if isinstance(task, str) else task
+        self.task: Task = own.of(outside()) if outside else TASKS[task]() if isinstance(task, str) else task
         self.prior = Prior.load(prior) if isinstance(prior, Path | str) else prior
         self._weights = (task_weight, style_weight)
         self._limit = math.ceil(episode_seconds * CONTROL_HZ)
