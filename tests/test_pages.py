@@ -112,7 +112,7 @@ def test_every_file_exists(page):
         for path in re.findall(r"(?<![\w/.:])((?:runtime|training|viewer|tests|exported|docs)/[\w./-]+)", code):
             if not re.search(r"[A-Z]{4}", path.replace("README", "")) and "output=" not in code.partition(path)[0][-8:]:
                 assert (ROOT / path.rstrip(".")).exists(), f"{path} in {code}"
-        if re.fullmatch(r"[a-z_/]+\.py", code) and code not in written(PAGES[page]):
+        if re.fullmatch(r"[a-z_/]+\.py", code) and Path(code).name not in written(PAGES[page]):
             assert (ROOT / code).exists() or ((ROOT / page).parent / code).exists(), code
 
 

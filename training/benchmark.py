@@ -138,7 +138,8 @@ def _run(config: BenchmarkConfig, envs: int, processes: int) -> RunConfig:
     environment = replace(config.environment, start_refresh=2**62)
     learner = replace(config.learner, envs=envs, processes=processes)
     return RunConfig(
-        config.task, learner, environment, config.reward, config.physics, config.seed, init=config.init
+        task=config.task, learner=learner, environment=environment, reward=config.reward, physics=config.physics,
+        seed=config.seed, init=config.init,
     )  # fmt: skip
 
 
