@@ -6,6 +6,7 @@
 Needs the extra `gym` (gymnasium), not torch. Actions are joint targets in rad, observations the inputs of a controller
 file: the raw state and the goal. So what is trained here, exported with its observation maths inside, is a controller,
 and a controller file can act here (`Controller.act`). With `normalised=True` actions go from -1 to 1.
+`gymnasium.make_vec` makes a `CharacterVectorEnv` (vector.py): many characters, with physics and prior in one call each.
 
     CharacterEnv.step ─┬─ physics: 4 steps of 1/120 s, the same calls as World's
                        ├─ Task.reward (tasks.py, dodgeball.py) and Prior.score of the last states
@@ -21,13 +22,15 @@ import gymnasium
 from runtime.gym.env import CharacterEnv
 from runtime.gym.episode import TASKS
 from runtime.gym.tasks import Task
+from runtime.gym.vector import CharacterVectorEnv
 from runtime.tasks import names
 
-__all__ = ["TASKS", "CharacterEnv", "Task"]
+__all__ = ["TASKS", "CharacterEnv", "CharacterVectorEnv", "Task"]
 
 for _name in (*TASKS, *names()):
     gymnasium.register(
         id=f"smp/{_name}-v0",
         entry_point="runtime.gym.env:CharacterEnv",
+        vector_entry_point="runtime.gym.vector:CharacterVectorEnv",
         kwargs={"task": _name},
     )
