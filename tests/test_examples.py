@@ -114,6 +114,13 @@ def test_gym() -> None:
     assert 0.0 <= names["reward"] <= 1.0
 
 
+def test_stable_baselines(capsys) -> None:
+    """512 steps of PPO: it has learned from all of them, and both rewards of the last step are said."""
+    names = run(example("stable_baselines"))
+    assert names["model"].num_timesteps == 512 and names["action"].shape == (2, 28)
+    assert re.fullmatch(r"task [01]\.\d\d, style [01]\.\d\d\n", capsys.readouterr().out)
+
+
 def test_naturalness(capsys) -> None:
     """A finite value above 0 after three seconds, and the line says it."""
     value = run(example("naturalness"))["watch"].value
