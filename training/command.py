@@ -219,8 +219,9 @@ def documented(kind: type[Any]) -> dict[str, str]:
 
 
 def begin(command: Command) -> None:
-    """Register the settings with Hydra and read the command line of this process."""
-    settings.register()
+    """Register the settings' groups with Hydra, for a command that has any, and read this process's command line."""
+    if command.groups:  # else prior=FILE would be taken for a choice of the group `prior`
+        settings.register()
     arguments = sys.argv[1:]
     command.read(arguments)
     sys.argv[1:] = arguments
