@@ -22,7 +22,7 @@ STRIP = $(VIEW) --controller exported/steering.onnx --goals
 # 20 s: walk, run round a bend, jump on the way, turn back, stop, jump again, be felled by four balls, get up
 DEMO = 0:speed=1.3,dir=0;4:speed=3,dir=60;7.5:speed=1.5,dir=60;8.5:jump;10.5:speed=1.5,dir=200;13:speed=0;14:jump;16:throw;16.1:throw;16.2:throw;16.3:throw;18:getup
 
-.PHONY: help run strips test check fuzz format wheel-check graphics
+.PHONY: help run strips test docs check fuzz format wheel-check graphics
 help:
 	@sed -n 's/^\([a-z-]*\):.*## /make \1 -- /p' Makefile
 
@@ -37,7 +37,7 @@ else
 	@echo "No window here: $(DURATION) s of it are in out/run.mp4, a film strip in out/run.png"
 endif
 
-strips: $(VENV)/for-run ## Render the pictures, strips and the video that README shows, into docs/
+strips: $(VENV)/for-run ## Render the pictures, strips and the video that the pages show, into docs/
 	$(STRIP) "0:speed=1,dir=0" --strip docs/walking.png --strip-from 4.5 --strip-to 5.9
 	$(STRIP) "0:speed=1.5,dir=0;4:speed=1.5,dir=180" --strip docs/turn.png --strip-from 4 --strip-to 6.4
 	$(STRIP) "0:speed=2,dir=0;4:speed=0,dir=0" --strip docs/stop.png --strip-from 3.8 --strip-to 5.8
@@ -61,6 +61,10 @@ strips: $(VENV)/for-run ## Render the pictures, strips and the video that README
 test: graphics check wheel-check ## The checks, the wheel and every test
 	OMP_NUM_THREADS=2 OMP_WAIT_POLICY=passive $(BIN)/python -m pytest --durations=15 --timeout=600
 
+docs: $(VENV)/for-docs ## Build the pages of docs/ into build/site; a broken link is an error
+	@mkdir -p build
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --clean
+
 fuzz: $(VENV)/for-test ## Spoil INPUTS inputs for each reader of files and messages, and count what becomes of them
 	$(BIN)/python -m tests.fuzz --inputs $(INPUTS) --workers 2
 
@@ -73,12 +77,14 @@ format: $(VENV)/for-test ## Format the code and sort its imports
 	$(BIN)/ruff check --quiet --select I --fix .
 	$(BIN)/ruff format .
 
-wheel-check: $(VENV)/made ## Build the wheel and import it alone with its declared dependencies
+wheel-check: $(VENV)/made ## Build the wheel and use it alone, outside the repository: world, examples, viewer
 	@rm -rf build/wheel && mkdir -p build/wheel
 	$(BIN)/python -m pip wheel -qq --disable-pip-version-check --no-deps --wheel-dir build/wheel .
 	$(BIN)/python -m venv build/wheel/venv
 	build/wheel/venv/bin/python -m pip install -qq --disable-pip-version-check build/wheel/*.whl
 	build/wheel/venv/bin/python -I tests/wheel_smoke.py
+	build/wheel/venv/bin/python -m pip install -qq --disable-pip-version-check "$$(echo build/wheel/*.whl)[viewer]"
+	cd build/wheel && venv/bin/python -I -m viewer --headless --seconds 1 --screenshot viewer.png
 
 # one picture without a screen: where OpenGL is missing, the viewer says what to install
 graphics: $(VENV)/for-run
@@ -96,6 +102,11 @@ $(VENV)/made:
 $(VENV)/for-run: $(VENV)/made pyproject.toml
 	@echo "Installing the runtime and the viewer into $(VENV) (once)"
 	@$(INSTALL) --editable ".[viewer]"
+	@touch $@
+
+$(VENV)/for-docs: $(VENV)/made pyproject.toml
+	@echo "Installing what builds the pages into $(VENV) (once)"
+	@$(INSTALL) --editable ".[docs]"
 	@touch $@
 
 $(VENV)/for-test: $(VENV)/for-run

@@ -11,37 +11,36 @@ from __future__ import annotations
 
 import numpy as np
 
-from runtime.goals import SCHEMAS, Goal, default_vector
+from runtime.goals import SCHEMAS, default_vector
 
 
-def adapts(goal: Goal, task: str) -> bool:
-    """Whether a goal can be given to a controller of a task."""
-    if goal.task == task:
+def adapts(goal_task: str, task: str) -> bool:
+    """Whether goals of a task can be given to a controller of another one."""
+    if goal_task == task:
         return True
-    if goal.task not in SCHEMAS or task not in SCHEMAS:
+    if goal_task not in SCHEMAS or task not in SCHEMAS:
         return False
-    have, want = _columns(goal.task), _columns(task)
+    have, want = _columns(goal_task), _columns(task)
     return not want or (bool(have) and (have <= want or want <= have))
 
 
-def adapt(goal: Goal, task: str) -> np.ndarray:
-    """Return the goal's vector as a controller of `task` reads it: [G] float32; `adapts` must hold."""
-    if goal.task == task:
-        return goal.vector()
-    vector, have = default_vector(task), {entry.name: row for row, entry in enumerate(SCHEMAS[goal.task])}
-    values = goal.vector()
+def adapt(values: np.ndarray, goal_task: str, task: str) -> np.ndarray:
+    """Return a goal's vector as a controller of `task` reads it: [G] float32; `adapts` must hold."""
+    if goal_task == task:
+        return values
+    vector, have = default_vector(task), {entry.name: row for row, entry in enumerate(SCHEMAS[goal_task])}
     for column, entry in enumerate(SCHEMAS[task]):
         if entry.name in have:
             vector[column] = values[have[entry.name]]
     return vector
 
 
-def ignored(goal: Goal, task: str) -> list[str]:
+def ignored(goal_task: str, task: str) -> list[str]:
     """Return the names of what a goal says and a controller of `task` does not know."""
-    if goal.task == task:
+    if goal_task == task:
         return []
     known = {name for name, _ in _columns(task)}
-    return [entry.name for entry in SCHEMAS[goal.task] if entry.name not in known] or ([goal.task] if not known else [])
+    return [entry.name for entry in SCHEMAS[goal_task] if entry.name not in known] or ([goal_task] if not known else [])
 
 
 def _columns(task: str) -> set[tuple[str, str]]:

@@ -17,7 +17,7 @@ unit vector (`facing_x`, `facing_y`) turn along the shorter arc instead of passi
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -29,8 +29,7 @@ from runtime.goal_records import GOALS
 from runtime.goals import SCHEMAS
 
 if TYPE_CHECKING:
-    from runtime._asked import Asked
-    from runtime._character import Character
+    from runtime._actor import Actor
     from runtime.controller import Controller
 
 NQ, NV, NB, NU = 7 + len(DEFAULT_POSE), 6 + len(DEFAULT_POSE), len(BODIES), len(DEFAULT_POSE)
@@ -65,15 +64,20 @@ class ControlGroup:
     def __init__(
         self,
         controller: Controller,
-        own: Sequence[Character],
-        guests: Sequence[Character],
+        own: Sequence[Actor],
+        guests: Sequence[Actor],
         data: mujoco.MjData,
+        slots_of: Callable[[str], Slots],
         known: Mapping[tuple[str, str], np.ndarray],
     ) -> None:
-        """Bind the batch. `known` holds smoothed goals by name and task, of those who have one already."""
+        """Bind the batch.
+
+        `slots_of` tells where a character lies in `data`; `known` holds smoothed goals by name and task, of those who
+        have one already.
+        """
         self.controller = controller
         self.own, self.members = tuple(own), (*own, *guests)
-        self.rows = {character.name: row for row, character in enumerate(self.members)}
+        self.rows = {actor.name: row for row, actor in enumerate(self.members)}
         self.batch = controller.batch(len(self.members))
         self.output = self.batch.output
         self._states = State(**{name: array for name, array in self.batch.inputs.items() if name != "goal"})
@@ -85,17 +89,17 @@ class ControlGroup:
         self._pending: np.ndarray | None = None  # [N] whose goal may yet be reached; None: nobody's
         self._reached = getattr(GOALS.get(controller.task), "reached", None)
         self._arcs = _unit_vectors(controller.task)
-        slots = [character.slots for character in self.members]
+        slots = [slots_of(actor.name) for actor in self.members]
         self._fill = [(self.batch.inputs[name], *source) for name, source in _sources(data, slots).items()]
         own_slots = slots[: len(self.own)]
         self._target, self._index = _rows(data.ctrl, [slot.ctrl for slot in own_slots], NU) if own else (None, None)
-        for character in self.members:
-            self.set_goal(character, known.get((character.name, controller.task)))
+        for actor in self.members:
+            self.set_goal(actor, known.get((actor.name, controller.task)))
 
-    def set_goal(self, character: Asked, now: np.ndarray | None = None) -> None:
+    def set_goal(self, actor: Actor, now: np.ndarray | None = None) -> None:
         """Take over a character's goal; with a half-life it is approached from `now`, or from the goal before."""
-        row, task = self.rows[character.name], self.controller.task
-        wanted, half_life = character.goal_of(task), character.goal_half_life
+        row, task = self.rows[actor.name], self.controller.task
+        wanted, half_life = actor.vector_for(task), actor.half_life
         self._wanted[row] = wanted
         if now is not None:
             self._goals[row] = now
@@ -107,16 +111,16 @@ class ControlGroup:
         self._moving |= smoothed
         self.batch.inputs["goal"][row] = self._goals[row]
 
-    def watch_goal(self, character: Asked) -> None:
+    def watch_goal(self, actor: Actor) -> None:
         """Look out for the character's goal being reached."""
         if self._reached is not None:
             if self._pending is None:
                 self._pending = np.zeros(len(self.members), dtype=bool)
-            self._pending[self.rows[character.name]] = True
+            self._pending[self.rows[actor.name]] = True
 
-    def goal_now(self, character: Character) -> np.ndarray:
+    def goal_now(self, actor: Actor) -> np.ndarray:
         """The goal vector as the network sees it, [G]."""
-        return self._goals[self.rows[character.name]].copy()
+        return self._goals[self.rows[actor.name]].copy()
 
     def act(self) -> np.ndarray | None:
         """Compute joint targets and write those of its own characters.
@@ -146,7 +150,7 @@ class ControlGroup:
         """Names of its own characters whose goal may yet be reached."""
         return set() if self._pending is None else {self.members[row].name for row in np.flatnonzero(self._pending)}
 
-    def reached(self) -> list[Character]:
+    def reached(self) -> list[Actor]:
         """Return whose goals are reached now, for the first time since they were given. Call it after `act`."""
         pending = self._pending
         if pending is None or self._reached is None:
@@ -170,9 +174,10 @@ class ControlGroup:
         self.batch.inputs["goal"][...] = self._goals
 
 
-def group_characters(
-    characters: Sequence[Character],
+def group_actors(
+    actors: Sequence[Actor],
     data: mujoco.MjData,
+    slots_of: Callable[[str], Slots],
     old: Sequence[ControlGroup],
     known: Mapping[tuple[str, str], np.ndarray],
 ) -> list[ControlGroup]:
@@ -180,19 +185,19 @@ def group_characters(
 
     Goals on their way are taken over from the old groups and from `known`, by name and task.
     """
-    own: dict[Controller, list[Character]] = {}
-    guests: dict[Controller, list[Character]] = {}
-    for character in characters:
-        if character.frozen:
+    own: dict[Controller, list[Actor]] = {}
+    guests: dict[Controller, list[Actor]] = {}
+    for actor in actors:
+        if actor.frozen:
             continue
-        if character.controller is not None:
-            own.setdefault(character.controller, []).append(character)
-        if character.fade is not None and character.fade.old is not None:
-            guests.setdefault(character.fade.old, []).append(character)
+        if actor.controller is not None:
+            own.setdefault(actor.controller, []).append(actor)
+        if actor.fade is not None and actor.fade.old is not None:
+            guests.setdefault(actor.fade.old, []).append(actor)
     known = dict(known)
     known |= {(member.name, group.controller.task): group.goal_now(member) for group in old for member in group.members}
     return [
-        ControlGroup(controller, own.get(controller, ()), guests.get(controller, ()), data, known)
+        ControlGroup(controller, own.get(controller, ()), guests.get(controller, ()), data, slots_of, known)
         for controller in {**own, **guests}
     ]
 

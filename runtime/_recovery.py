@@ -18,12 +18,12 @@ from typing import TYPE_CHECKING
 import mujoco
 import numpy as np
 
-from runtime import _snapshot
+from runtime import _placing, _snapshot
 from runtime._control import NV
 from runtime.events import Failed
 
 if TYPE_CHECKING:
-    from runtime._character import Character
+    from runtime._actor import Actor
     from runtime._simulation import Simulation
     from runtime.props import Prop
 
@@ -55,7 +55,7 @@ def recover(simulation: Simulation, good: np.ndarray, again: Callable[[], None])
     Raises:
         SimulationError: by policy, or because it was nobody's.
     """
-    for _ in range(1 + len(simulation.characters) + len(simulation.props)):
+    for _ in range(1 + len(simulation.actors) + len(simulation.props)):
         broken = _broken(simulation)
         mujoco.mj_setState(simulation.model, simulation.data, good, int(mujoco.mjtState.mjSTATE_INTEGRATION))
         already = _broken(simulation)  # it came in broken: the others only touched it
@@ -72,7 +72,7 @@ def recover(simulation: Simulation, good: np.ndarray, again: Callable[[], None])
     raise SimulationError(f"physics is not finite any more at {simulation.time:.3f} s, whatever is held")
 
 
-def fail(simulation: Simulation, characters: Sequence[Character], props: Sequence[Prop], reason: str) -> None:
+def fail(simulation: Simulation, characters: Sequence[Actor], props: Sequence[Prop], reason: str) -> None:
     """Deal with characters and props that broke down.
 
     Raises:
@@ -81,12 +81,12 @@ def fail(simulation: Simulation, characters: Sequence[Character], props: Sequenc
     names = ", ".join(thing.name for thing in (*characters, *props))
     if simulation.on_error == "raise" or not names:
         raise SimulationError(f"{names}: {reason} at {simulation.time:.3f} s")
-    snapshot = _snapshot.save(simulation)
+    snapshot = _snapshot.save(simulation, every_goal=False)
     for prop in props:
         simulation.remove_prop(prop)
     if simulation.on_error == "freeze":
         for character in characters:
-            character.freeze()
+            _placing.freeze(simulation, character)
         simulation.settle(set())
         simulation.conductor.regroup()
     else:
@@ -95,7 +95,7 @@ def fail(simulation: Simulation, characters: Sequence[Character], props: Sequenc
         simulation.happened(Failed(simulation.time, thing.name, reason, snapshot))
 
 
-def _broken(simulation: Simulation) -> tuple[list[Character], list[Prop]]:
+def _broken(simulation: Simulation) -> tuple[list[Actor], list[Prop]]:
     """Return whose numbers are not finite or beyond all bounds."""
     qpos, qvel = simulation.data.qpos, simulation.data.qvel
 
@@ -105,7 +105,7 @@ def _broken(simulation: Simulation) -> tuple[list[Character], list[Prop]]:
             slow = v @ v < MAX_SPEED_SQUARED
         return not (slow and np.isfinite(qpos[position : position + 7 + joints]).all())
 
-    slots = [(each, simulation.slots_of(each.name)) for each in simulation.characters]
+    slots = [(each, simulation.slots_of(each.name)) for each in simulation.actors]
     places = [(prop, simulation.prop_slots_of(prop)) for prop in simulation.props.values()]
     characters = [each for each, slot in slots if bad(slot.qpos, slot.dof, NV - 6)]
     return characters, [prop for prop, slot in places if bad(slot.qpos, slot.dof, 0)]

@@ -1,8 +1,8 @@
 """The physics of a world, without its clocks: one model, its state, who is in it. Private.
 
-`World`, its `Character`s and `Prop`s share one `Simulation`. What belongs to which instant, and why mj_step2 comes
-before mj_step1, is told in world.py; how a scene is compiled in _scene.py, what happens at the beginning of a control
-step in _conduct.py, what others may see in _frame.py.
+A `World` and the handles that it gives out share one `Simulation`; of a character it knows the `Actor` alone. What
+belongs to which instant, and why mj_step2 comes before mj_step1, is told in world.py; how a scene is compiled in
+_scene.py, what happens at the beginning of a control step in _conduct.py, what others may see in _frame.py.
 
 Compiling a scene of n characters takes time that grows with n (0.3 s for a hundred), so that what is added waits until
 somebody looks at `model` or `data`: a hundred added in a row are compiled once. What was there before goes on
@@ -24,9 +24,9 @@ from typing import TYPE_CHECKING, Any
 import mujoco
 import numpy as np
 
-from runtime import _recovery
+from runtime import _placing, _recovery
 from runtime._conduct import Conductor
-from runtime._control import NB, NV
+from runtime._control import NB, NU, NV
 from runtime._frame import Frame
 from runtime._recovery import SimulationError
 from runtime._scene import (
@@ -40,9 +40,10 @@ from runtime._scene import (
 )
 from runtime._watch import Watch
 from runtime.character import CONTROL_HZ, PHYSICS_HZ, Slots
+from runtime.events import Removed
 
 if TYPE_CHECKING:
-    from runtime._character import Character
+    from runtime._actor import Actor
     from runtime.controller import Controller
     from runtime.events import Event
     from runtime.props import Obstacle, Prop
@@ -65,7 +66,7 @@ class Simulation:
         self.load, self.fade, self.on_error = load, fade, on_error
         self.lock = threading.RLock()
         self.control_spent = 0.0  # s of wall time since the start, in `_control`
-        self.characters: list[Character] = []
+        self.actors: list[Actor] = []
         self.props: dict[str, Prop] = {}
         self.obstacles: dict[str, Obstacle] = {}
         self.prop_bodies = 0  # that stand by or are in use
@@ -75,13 +76,13 @@ class Simulation:
         self.unheard: deque[Event] = deque(maxlen=MAX_EVENTS)
         self.fresh: deque[Event] = deque(maxlen=MAX_EVENTS)  # of the call under way, for those who listen
         self.steps, self.alpha = 0, 0.0
-        self.pushes: deque[tuple[Character | Prop, int, np.ndarray]] = deque()  # of the next control step: N·s
-        self.pushed: list[tuple[Character | Prop, int]] = []  # whose bodies are pushed in this control step
+        self.pushes: deque[tuple[Actor | Prop, int, np.ndarray]] = deque()  # of the next control step: N·s
+        self.pushed: list[tuple[Actor | Prop, int]] = []  # whose bodies are pushed in this control step
         self._control_events: list[Event] = []
         self._slots: dict[str, Slots] = {}
         self._prop_slots: tuple[PropSlots, ...] = ()
         self._stale = False
-        self._frozen: list[Character] = []
+        self._frozen: list[Actor] = []
         self._adopt(Layout().compile())
         self.reset()
 
@@ -115,6 +116,11 @@ class Simulation:
         self.compile()
         return self._slots[name]
 
+    def servos_of(self, name: str) -> slice:
+        """Where a character's 28 servos lie in ctrl."""
+        start = self.slots_of(name).ctrl
+        return slice(start, start + NU)
+
     def prop_slots_of(self, prop: Prop) -> PropSlots:
         """Where a prop's numbers lie now."""
         self.compile()
@@ -122,7 +128,7 @@ class Simulation:
 
     def layout(self) -> Layout:
         """What the scene is compiled from."""
-        names = tuple(character.name for character in self.characters)
+        names = tuple(actor.name for actor in self.actors)
         return Layout(names, tuple(obstacle.box for obstacle in self.obstacles.values()), self.prop_bodies)
 
     def edited(self) -> None:
@@ -157,12 +163,12 @@ class Simulation:
                     copy_prop(old, was, self._data, now)
                     self._keep_pose(poses, was.body, now.body, 1)
             self._refresh_watch()
-            self.place([character for character in self.characters if character.name not in old_slots])
+            self.place([actor for actor in self.actors if actor.name not in old_slots])
 
     def _adopt(self, model: mujoco.MjModel) -> None:
         """Work with another model from now on."""
         self._model, self._data = model, mujoco.MjData(model)
-        names = [character.name for character in self.characters]
+        names = [actor.name for actor in self.actors]
         self._slots = find_characters(model, names)
         self._prop_slots = find_props(model, self.prop_bodies)
         self._good = np.empty(mujoco.mj_stateSize(model, STATE))  # the state before the last physics steps
@@ -196,20 +202,20 @@ class Simulation:
             else:
                 self._write_prop(self._prop_slots[prop.number], *prop.placement)
         self.watch.clear()
-        self.place(self.characters)
+        self.place(self.actors)
 
-    def place(self, characters: Sequence[Character]) -> None:
+    def place(self, actors: Sequence[Actor]) -> None:
         """Put characters where they are to start; nothing of their earlier motion is left."""
         self.compile()
-        for character in characters:
-            if character.placed is not None:  # one who has just come may have been pushed already
-                self._drop_pushes(character)
-            character.write_placement(self._data)
-            self.watch.forget(character.name, self.steps)
+        for actor in actors:
+            if actor.placed is not None:  # one who has just come may have been pushed already
+                self._drop_pushes(actor)
+            _placing.write_placement(self, actor, self._data)
+            self.watch.forget(actor.name, self.steps)
         self.conductor.regroup()
-        first = [self._slots[character.name].body for character in characters]
+        first = [self._slots[actor.name].body for actor in actors]
         self.settle({body for start in first for body in range(start, start + NB)})
-        overlaps = self.watch.overlaps(self._data, {character.name for character in characters})
+        overlaps = self.watch.overlaps(self._data, {actor.name for actor in actors})
         if overlaps:
             message = f"put into each other: {', '.join(overlaps)}; they will be driven apart violently, or break down"
             warnings.warn(message, stacklevel=4)
@@ -221,7 +227,7 @@ class Simulation:
             bodies: which have no motion to interpolate from where they were; None: all.
         """
         mujoco.mj_step1(self._model, self._data)
-        self._frozen = [character for character in self.characters if character.frozen]
+        self._frozen = [actor for actor in self.actors if actor.frozen]
         self.old_position, self.old_rotation = self.old_position.copy(), self.old_rotation.copy()  # frames hold them
         moved = list(range(self._model.nbody) if bodies is None else bodies)
         self.old_position[moved], self.old_rotation[moved] = self._data.xpos[moved], self._data.xquat[moved]
@@ -254,12 +260,13 @@ class Simulation:
             self.watch.forget(prop.name)
             self._refresh_watch()
 
-    def remove_character(self, character: Character) -> None:
+    def remove_actor(self, actor: Actor) -> None:
         """Take a character out of the scene."""
-        self.characters.remove(character)
-        self._drop_pushes(character)
-        self.watch.forget(character.name)
-        character.directing = None
+        self.actors.remove(actor)
+        actor.alive, actor.directing = False, None
+        self._drop_pushes(actor)
+        self.watch.forget(actor.name)
+        self.happened(Removed(self.time, actor.name))
 
     def rebuild_props(self) -> None:
         """Give all bodies for props the shape and touch that they have now, after a restore."""
@@ -278,7 +285,7 @@ class Simulation:
         self._data.xfrc_applied[slots.body] = 0.0
         self.settle({slots.body})
 
-    def push(self, thing: Character | Prop, part: int, impulse: np.ndarray) -> None:
+    def push(self, thing: Actor | Prop, part: int, impulse: np.ndarray) -> None:
         """Push a body by `impulse` [3] N·s, world frame, over the next control step; from any thread."""
         self.pushes.append((thing, part, impulse))
 
@@ -338,12 +345,12 @@ class Simulation:
         if self.recorder is not None:
             self.recorder.control_step(self._data, sorted({self._body_of(thing) + part for thing, part in self.pushed}))
 
-    def _body_of(self, thing: Character | Prop) -> int:
+    def _body_of(self, thing: Actor | Prop) -> int:
         """The first of a character's bodies, or a prop's."""
         slots = self._slots.get(thing.name)
         return self.prop_slots_of(self.props[thing.name]).body if slots is None else slots.body
 
-    def _drop_pushes(self, thing: Character | Prop) -> None:
+    def _drop_pushes(self, thing: Actor | Prop) -> None:
         """Forget the pushes that a thing gets and was to get."""
         self.pushed = [pushed for pushed in self.pushed if pushed[0] is not thing]
         for _ in range(len(self.pushes)):  # pushes that come in meanwhile are left alone
@@ -386,10 +393,10 @@ class Simulation:
             self.watch.physics_step(self._data, self.steps + step)
         elif self.watch.looks_for_hits and step == steps:
             self.watch.physics_step(self._data, self.steps + step, weight=steps)
-        _recovery.cap_speeds(self._velocity[: NV * len(self.characters)])
-        for character in self._frozen:
-            character.hold(self._data)
+        _recovery.cap_speeds(self._velocity[: NV * len(self.actors)])
+        for actor in self._frozen:
+            _placing.hold(self, actor, self._data)
 
-    def fail(self, characters: Sequence[Character], props: Sequence[Prop], reason: str) -> None:
+    def fail(self, characters: Sequence[Actor], props: Sequence[Prop], reason: str) -> None:
         """Deal with a breakdown by the policy `on_error`, see _recovery.py."""
         _recovery.fail(self, characters, props, reason)

@@ -18,14 +18,15 @@ import msgpack
 import mujoco
 import numpy as np
 
-from runtime._character import Character
+from runtime._actor import Actor, Ask
 from runtime._control import Fade
 from runtime._scene import Box, PropShape
 from runtime.character import PHYSICS_HZ, asset_sha256
 from runtime.contract import ControllerError
 from runtime.director import Directing, Director
-from runtime.goal_records import goal_from_record, goal_record
+from runtime.goal_records import goal_from_record, goal_record, recordable
 from runtime.goal_script import GoalScript
+from runtime.goals import checked_vector
 from runtime.props import Obstacle, Prop
 
 if TYPE_CHECKING:
@@ -42,21 +43,25 @@ class SnapshotError(ValueError):
     """Bytes that are no snapshot, or one that this program cannot restore; the message says why."""
 
 
-def save(simulation: Simulation) -> bytes:
-    """Return the world as bytes."""
+def save(simulation: Simulation, every_goal: bool = True) -> bytes:
+    """Return the world as bytes; without `every_goal`, goals of classes that have no record are left out.
+
+    Raises:
+        GoalError: with `every_goal`, for such a goal.
+    """
     with simulation.lock:
         simulation.compile()
-        return msgpack.Packer().pack(_record(simulation))
+        return msgpack.Packer().pack(_record(simulation, every_goal))
 
 
-def _record(simulation: Simulation) -> dict[str, Any]:
+def _record(simulation: Simulation, every_goal: bool) -> dict[str, Any]:
     model, data = simulation.model, simulation.data
     state = np.empty(mujoco.mj_stateSize(model, _STATE))
     mujoco.mj_getState(model, data, state, _STATE)
     layout = simulation.layout()
     return {
         "format": FORMAT, "version": VERSION, **versions(),
-        "characters": [_character_record(character) for character in simulation.characters],
+        "characters": [_actor_record(actor, every_goal) for actor in simulation.actors],
         "obstacles": [[box.name, box.size, box.position, box.heading] for box in layout.obstacles],
         "prop_bodies": layout.props,
         "props": [_prop_record(prop) for prop in simulation.props.values()],
@@ -77,16 +82,17 @@ def _controller_record(controller: Controller | None) -> list[str] | None:
     return None if controller is None else [str(controller.path), controller.sha256]
 
 
-def _character_record(character: Character) -> dict[str, Any]:
-    fade, directing = character.fade, character.directing
+def _actor_record(actor: Actor, every_goal: bool) -> dict[str, Any]:
+    fade, directing = actor.fade, actor.directing
+    goals = [ask.goal for ask in actor.asked.values() if every_goal or recordable(ask.goal)]
     return {
-        "name": character.name, "placement": character.placement, "placed": character.placed,
-        "controller": _controller_record(character.controller),
+        "name": actor.name, "placement": actor.placement, "placed": actor.placed,
+        "controller": _controller_record(actor.controller),
         "fade": fade and [_controller_record(fade.old), fade.held.tolist(), fade.steps, fade.done],
-        "goals": [goal_record(goal) for goal in character.goals.values()], "half_life": character.goal_half_life,
-        "script": character.script and character.script.record(), "entry": character.entry,
+        "goals": [goal_record(goal) for goal in goals], "half_life": actor.half_life,
+        "script": actor.script and actor.script.record(), "entry": actor.entry,
         "director": directing and [directing.director.record(), directing.state, directing.since, directing.given],
-        "frozen": None if character.frozen_pose is None else character.frozen_pose.tolist(),
+        "frozen": None if actor.frozen_pose is None else actor.frozen_pose.tolist(),
     }  # fmt: skip
 
 
@@ -136,7 +142,8 @@ def restore(simulation: Simulation, snapshot: bytes, controllers: bool = True) -
     record = unpack(snapshot)
     with simulation.lock:
         simulation.compile()
-        before = _Parts(simulation, _record(simulation), controllers=True)
+        before = _Parts(simulation, _record(simulation, every_goal=False), controllers=True)
+        asked = [(actor, actor.asked) for actor in simulation.actors]
         try:
             parts = _Parts(simulation, record, controllers)
         except _BROKEN as error:
@@ -145,6 +152,8 @@ def restore(simulation: Simulation, snapshot: bytes, controllers: bool = True) -
             parts.put_into(simulation)
         except _BROKEN as error:
             before.put_into(simulation)
+            for actor, goals in asked:
+                actor.asked = goals
             raise _as_snapshot_error(error) from error
 
 
@@ -158,10 +167,10 @@ def _as_snapshot_error(error: Exception) -> SnapshotError:
     return SnapshotError(f"snapshot: expected all of a world, found {type(error).__name__}: {str(error)[:300]}")
 
 
-def _controllers_of(characters: Sequence[Character]) -> dict[tuple[str, str], Controller]:
+def _controllers_of(actors: Sequence[Actor]) -> dict[tuple[str, str], Controller]:
     """Return the controllers that are at work, by path and SHA-256: their files may be others by now."""
-    fading = [character.fade.old for character in characters if character.fade is not None]
-    controllers = [*fading, *(character.controller for character in characters)]
+    fading = [actor.fade.old for actor in actors if actor.fade is not None]
+    controllers = [*fading, *(actor.controller for actor in actors)]
     return {(str(each.path), each.sha256): each for each in controllers if each is not None}
 
 
@@ -177,14 +186,14 @@ class _Parts:
             Box(name, tuple(size), tuple(position), heading) for name, size, position, heading in record["obstacles"]
         ]
         self.obstacles = {box.name: Obstacle(box) for box in boxes}
-        self._present = _controllers_of(simulation.characters)
+        self._present = _controllers_of(simulation.actors)
         self.prop_bodies = int(record["prop_bodies"])
         if not 0 <= self.prop_bodies <= MAX_THINGS:
             raise SnapshotError(f"snapshot: expected at most {MAX_THINGS} bodies for props, found {self.prop_bodies}")
         self.props = {prop.name: prop for prop in map(self._prop, record["props"])}
-        old = {character.name: character for character in simulation.characters}
-        self.fields = {each["name"]: self._character_fields(each) for each in record["characters"]}
-        self.characters = [old.get(name) or Character(simulation, name, ((0.0, 0.0), 0.0)) for name in self.fields]
+        old = {actor.name: actor for actor in simulation.actors}
+        self.fields = {each["name"]: self._actor_fields(each) for each in record["characters"]}
+        self.actors = [old.get(name) or Actor(name, ((0.0, 0.0), 0.0)) for name in self.fields]
         self.state = np.frombuffer(record["state"])
         self.old = [np.frombuffer(part) for part in record["old"]]
 
@@ -213,23 +222,22 @@ class _Parts:
         old, held, steps, done = record
         return Fade(self._controller(old), np.array(held), steps, done)
 
-    def _character_fields(self, record: Mapping[str, Any]) -> dict[str, Any]:
-        """Return what to set on a character."""
+    def _actor_fields(self, record: Mapping[str, Any]) -> dict[str, Any]:
+        """Return what to set on an actor."""
         (x, y), heading = record["placement"]
         director, goals = record["director"], [goal_from_record(each) for each in record["goals"]]
         directing = None
         if director is not None and self._controllers:
-            directing = Directing(Director.from_record(director[0]), director[1], director[2])
+            written = Director.from_record(director[0])
+            controllers = {name: self._simulation.load(path) for name, path in written.states.items()}
+            directing = Directing(written, director[1], director[2], controllers)
             directing.given = dict(director[3])
-            for path in directing.director.states.values():
-                self._simulation.load(path)
         return {
             "placement": ((x, y), heading), "placed": record["placed"],
-            "_controller": self._controller(record["controller"]),
+            "controller": self._controller(record["controller"]),
             "fade": self._fade(record["fade"]),
-            "_goals": {goal.task: goal for goal in goals}, "_half_life": record["half_life"],
-            "scripted": record["script"] is not None,
-            "_script": record["script"] and GoalScript.from_record(record["script"]), "entry": record["entry"],
+            "asked": {goal.task: Ask(goal, checked_vector(goal)) for goal in goals}, "half_life": record["half_life"],
+            "script": record["script"] and GoalScript.from_record(record["script"]), "entry": record["entry"],
             "directing": directing,
             "frozen_pose": None if record["frozen"] is None else np.array(record["frozen"]),
         }  # fmt: skip
@@ -237,23 +245,27 @@ class _Parts:
     def put_into(self, simulation: Simulation) -> None:
         """Make the simulation what was saved."""
         record, before = self.record, simulation.layout()
-        simulation.characters[:] = self.characters
+        for actor in simulation.actors:
+            actor.alive = False
+        simulation.actors[:] = self.actors
+        for actor in simulation.actors:
+            actor.alive = True
         simulation.obstacles, simulation.props = self.obstacles, self.props
         simulation.prop_bodies = self.prop_bodies
         simulation.pushes.clear()
         if simulation.layout() != before:
             simulation.changed_layout()
-        for character in simulation.characters:
-            character.placement = self.fields[character.name]["placement"]
+        for actor in simulation.actors:
+            actor.placement = self.fields[actor.name]["placement"]
         simulation.rebuild_props()
         if self.state.size != mujoco.mj_stateSize(simulation.model, _STATE):
             raise SnapshotError(f"snapshot: expected {mujoco.mj_stateSize(simulation.model, _STATE)} numbers of state")
-        for character in simulation.characters:
-            vars(character).update(self.fields[character.name])
+        for actor in simulation.actors:
+            vars(actor).update(self.fields[actor.name])
         simulation.conductor.restore(record["conductor"])
         simulation.watch.restore(record["watch"])
         simulation.steps, simulation.alpha = record["steps"], record["alpha"]
-        things = {**{each.name: each for each in simulation.characters}, **simulation.props}
+        things = {**{each.name: each for each in simulation.actors}, **simulation.props}
         simulation.pushes.extend((things[name], part, np.array(v)) for name, part, v in record["pushes"])
         simulation.pushed[:] = [(things[name], part) for name, part in record["pushed"]]
         mujoco.mj_setState(simulation.model, simulation.data, self.state, _STATE)

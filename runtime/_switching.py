@@ -14,10 +14,10 @@ from pathlib import Path
 
 import numpy as np
 
-from runtime._character import Character
 from runtime.character import CONTROL_HZ
 from runtime.events import Fell
 from runtime.goals import Jump, Steering
+from runtime.handle import Character
 from runtime.world import World
 
 CHARACTERS, SECONDS = 40, 20.0

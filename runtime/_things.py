@@ -7,13 +7,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from runtime._character import Character
+from runtime._public import Public
 from runtime._scene import Box, PropShape
 from runtime._simulation import Simulation
+from runtime.handle import Character
 from runtime.props import Obstacle, Prop, aim, finite_vector
 
 
-class Things:
+class Things(Public):
     """What a world has besides characters."""
 
     _simulation: Simulation
@@ -138,19 +139,21 @@ class Things:
     def remove(self, thing: Character | Prop | Obstacle) -> None:
         """Take a character, a prop or an obstacle out of the world; the others' motion goes on undisturbed.
 
+        A character's leaving is a `Removed` event; using what was removed is an error.
+
         Raises:
             ValueError: it is not there.
         """
         simulation = self._simulation
-        there = (*simulation.characters, *self.props, *self.obstacles)
-        if not any(thing is one for one in there):
-            raise ValueError(f"remove: expected something of this world, found {thing!r}")
         with simulation.lock:
+            mine = thing._actor if isinstance(thing, Character) else thing
+            if not any(mine is one for one in (*simulation.actors, *self.props, *self.obstacles)):
+                raise ValueError(f"remove: expected something of this world, found {thing!r}")
             if isinstance(thing, Prop):
                 simulation.remove_prop(thing)
                 return
             if isinstance(thing, Character):
-                simulation.remove_character(thing)
+                simulation.remove_actor(thing._actor)
             else:
                 del simulation.obstacles[thing.name]
             simulation.changed_layout()
@@ -180,7 +183,7 @@ class Things:
     def _free_name(self, name: str | None, stem: str) -> str:
         """Check a name, or find one: the stem, stem2, stem3 and so on; raises ValueError when it is taken."""
         simulation = self._simulation
-        taken = {each.name for each in simulation.characters} | set(simulation.props) | set(simulation.obstacles)
+        taken = {each.name for each in simulation.actors} | set(simulation.props) | set(simulation.obstacles)
         if name is None:
             names = (f"{stem}{number}" if number > 1 else stem for number in range(1, len(taken) + 2))
             return next(free for free in names if free not in taken)

@@ -37,12 +37,12 @@ import mujoco
 import numpy as np
 import onnxruntime
 
+from runtime._shipped import shipped
 from runtime._soak import resident_mib
 from runtime.character import CONTROL_HZ
 from runtime.goals import Steering
 from runtime.world import World
 
-CONTROLLER = Path("exported/steering.onnx")
 COUNTS = (1, 10, 50, 100, 200)
 SPACING = 3.0  # m between characters
 _STATE = int(mujoco.mjtState.mjSTATE_INTEGRATION)
@@ -233,7 +233,7 @@ def table(result: dict[str, Any]) -> str:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Read the command line, measure, print the table and write the JSON."""
     parser = argparse.ArgumentParser(prog="python -m runtime.benchmark", description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--controller", type=Path, default=CONTROLLER, help="a steering controller (%(default)s)")
+    parser.add_argument("--controller", type=Path, default=shipped("steering"), help="for steering (%(default)s)")
     parser.add_argument("--json", type=Path, help="where the figures go, as JSON")
     parser.add_argument("--counts", type=int, nargs="+", default=COUNTS, help="how many characters")
     parser.add_argument("--rounds", type=int, default=3000, help="control steps of one character (%(default)s)")

@@ -18,7 +18,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from runtime import character
+from runtime import character, tasks
 from runtime.goals import SCHEMAS
 
 METADATA_KEY = "controller"
@@ -218,8 +218,13 @@ def _close(expected: float, found: object) -> bool:
 
 def _check_goal(found: Mapping[str, Any]) -> Iterator[Problem]:
     task = found.get("task")
-    if not isinstance(task, str) or task not in SCHEMAS:
-        remedy = "use a version of the program that knows this task"
+    try:
+        known = isinstance(task, str) and (tasks.find(task) is not None or task in SCHEMAS)
+    except tasks.TaskError as error:
+        yield Problem("metadata.goal.task", "a task that is as it should be", str(error), "mend or remove the package")
+        return
+    if not isinstance(task, str) or not known:
+        remedy = "install the package that brings this task, or make it known: runtime.tasks.load(MODULE)"
         yield Problem("metadata.goal.task", f"one of {sorted(SCHEMAS)}", repr(task), remedy)
         return
     keys = ("name", "unit", "low", "high", "default")  # the wording of a meaning may change

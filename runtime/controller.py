@@ -21,6 +21,7 @@ import numpy as np
 import onnxruntime
 
 from runtime import _onnx
+from runtime._shipped import controller_file
 from runtime.character import JOINTS, STATE_SHAPES, State
 from runtime.contract import (
     METADATA_KEY,
@@ -74,13 +75,13 @@ class Controller:
         """Load and check a controller file.
 
         Args:
-            path: the ONNX file.
+            path: the ONNX file, or the bare name of a shipped controller, such as `steering`.
             providers: ONNX Runtime execution providers, best first, e.g. ("CUDAExecutionProvider",).
 
         Raises:
             ControllerError: listing everything that is wrong with the file.
         """
-        path = Path(path)
+        path = controller_file(path)
         session, metadata = _onnx.open_file(path, METADATA_KEY, providers, ControllerError)
         problems = check_metadata(metadata) + _check_graph(session, metadata)
         if problems:

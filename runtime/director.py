@@ -1,7 +1,7 @@
 """Which controller moves a character, and when it hands over to another: a small state machine that you write down.
 
     Director(
-        states={"walk": "exported/steering.onnx", "jump": "exported/jump.onnx", "getup": "exported/getup.onnx"},
+        states={"walk": "steering", "jump": "jump", "getup": "mine/getup.onnx"},
         start="walk",
         transitions=(
             Transition("walk", "jump", "goal:jump"),
@@ -33,9 +33,13 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
+from runtime import tasks
 from runtime.goals import SCHEMAS
+
+if TYPE_CHECKING:
+    from runtime.controller import Controller
 
 BUFFERED = 0.5  # s that a goal given waits for a transition
 _PLAIN = ("fell", "landed", "hit", "reached", "fallen", "airborne")
@@ -70,7 +74,7 @@ class Director:
     """
 
     states: Mapping[str, str | None]
-    """The path of each state's controller file by the state's name."""
+    """By the state's name its controller: a file's path, or the name of a shipped one."""
     start: str
     transitions: tuple[Transition, ...] = field(default=())
     fade: float | None = None
@@ -144,9 +148,12 @@ class Situation:
 class Directing:
     """A director at work on one character."""
 
-    def __init__(self, director: Director, state: str, since: float) -> None:
-        """Begin in a state at a time, s."""
+    def __init__(
+        self, director: Director, state: str, since: float, controllers: Mapping[str, Controller | None]
+    ) -> None:
+        """Begin in a state at a time, s; `controllers` are those of the states, loaded."""
         self.director = director
+        self.controllers = dict(controllers)
         self.state, self.since = state, since
         self.given: dict[str, float] = {}  # when a goal of each task was given last, s, if no transition followed
 
@@ -178,7 +185,7 @@ class Directing:
 def _problem(condition: object) -> str | None:
     """Return what is wrong with a condition."""
     name, colon, argument = condition.partition(":") if isinstance(condition, str) else ("", "", "")
-    if name == "goal" and argument in SCHEMAS:
+    if name == "goal" and (argument in SCHEMAS or tasks.find(argument)):
         return None
     if name in _PLAIN and not colon:
         return None

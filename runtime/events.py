@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from runtime.goals import Goal
 
 __all__ = [
-    "ControllerChanged", "Event", "Failed", "Fell", "GoalReached", "GotUp", "Hit", "Landed", "ReloadFailed", "Reloaded",
+    "ControllerChanged", "Event", "Failed", "Fell", "GoalDropped", "GoalReached", "GotUp", "Hit", "Landed",
+    "ReloadFailed", "Reloaded", "Removed",
 ]  # fmt: skip
 
 
@@ -71,6 +72,20 @@ class GoalReached(Event):
 
 
 @dataclass(frozen=True)
+class GoalDropped(Event):
+    """It cannot follow its goal any more and has lost it: it does the default goal of its controller's task."""
+
+    goal: Goal | None
+    reason: str
+    """What a new controller is for, or what was wrong with a goal that moves by itself."""
+
+
+@dataclass(frozen=True)
+class Removed(Event):
+    """It has been taken out of the world; whatever still holds it can only ask for its name and `alive`."""
+
+
+@dataclass(frozen=True)
 class ControllerChanged(Event):
     """Another controller has taken over, by hand or by its director."""
 
@@ -91,7 +106,7 @@ class Reloaded(Event):
 
 @dataclass(frozen=True)
 class ReloadFailed(Event):
-    """A controller's file has changed into something that cannot be used; the old controller goes on."""
+    """A controller's file is gone or has changed into something that cannot be used; the old controller goes on."""
 
     path: str
     error: str
@@ -103,4 +118,4 @@ class Failed(Event):
 
     reason: str
     snapshot: bytes
-    """`World.save()` of the last good state, to look into what went wrong."""
+    """`World.save()` of the last good state, to look into what went wrong; without goals that it cannot save."""

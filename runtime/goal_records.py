@@ -11,8 +11,13 @@ from runtime.goals import SCHEMAS, Dodgeball, Getup, Goal, GoalError, Jump, Loca
 GOALS: dict[str, type] = {
     kind.task: kind for kind in (Steering, Speed, Location, Jump, Getup, Dodgeball, Skill)
 }  # fmt: skip
-"""The goal's dataclass of every task, by the task's name."""
+"""The goal's dataclass of every task, by the task's name; `runtime.tasks` adds those from outside."""
 assert set(GOALS) == set(SCHEMAS)
+
+
+def recordable(goal: Goal) -> bool:
+    """Whether `goal_record` knows the goal's class."""
+    return is_dataclass(goal) and GOALS.get(goal.task) is type(goal)
 
 
 def goal_record(goal: Goal) -> dict[str, Any]:
@@ -21,18 +26,25 @@ def goal_record(goal: Goal) -> dict[str, Any]:
     Raises:
         GoalError: it is not one of `GOALS`.
     """
-    if not (is_dataclass(goal) and GOALS.get(goal.task) is type(goal)):
+    if not recordable(goal):
         raise GoalError(f"goal: expected one of {', '.join(kind.__name__ for kind in GOALS.values())}, found {goal!r}")
-    return {"task": goal.task} | {field.name: getattr(goal, field.name) for field in fields(goal)}
+    return {"task": goal.task} | {field.name: getattr(goal, field.name) for field in fields(goal)}  # type: ignore[arg-type]
 
 
 def goal_from_record(record: object) -> Goal:
     """Make a goal of what `goal_record` gave or another program sent.
 
     Raises:
-        GoalError: the task is unknown, a field does not belong to it, or a value is no number.
+        GoalError: the task is unknown or not as it should be, a field does not belong to it, or a value is no number.
     """
+    from runtime import tasks  # it fills `GOALS` and so stands on this module
+
     task = record.get("task") if isinstance(record, Mapping) else record
+    try:
+        if isinstance(task, str):
+            tasks.find(task)
+    except tasks.TaskError as error:
+        raise GoalError(f"goal {task}: {error}") from error
     if not isinstance(record, Mapping) or not isinstance(task, str) or task not in GOALS:
         raise GoalError(f"goal: expected a map with a task of {', '.join(sorted(GOALS))}, found {repr(task)[:80]}")
     kind = GOALS[task]

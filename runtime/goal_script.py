@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from runtime.goal_records import goal_from_record, goal_record
-from runtime.goals import Goal, GoalError
+from runtime.goals import Goal, GoalError, checked_vector
 
 _EARLY = 1e-6  # s: at the very time of an entry it is that entry's goal, whatever rounding did to the clock
 MAX_ENTRIES = 100_000
@@ -26,7 +26,7 @@ class GoalScript:
     """Goals by time.
 
     Raises:
-        GoalError: the times are not finite or do not ascend, or there is not one goal for each.
+        GoalError: the times are not finite or do not ascend, or there is not one goal for each, or one is no goal.
     """
 
     times: tuple[float, ...]
@@ -35,7 +35,7 @@ class GoalScript:
     """The goal from that time on; None is the default goal of the controller."""
 
     def __post_init__(self) -> None:
-        """Check the times."""
+        """Check the times and the goals."""
         times = tuple(float(time) for time in self.times)
         if len(times) != len(self.goals) or len(times) > MAX_ENTRIES:
             expected = f"one goal for each of at most {MAX_ENTRIES} times"
@@ -45,6 +45,9 @@ class GoalScript:
                 raise GoalError(f"script: expected finite, ascending times, found {time} after {before}")
         object.__setattr__(self, "times", times)
         object.__setattr__(self, "goals", tuple(self.goals))
+        for goal in self.goals:
+            if goal is not None:
+                checked_vector(goal)
 
     def entry_at(self, time: float) -> int:
         """The index of the entry in force at a time, s; -1 before the first."""

@@ -4,8 +4,8 @@ Every task has a schema, an ordered tuple of `GoalEntry`: the columns of a contr
 frozen value (`Steering`) that checks itself when it is made and turns into such a vector by `vector()`. Goals are
 given in the world frame and SI units; a controller's graph brings them into the character's own frame.
 
-To add a task: its schema, its dataclass, a line in `SCHEMAS` and one in `goal_records.GOALS`. What else a goal's class
-may have is told at `Goal`.
+A task of the package has its schema, its dataclass, a line in `SCHEMAS` and one in `goal_records.GOALS`; what else a
+goal's class may have is told at `Goal`. A task from outside the package is one file: `runtime.tasks`.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "MAX_SPEED", "SCHEMAS", "STEERING_SCHEMA", "Dodgeball", "Getup", "Goal", "GoalEntry", "GoalError", "Jump",
-    "Location", "Skill", "Speed", "Steering", "default_vector",
+    "Location", "Skill", "Speed", "Steering", "checked_vector", "default_vector",
 ]  # fmt: skip
 
 
@@ -58,7 +58,7 @@ SCHEMAS: dict[str, tuple[GoalEntry, ...]] = {
     "dodgeball": DODGEBALL_SCHEMA,
     "skill": NO_ENTRIES,
 }
-"""Goal schema of every task, by the task's name."""
+"""Goal schema of every task, by the task's name; `runtime.tasks` adds those from outside."""
 
 
 def default_vector(task: str) -> np.ndarray:
@@ -70,6 +70,29 @@ def default_vector(task: str) -> np.ndarray:
     if task not in SCHEMAS:
         raise GoalError(f"unknown task {task!r}; tasks are {', '.join(sorted(SCHEMAS))}")
     return np.array([entry.default for entry in SCHEMAS[task]], dtype=np.float32)
+
+
+def checked_vector(goal: object) -> np.ndarray:
+    """Return a goal's vector, [G] float32, after looking whether it is a goal at all, whatever class it is of.
+
+    Raises:
+        GoalError: it is none: a class, something without a known task, or numbers that its task's schema does not have.
+    """
+    task, kind = getattr(goal, "task", None), type(goal).__name__
+    if isinstance(goal, type):
+        raise GoalError(f"goal: expected a goal such as Steering(speed=1.0), found the class {goal.__name__} itself")
+    if not (isinstance(task, str) and task in SCHEMAS and hasattr(goal, "vector")):
+        expected = f"None or a goal such as Steering(speed=1.0), for one of {', '.join(SCHEMAS)}"
+        raise GoalError(f"goal: expected {expected}, found {repr(goal)[:100]}")
+    try:
+        with np.errstate(over="ignore"):  # infinity is told below
+            vector = np.array(goal.vector(), dtype=np.float32)  # type: ignore[attr-defined]
+    except Exception as error:  # of the user's own class: it may raise anything
+        raise GoalError(f"goal: {kind}.vector() raised {error!r}"[:300]) from error
+    count = len(SCHEMAS[task])
+    if vector.shape != (count,) or not np.isfinite(vector).all():
+        raise GoalError(f"goal: expected {count} finite numbers of {kind}.vector(), found {repr(vector)[:100]}")
+    return vector
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ so that the value changes with the motion alone, several draws are averaged, and
 half-life. It costs one network call of `draws` windows a control step, about 2 ms of one core for four; `every` spreads
 it over more steps.
 
-    watch = Naturalness(Prior.load("exported/priors/locomotion.onnx"))
+    watch = Naturalness(Prior.load(shipped("priors/locomotion")))
     world.step(); value = watch.push(hero.state)          # 1 is as usual as real motion, nan at first
 """
 

@@ -16,8 +16,8 @@ from runtime._scene import Box, PropShape
 from runtime.character import BODIES
 
 if TYPE_CHECKING:
-    from runtime._character import Character
     from runtime._simulation import Simulation
+    from runtime.handle import Character
 
 GRAVITY = 9.81  # m/s²
 
@@ -25,6 +25,7 @@ GRAVITY = 9.81  # m/s²
 class Prop:
     """A ball or a box that moves. Made by `World.add_ball`, `World.add_box` and `World.throw`."""
 
+    __slots__ = ("_simulation", "description", "name", "number", "placement")
     name: str
     """Its name in the world."""
 
@@ -106,6 +107,8 @@ class Prop:
 
 class Obstacle:
     """A box that does not move. Made by `World.add_obstacle`."""
+
+    __slots__ = ("box",)
 
     def __init__(self, box: Box) -> None:
         """Describe an obstacle: call `World.add_obstacle` instead."""

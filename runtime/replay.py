@@ -25,9 +25,10 @@ import numpy as np
 import onnxruntime
 
 from runtime import _records, _snapshot
+from runtime._asked import show
 from runtime._control import NQ
 from runtime.character import BODIES, CONTROL_HZ, JOINT_NAMES, PHYSICS_HZ
-from runtime.goal_records import goal_from_record, goal_record
+from runtime.goal_records import goal_from_record, goal_record, recordable
 from runtime.recording import Motion, RecordingError
 
 if TYPE_CHECKING:
@@ -96,14 +97,14 @@ class Recorder:
 
     def _asked(self) -> dict[str, Any]:
         goals, controllers = {}, {}
-        for character in self._simulation.characters:
-            goal, controller = character.goal, character.controller
-            goals[character.name] = goal and goal_record(goal)
-            controllers[character.name] = controller and [str(controller.path), controller.sha256]
+        for actor in self._simulation.actors:
+            goal, controller = actor.goal, actor.controller
+            goals[actor.name] = goal_record(goal) if goal is not None and recordable(goal) else None
+            controllers[actor.name] = controller and [str(controller.path), controller.sha256]
         return {"goals": goals, "controllers": controllers}
 
     def _write_keyframe(self, edited: bool) -> None:
-        snapshot = _snapshot.save(self._simulation)
+        snapshot = _snapshot.save(self._simulation, every_goal=False)
         self._write({"keyframe": snapshot, "edited": edited, "steps": self._simulation.steps})
         self._edits, self._keyframe = self._simulation.edits, self._simulation.steps
 
@@ -274,10 +275,10 @@ class _Replay:
         data.xfrc_applied[:] = 0.0
         for body, *force in frame.get("forces", ()):
             data.xfrc_applied[body, :3] = force
-        for character in self._world.characters:
-            goal = frame.get("goals", {}).get(character.name, "same")
+        for actor in self._simulation.actors:
+            goal = frame.get("goals", {}).get(actor.name, "same")
             if goal != "same":
-                character.show_goal(None if goal is None else goal_from_record(goal))
+                show(actor, None if goal is None else goal_from_record(goal))
         self._simulation.publish()
 
 

@@ -30,6 +30,7 @@ that steps, after the step, without the lock. `model` and `data` are the live on
 from __future__ import annotations
 
 import math
+import threading
 import time as clock
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -39,14 +40,17 @@ import mujoco
 import numpy as np
 
 from runtime import _snapshot
-from runtime._character import Character
+from runtime._actor import Actor
 from runtime._control import NB
+from runtime._placing import checked_placement
+from runtime._public import ranged
 from runtime._recovery import POLICIES
 from runtime._reload import Library
 from runtime._simulation import PHYSICS_STEPS, Simulation, SimulationError
 from runtime._snapshot import SnapshotError
 from runtime._things import Things
 from runtime.character import CONTROL_HZ, NAME, PHYSICS_HZ
+from runtime.handle import Character
 
 if TYPE_CHECKING:
     from runtime.controller import Controller
@@ -57,12 +61,11 @@ __all__ = ["SimulationError", "SnapshotError", "World"]
 
 
 class World(Things):
-    """Ground, characters and props, stepped by real time or by control steps."""
+    """Ground, characters and props, stepped by real time or by control steps.
 
-    max_advance: float
-    """Real time that one `advance` makes up for at most, s."""
-    paused: bool = False
-    """While it is set `advance` does nothing; `step` still steps."""
+    Raises:
+        AttributeError: on setting what is not there.
+    """
 
     def __init__(
         self,
@@ -90,11 +93,13 @@ class World(Things):
         """
         if on_error not in POLICIES:
             raise ValueError(f"on_error: expected one of {', '.join(POLICIES)}, found {on_error!r}")
-        if not 0.0 <= fade <= 10.0:
-            raise ValueError(f"fade: expected 0 to 10 s, found {fade!r}")
+        fade = ranged("fade", fade, 0.0, 10.0, "s")
         if reload_every is not None and not reload_every > 0.0:
             raise ValueError(f"reload_every: expected more than 0 s or None, found {reload_every!r}")
         self.max_advance = max_advance
+        self._paused = False
+        self._characters: dict[Actor, Character] = {}
+        self._handing = threading.Lock()  # of `_characters`; held for no longer than it takes to look there
         self._library = Library(reload_every)
         self._simulation = Simulation(self._library.load, fade, on_error)
         self.allocate_props(props)
@@ -110,6 +115,34 @@ class World(Things):
         return self._simulation.current().steps / PHYSICS_HZ
 
     @property
+    def max_advance(self) -> float:
+        """Real time that one `advance` makes up for at most, s.
+
+        Raises:
+            ValueError: on setting it below 0 or to what is no number.
+        """
+        return self._max_advance
+
+    @max_advance.setter
+    def max_advance(self, seconds: float) -> None:
+        self._max_advance = ranged("max_advance", seconds, 0.0, math.inf, "s")
+
+    @property
+    def paused(self) -> bool:
+        """While it is set `advance` does nothing; `step` still steps.
+
+        Raises:
+            ValueError: on setting it to anything but True or False.
+        """
+        return self._paused
+
+    @paused.setter
+    def paused(self, paused: bool) -> None:
+        if not isinstance(paused, bool | np.bool_):
+            raise ValueError(f"paused: expected True or False, found {paused!r}")
+        self._paused = bool(paused)
+
+    @property
     def time_scale(self) -> float:
         """Simulated seconds per second of real time in `advance`, 0 to 100.
 
@@ -120,9 +153,7 @@ class World(Things):
 
     @time_scale.setter
     def time_scale(self, scale: float) -> None:
-        if not 0.0 <= scale <= 100.0:
-            raise ValueError(f"time_scale: expected 0 to 100, found {scale!r}")
-        self._time_scale = float(scale)
+        self._time_scale = ranged("time_scale", scale, 0.0, 100.0)
 
     @property
     def dropped_time(self) -> float:
@@ -212,7 +243,11 @@ class World(Things):
     @property
     def characters(self) -> tuple[Character, ...]:
         """Its characters in the order they came."""
-        return tuple(self._simulation.characters)
+        actors = tuple(self._simulation.actors)
+        with self._handing:
+            known = self._characters
+            self._characters = {actor: known.get(actor) or Character(self._simulation, actor) for actor in actors}
+            return tuple(self._characters.values())
 
     def add_character(
         self,
@@ -224,7 +259,8 @@ class World(Things):
         """Put a character on the ground, standing in the default pose; the others' motion goes on undisturbed.
 
         Args:
-            controller: what moves it: a controller, the path of one's file, or None to hold the default pose.
+            controller: what moves it: a controller, the path of one's file, the name of a shipped one such as
+                `steering`, or None to hold the default pose.
                 Characters given the same path share one controller.
             position: x, y, m.
             heading: yaw, rad; 0 looks along x.
@@ -235,11 +271,12 @@ class World(Things):
             ValueError: a number is not finite, or the name is taken.
         """
         loaded = self._library.load(controller)
+        placement = checked_placement(position, heading)
         with self._simulation.lock:
-            character = Character(self._simulation, self._free_name(name, NAME), (position, heading), loaded)
-            self._simulation.characters.append(character)
+            actor = Actor(self._free_name(name, NAME), placement, loaded)
+            self._simulation.actors.append(actor)
             self._simulation.changed_layout()
-        return character
+            return self.characters[-1]
 
     def render_poses(self) -> tuple[np.ndarray, np.ndarray]:
         """Return all characters' body positions [N, 15, 3] m and rotations [N, 15, 4] wxyz, of one instant.

@@ -1,3 +1,4 @@
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -58,3 +59,42 @@ def test_ci_installs_what_the_viewer_asks_for():
     """The system packages of .ci/run are those that the viewer names where OpenGL is missing."""
     script = (ROOT / ".ci" / "run").read_text()
     assert f"for package in make git {PACKAGES}; do" in script
+
+
+def ci(
+    folder: Path, *, root: bool = True, network: bool = True, present: tuple[str, ...] = ()
+) -> tuple[int, list, str]:
+    """Run .ci/run on a pretended machine: its exit code, what apt-get and make were called with, and what it said."""
+    log, exits = folder / "log", {"apt-get": 0 if network else 100, "dpkg-query": 0, "python3": 0, "make": 0}
+    commands = {name: f'echo "{name} $*" >> {log}; exit {code}' for name, code in exits.items()}
+    commands |= {"dpkg-query": 'echo "install ok installed"', "id": f"echo {0 if root else 1000}"}
+    commands |= dict.fromkeys(present, "exit 0")
+    for name, body in commands.items():
+        (folder / name).write_text(f"#!/bin/sh\n{body}\n")
+        (folder / name).chmod(0o755)
+    for name in ("dirname", "grep", "sh", "bash"):
+        (folder / name).symlink_to(shutil.which(name))
+    environment = {"PATH": str(folder), "CI": "true"}
+    done = subprocess.run(
+        [folder / "bash", ROOT / ".ci" / "run"], env=environment, text=True, capture_output=True, check=False
+    )
+    calls = [line for line in log.read_text().splitlines() if line.startswith(("apt-get install", "make"))]
+    return done.returncode, calls, done.stdout
+
+
+def test_ci_installs_what_the_tests_of_the_window_need(tmp_path):
+    """As root with apt: Xvfb and xdotool; then the tests. Where they are there already, nothing."""
+    code, calls, _ = ci(tmp_path)
+    assert (code, calls) == (0, ["apt-get install -y -qq --no-install-recommends xvfb xdotool", "make test"])
+    (tmp_path / "second").mkdir()
+    code, calls, said = ci(tmp_path / "second", present=("Xvfb", "xdotool"))
+    assert (code, calls, said) == (0, ["make test"], "")
+
+
+@pytest.mark.parametrize("machine", [{"root": False}, {"network": False}])
+def test_ci_says_what_is_skipped_where_it_cannot_install(tmp_path, machine):
+    """Without root, or without a network, it names the packages, and the tests run all the same."""
+    code, calls, said = ci(tmp_path, **machine)
+    assert (code, calls[-1]) == (0, "make test")
+    assert "xvfb xdotool not installed" in said
+    assert "apt-get install xvfb xdotool" in said

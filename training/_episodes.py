@@ -18,8 +18,7 @@ from pathlib import Path
 import mujoco
 import numpy as np
 
-from runtime import Controller, World
-from runtime._character import Character
+from runtime import Character, Controller, World
 from runtime.character import CONTROL_HZ, JOINTS, PHYSICS_HZ, STATE_SHAPES, State
 from runtime.goals import SCHEMAS, Goal, default_vector
 from training.metrics import Rollout

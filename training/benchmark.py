@@ -36,6 +36,7 @@ from rich.table import Table
 from runtime.character import CONTROL_HZ, PHYSICS_HZ
 from training import _benchmark_worker, physics, run
 from training import config as settings
+from training.command import Command, begin
 from training.config import ConfigError, EnvironmentConfig, LearnerConfig, RewardConfig, RunConfig, TaskConfig
 from training.learning import workers
 from training.learning.checkpoint import CheckpointError
@@ -48,7 +49,7 @@ GPU_ENVS = (256, 1024, 4096, 16384)
 
 @dataclass(frozen=True)
 class BenchmarkConfig:
-    """`python -m training.benchmark`."""
+    """Measure how fast training is beside the physics alone: `python -m training.benchmark output=REPORT`."""
 
     task: TaskConfig = field(default_factory=TaskConfig)
     """As for training.run, like learner, environment, reward, physics, init and seed."""
@@ -74,9 +75,18 @@ class BenchmarkConfig:
     """JSON report to write; empty: tables only."""
 
 
+COMMAND = Command("training.benchmark", BenchmarkConfig, ("task", "learner"))
+
+
+def main() -> None:
+    """Read the command line, measure and report; exits with 2 and one sentence on bad input."""
+    begin(COMMAND)
+    _main()
+
+
 @hydra.main(config_path="conf", config_name="benchmark", version_base="1.3")
-def main(composed: DictConfig) -> None:
-    """Measure and report; exits with 2 and one sentence on bad input."""
+def _main(composed: DictConfig) -> None:
+    """Measure as the composed configuration says."""
     console = Console()
     try:
         config = settings.resolve(BenchmarkConfig, composed)
@@ -128,7 +138,8 @@ def _run(config: BenchmarkConfig, envs: int, processes: int) -> RunConfig:
     environment = replace(config.environment, start_refresh=2**62)
     learner = replace(config.learner, envs=envs, processes=processes)
     return RunConfig(
-        config.task, learner, environment, config.reward, config.physics, config.seed, init=config.init
+        task=config.task, learner=learner, environment=environment, reward=config.reward, physics=config.physics,
+        seed=config.seed, init=config.init,
     )  # fmt: skip
 
 

@@ -1,10 +1,11 @@
 """Model cards: `python -m training.cards` writes exported/README.md, a page a file, from what files say of themselves.
 
 A card tells what a controller is for, how it is made again, five figures beside the marks they were to reach
-(`MARKS`), and its gait beside people's. Figures come from `NAME.evaluation.json` (training.evaluate) and
+(`marks`), and its gait beside people's. Figures come from `NAME.evaluation.json` (training.evaluate) and
 `NAME.audit.json` (training.audit) beside the file, which have all others; a report that was made for another file is an
 error, a missing one is said to be missing. `NAME.notes.md`, what the file cannot do, is taken in word for word, and the
-film strip `docs/NAME.png` is shown where there is one.
+film strip `docs/NAME.png` is shown where there is one. The table of all files goes into README.md as well, between the
+two lines that are there for it.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from __future__ import annotations
 import hashlib
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -24,6 +25,9 @@ from training.prior.file import PriorFileError
 
 FOLDER = Path("exported")
 STRIPS = Path("docs")
+FIRST_PAGE = Path("README.md")
+BEGIN, END = "<!-- results: python -m training.cards writes this table -->", "<!-- end of results -->"
+"""The lines of README.md between which the table of all files stands."""
 
 
 class Mark(NamedTuple):
@@ -79,10 +83,28 @@ class CardError(ValueError):
 def main() -> None:
     """Write the cards; exits with 2 and one sentence when a file or its report is no good."""
     try:
-        (FOLDER / "README.md").write_text("\n".join(cards(FOLDER)) + "\n")
+        lines = list(cards(FOLDER))
+        first_page = with_table(FIRST_PAGE.read_text(), lines)
+        (FOLDER / "README.md").write_text("\n".join(lines) + "\n")
+        FIRST_PAGE.write_text(first_page)
     except (CardError, ControllerError, PriorFileError) as error:
         print(error, file=sys.stderr)
         raise SystemExit(2) from None
+
+
+def with_table(page: str, lines: Sequence[str]) -> str:
+    """Return a page of the root with the table in front of the cards `lines` between `BEGIN` and `END`.
+
+    Raises CardError where the page has no such place.
+    """
+    before, begin, rest = page.partition(f"{BEGIN}\n")
+    _, end, after = rest.partition(END)
+    if not (begin and end):
+        raise CardError(f"{FIRST_PAGE}: expected the lines {BEGIN} and {END} about its table of results, found none")
+    first = next(number for number, line in enumerate(lines) if line.startswith("| file |"))
+    table = lines[first : lines.index("", first)]
+    text = "\n".join(table).replace("](#", f"]({FOLDER}/README.md#")
+    return f"{before}{begin}\n{text}\n\n{end}{after}"
 
 
 def cards(folder: Path) -> Iterator[str]:

@@ -7,13 +7,15 @@ wrong type or a missing value is an error that names the key before any work sta
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, fields, is_dataclass
+from difflib import get_close_matches
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 from hydra.core.config_store import ConfigStore
-from omegaconf import MISSING, DictConfig, OmegaConf
+from omegaconf import MISSING, DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from runtime.character import CONTROL_HZ
@@ -21,6 +23,8 @@ from training import features
 from training.prior import schedule
 
 T = TypeVar("T")
+EVALUATE_EVERY = 250
+"""Optimiser steps of a prior between two looks at the held-out error."""
 
 
 class ConfigError(ValueError):
@@ -88,6 +92,8 @@ class PriorConfig:
     def __post_init__(self) -> None:
         """Check what types do not say."""
         _one_of("prior.held_out", self.held_out, ("clips", "between"))
+        _at_least("prior", self, EVALUATE_EVERY, "iterations")
+        _at_least("prior", self, 1, "batch")
         falling = all(before > after for before, after in pairwise(self.offsets))
         if not (len(self.offsets) > 1 and falling and self.offsets[-1] == 0 and self.offsets[0] < features.HISTORY):
             raise ConfigError(
@@ -102,7 +108,7 @@ class PriorConfig:
 
 @dataclass(frozen=True)
 class PretrainConfig:
-    """`python -m training.pretrain`."""
+    """Train a motion prior on prepared clips: `python -m training.pretrain prior=NAME data=FOLDER`."""
 
     prior: PriorConfig = field(default_factory=PriorConfig)
     """What to train."""
@@ -162,7 +168,7 @@ class EnvironmentConfig:
 
     def __post_init__(self) -> None:
         """Check what types do not say."""
-        _at_least_one("environment", self, "prior_interval", "start_pool", "start_refresh")
+        _at_least("environment", self, 1, "prior_interval", "start_pool", "start_refresh")
         if not 0.0 <= self.latency < 1 / CONTROL_HZ:
             raise ConfigError(
                 f"configuration: environment.latency is {self.latency}: expected from 0 to below {1 / CONTROL_HZ:.4f} s"
@@ -207,7 +213,7 @@ class RewardConfig:
     def __post_init__(self) -> None:
         """Check what types do not say."""
         _one_of("reward.form", self.form, FORMS)
-        _at_least_one("reward", self, "steps", "batch", "replay", "pool")
+        _at_least("reward", self, 1, "steps", "batch", "replay", "pool")
 
 
 @dataclass(frozen=True)
@@ -267,7 +273,7 @@ class LearnerConfig:
         """Check what types do not say."""
         _one_of("learner.precision", self.precision, ("medium", "high", "highest"))
         _one_of("learner.symmetry", self.symmetry, ("none", "augment", "loss"))
-        _at_least_one("learner", self, "envs", "horizon", "samples", "epochs", "minibatches", "std_samples")
+        _at_least("learner", self, 1, "envs", "horizon", "samples", "epochs", "minibatches", "std_samples")
 
 
 @dataclass(frozen=True)
@@ -284,7 +290,7 @@ class TaskConfig:
 
 @dataclass(frozen=True)
 class RunConfig:
-    """`python -m training.run`."""
+    """Train a task policy against a frozen prior: `python -m training.run task=NAME`."""
 
     task: TaskConfig = field(default_factory=TaskConfig)
     """What to learn."""
@@ -301,8 +307,10 @@ class RunConfig:
     seed: int = 0
     """Seeds everything random."""
     resume: str = ""
-    """Run folder to go on with; its own configuration applies, but for output and, where given again, learner.samples,
-    learner.minutes, learner.processes and learner.checkpoint_minutes."""
+    """Run folder to go on with; its own configuration applies, but for output, record and, where given again,
+    learner.samples, learner.minutes, learner.processes and learner.checkpoint_minutes."""
+    record: float = 0.0
+    """Minutes between videos of the policy, `videos/SAMPLES.mp4` in the run folder (training/film.py); 0: none."""
     export_only: bool = False
     """With resume: do not train, only export what the checkpoint holds; the run may be going on meanwhile."""
     init: str = ""
@@ -318,14 +326,45 @@ class RunConfig:
     """What was typed to start the run; set by it."""
 
 
-def resolve(kind: type[T], config: DictConfig) -> T:
-    """Turn a composed Hydra configuration into `kind`; raises ConfigError naming the key that is wrong."""
+def resolve(kind: type[T], config: DictConfig, where: str = "") -> T:
+    """Turn a composed Hydra configuration into `kind`; raises ConfigError naming the key that is wrong.
+
+    `where` stands before the keys in what an error says: what part of a larger configuration this is.
+    """
+    for key, known in _unknown(kind, config, f"{where}." if where else ""):
+        raise ConfigError(f"configuration: {key}: there is no such key: expected {nearest(key, known)}")
     try:
         merged = OmegaConf.merge(_writable(OmegaConf.structured(kind)), config)
         return OmegaConf.to_object(merged)  # type: ignore[return-value]
     except OmegaConfBaseException as error:
-        key = getattr(error, "full_key", "?")
+        key = ".".join(part for part in (where, str(getattr(error, "full_key", "?"))) if part)
         raise ConfigError(f"configuration: {str(error).splitlines()[0]} (key {key})") from None
+
+
+def _unknown(kind: Any, config: Any, prefix: str) -> Iterator[tuple[str, list[str]]]:  # noqa: ANN401
+    """Keys that no class has, each with those there are; in lists of dataclasses, too."""
+    hints = get_type_hints(kind)
+    known = [field.name for field in fields(kind)]
+    for name in config:
+        key = f"{prefix}{name}"
+        if name not in known:
+            yield key, [prefix + other for other in known]
+            continue
+        inner = hints[name]
+        item = get_args(inner)[0] if get_origin(inner) is list else inner
+        if not is_dataclass(item) or OmegaConf.is_missing(config, name):
+            continue
+        value = config[name]
+        for index, part in enumerate(value) if isinstance(value, ListConfig) else [("", value)]:
+            if isinstance(part, DictConfig):
+                yield from _unknown(item, part, f"{key}[{index}]." if isinstance(value, ListConfig) else f"{key}.")
+
+
+def nearest(found: str, known: Sequence[str]) -> str:
+    """What was expected instead of a name: those most like it, and all unless they are very many."""
+    close = " or ".join(map(repr, get_close_matches(found, known, n=3, cutoff=0.45)))
+    every = f"one of {', '.join(map(repr, known))}"
+    return every if not close else close if len(known) > 20 else f"{close}, {every}"
 
 
 def check_output(path: str, overwrite: bool) -> None:
@@ -339,10 +378,10 @@ def _one_of(key: str, found: str, expected: tuple[str, ...]) -> None:
         raise ConfigError(f"configuration: {key} is {found!r}: expected one of {', '.join(expected)}")
 
 
-def _at_least_one(group: str, config: object, *names: str) -> None:
+def _at_least(group: str, config: object, least: int, *names: str) -> None:
     for name in names:
-        if getattr(config, name) < 1:
-            raise ConfigError(f"configuration: {group}.{name} is {getattr(config, name)}: expected at least 1")
+        if getattr(config, name) < least:
+            raise ConfigError(f"configuration: {group}.{name} is {getattr(config, name)}: expected at least {least}")
 
 
 def _writable(node: DictConfig) -> DictConfig:

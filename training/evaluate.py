@@ -35,6 +35,7 @@ from rich.table import Table
 
 from runtime import Controller, ControllerError, Prior, PriorError, SimulationError
 from runtime.character import CONTROL_HZ
+from runtime.tasks import TaskError, load
 from training import _episodes, _mocap, _robustness, trials
 from training import config as settings
 from training._evaluate_tables import show
@@ -42,6 +43,7 @@ from training._mocap import Mocap
 from training._naturalness import Measure
 from training._report import DEFINITIONS, report
 from training._robustness import HARDSHIPS, robustness
+from training.command import Command
 from training.measure import report as beside_people
 from training.metrics import Rollout
 from training.motion import dataset
@@ -51,10 +53,12 @@ from training.trials import Episode, Request, skill, speed
 
 @dataclass(frozen=True)
 class EvaluateConfig:
-    """`python -m training.evaluate`."""
+    """Measure an exported controller: `python -m training.evaluate controller=FILE output=REPORT`."""
 
     controller: str = "exported/steering.onnx"
     """Controller file to measure."""
+    task: str = ""
+    """Module of a task from outside the package that is not installed (docs/add-a-task.md)."""
     prior: str = ""
     """Prior file that judges the motion; empty: the one the controller was trained against, by its hash, looked for
     in the folder `priors` beside the controller and in exported/priors."""
@@ -93,8 +97,11 @@ class EvaluateError(ValueError):
 
 def main() -> None:
     """Do what the command line (`key=value` of EvaluateConfig) asks for; exits with 2 and one sentence on bad input."""
+    Command("training.evaluate", EvaluateConfig).read(sys.argv[1:])
     try:
         config = settings.resolve(EvaluateConfig, OmegaConf.from_cli())
+        if config.task:
+            load(config.task)
         if config.help:
             _explain(Console())
         elif config.reference:
@@ -103,7 +110,7 @@ def main() -> None:
             _evaluate_and_show(config)
     except (
         settings.ConfigError, EvaluateError, ControllerError, PriorError, SimulationError, _mocap.ReferenceError,
-        FileNotFoundError,
+        trials.TrialError, TaskError, FileNotFoundError,
     ) as error:  # fmt: skip
         print(error, file=sys.stderr)
         raise SystemExit(2) from None

@@ -15,17 +15,17 @@ nothing can be read is an error. `skeleton=MAP.yaml` gives the map of a skeleton
 from __future__ import annotations
 
 import json
-import sys
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatch
 from pathlib import Path
-from typing import cast
 
 import hydra
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import MISSING, DictConfig, OmegaConf
 from rich.console import Console
 from rich.progress import track
 
+from training.command import Command, begin
+from training.config import ConfigError, resolve
 from training.motion import dataset, figures, importing, similarity
 from training.motion.edit import play
 from training.motion.reading import FORMATS, Piece, Reading, Source, read_all
@@ -37,8 +37,11 @@ class Recipe:
     """What a dataset is made of (conf/dataset/*.yaml)."""
 
     name: str = "locomotion"
+    """Of the dataset and its folder."""
     sources: list[Source] = field(default_factory=list)
+    """What is read: folders of files of one format (docs/own-motion.md)."""
     held_out_share: float = 0.12
+    """Share of every category's performances that is held out."""
     held_out: list[str] = field(default_factory=list)
     """Names of persons (Source.person) or clips, with * and ?, to hold out instead of a share of every category. With a
     person goes everyone who moves alike; named by clip, clips of one performance may be on both sides, which is for
@@ -46,6 +49,23 @@ class Recipe:
     piece_seconds: float = 8.0
     """Clips longer than 1.5 times this are cut into equal pieces of about this length."""
     seed: int = 0
+    """Draws what is held out."""
+
+
+@dataclass
+class PrepareConfig:
+    """Turn motion capture into a dataset: `python -m training.prepare dataset=NAME|FILE.yaml data=FOLDER`."""
+
+    dataset: Recipe = field(default_factory=Recipe)
+    """What it is made of."""
+    data: str = MISSING
+    """Folder of motion capture; the dataset's sources name its sub-folders."""
+    output: str = MISSING
+    """Folder to write to."""
+    skeleton: str | None = None
+    """A map (YAML) for skeletons of no known family (docs/own-motion.md)."""
+    workers: int = 2
+    """Processes, each reading one file at a time."""
 
 
 class DataError(ValueError):
@@ -152,23 +172,32 @@ def find_files(recipe: Recipe, data: Path) -> list[tuple[Source, Path]]:
     return found
 
 
+COMMAND = Command("training.prepare", PrepareConfig, ("dataset",))
+
+
+def main() -> None:
+    """Read the command line and make the dataset; exits with 2 and one sentence on bad input."""
+    begin(COMMAND)
+    _main()
+
+
 @hydra.main(version_base=None, config_path="conf", config_name="prepare")
-def main(config: DictConfig) -> None:
-    """Command line: `dataset=NAME data=PATH [output=PATH] [skeleton=MAP.yaml] [workers=N]`."""
+def _main(composed: DictConfig) -> None:
+    """Make the dataset that the composed configuration tells of."""
     errors = Console(stderr=True, soft_wrap=True, style="red", markup=False)
-    if OmegaConf.is_missing(config, "data"):
-        folders = sorted({source.folder for source in config.dataset.sources})
-        errors.print(f"data= is missing: name the folder that holds {', '.join(f'{f}/' for f in folders)}")
-        sys.exit(2)
-    recipe = cast(Recipe, OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(Recipe), config.dataset)))
-    for source in recipe.sources:
-        source.skeleton = source.skeleton or config.skeleton
-    output = Path(config.output)
     try:
-        summary = prepare(recipe, Path(config.data), output, config.workers)
-    except DataError as error:
+        if OmegaConf.is_missing(composed, "data"):
+            sources = resolve(Recipe, composed.dataset, "dataset").sources
+            folders = ", ".join(sorted({f"{source.folder}/" for source in sources}))
+            raise DataError(f"data= is missing: name the folder that holds {folders}")
+        config = resolve(PrepareConfig, composed)
+        for source in config.dataset.sources:
+            source.skeleton = source.skeleton or config.skeleton
+        output = Path(config.output)
+        summary = prepare(config.dataset, Path(config.data), output, config.workers)
+    except (DataError, ConfigError) as error:
         errors.print(str(error))
-        sys.exit(2)
+        raise SystemExit(2) from None
     console = Console()
     show(summary, console)
     for line in summary["damaged"]:

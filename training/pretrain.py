@@ -27,6 +27,7 @@ from torch import Tensor
 
 from runtime.recording import RecordingError
 from training import config as settings
+from training.command import Command, begin
 from training.motion import dataset
 from training.motion import windows as motion_windows
 from training.motion.dataset import Clip
@@ -34,10 +35,18 @@ from training.motion.windows import Windows
 from training.prior import data, file
 from training.prior.fit import Fit, Styles, fit, joint_statistics
 
+COMMAND = Command("training.pretrain", settings.PretrainConfig, ("prior",))
+
+
+def main() -> None:
+    """Read the command line, train, write the file; exits with 2 and one sentence on bad input."""
+    begin(COMMAND)
+    _main()
+
 
 @hydra.main(config_path="conf", config_name="pretrain", version_base="1.3")
-def main(composed: DictConfig) -> None:
-    """Compose the configuration, train, write the file; exits with 2 and one sentence on bad input."""
+def _main(composed: DictConfig) -> None:
+    """Train as the composed configuration says."""
     try:
         config = settings.resolve(settings.PretrainConfig, composed)
         settings.check_output(config.output, config.overwrite)
@@ -132,5 +141,4 @@ def datasets(clips: list[Clip]) -> list[dict[str, Any]]:
 
 
 if __name__ == "__main__":
-    settings.register()
     main()

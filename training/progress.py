@@ -24,11 +24,13 @@ from rich.table import Table
 from runtime import ControllerError, PriorError, SimulationError
 from training import config as settings
 from training import run
+from training.command import Command
 from training.config import RunConfig
 from training.evaluate import EvaluateConfig, EvaluateError, evaluate
 from training.learning import checkpoint
 from training.learning.checkpoint import CheckpointError
 from training.prior.file import PriorFileError
+from training.trials import TrialError
 
 COLUMNS = ("success", "speed_error_m_s", "heading_error_deg", "falls_per_minute", "prior_ratio")
 """Headline figures that are shown, where the task has them."""
@@ -36,7 +38,7 @@ COLUMNS = ("success", "speed_error_m_s", "heading_error_deg", "falls_per_minute"
 
 @dataclass(frozen=True)
 class ProgressConfig:
-    """`python -m training.progress`."""
+    """Evaluate a run's kept checkpoints: `python -m training.progress run=FOLDER output=REPORT`."""
 
     run: str = ""
     """Run folder with kept checkpoints."""
@@ -62,12 +64,13 @@ class ProgressConfig:
 
 def main() -> None:
     """Do what the command line (`key=value` of ProgressConfig) asks for; exits with 2 and one sentence on bad input."""
+    Command("training.progress", ProgressConfig).read(sys.argv[1:])
     try:
         config = settings.resolve(ProgressConfig, OmegaConf.from_cli())
         result = progress(config, Console(stderr=True))
     except (
         settings.ConfigError, CheckpointError, EvaluateError, ControllerError, PriorError, PriorFileError,
-        SimulationError,
+        SimulationError, TrialError,
     ) as error:  # fmt: skip
         print(error, file=sys.stderr)
         raise SystemExit(2) from None

@@ -7,7 +7,7 @@
 The run folder gets the resolved configuration first, then TensorBoard events, figures.csv and checkpoints that are
 replaced whole; the controller lands beside them. Ctrl-C, a time limit and a full count of samples all end the same
 way: checkpoint, export. `resume=FOLDER` goes on with a run, `init=CHECKPOINT` starts a new one from another's policy,
-`resume=FOLDER export_only=true` exports what a run has come to, while it trains or after.
+`resume=FOLDER export_only=true` exports what a run has come to, while it trains or after; `record=MINUTES` films it.
 """
 
 from __future__ import annotations
@@ -29,8 +29,10 @@ from omegaconf import DictConfig
 from runtime import contract
 from training import config as settings
 from training import physics, tasks
+from training.command import Command, begin
 from training.config import ConfigError, EnvironmentConfig, RunConfig
 from training.export import export
+from training.film import Films
 from training.learning import checkpoint, workers
 from training.learning.checkpoint import CheckpointError
 from training.learning.environment import ActionTransform, Environment
@@ -45,10 +47,18 @@ from training.prior.score import Score
 from training.prior.style import vector
 from training.provenance import code_version, hardware
 
+COMMAND = Command("training.run", RunConfig, ("task", "learner"), needs="task")
+
+
+def main() -> None:
+    """Read the command line and train; exits with 2 and one sentence on bad input."""
+    begin(COMMAND)
+    _main()
+
 
 @hydra.main(config_path="conf", config_name="run", version_base="1.3")
-def main(composed: DictConfig) -> None:
-    """Compose the configuration and train; exits with 2 and one sentence on bad input."""
+def _main(composed: DictConfig) -> None:
+    """Train as the composed configuration says."""
     if workers.first():
         _drop_if_empty(Path(HydraConfig.get().runtime.output_dir))  # Hydra's; the run makes the folder that it uses
     try:
@@ -109,22 +119,27 @@ def train(worker: Worker, config: RunConfig) -> None:
     learner = build(worker, config)
     before = checkpoint.restore(config, learner)
     log = Log(Path(config.folder), config, worker, learner.samples, before)
+    films = Films(config)
     start = saved = time.monotonic()
     ending = learner.samples >= config.learner.samples
     while not ending:
         log.write(learner, learner.iterate())
         now = time.monotonic()
         late = 0 < config.learner.minutes * 60 < now - start
-        due = worker.leads and now - saved > config.learner.checkpoint_minutes * 60
+        filming = worker.leads and films.due(now - start)
+        due = worker.leads and (filming or now - saved > config.learner.checkpoint_minutes * 60)
         ending, saving = worker.any(late or worker.stop.is_set or learner.samples >= config.learner.samples, due)
         if saving and not ending:
             checkpoint.save(config, learner, before + now - start)
             saved = now
+            if filming:
+                films.start(now - start)
     log.close(learner)
     seconds = before + time.monotonic() - start
     checkpoint.save(config, learner, seconds)
     if worker.leads:
         finish(config, learner, seconds)
+        films.close()
 
 
 def _agreed(worker: Worker, folder: str) -> str:
@@ -160,11 +175,15 @@ def build(worker: Worker, config: RunConfig) -> Learner:
     return Learner(config.learner, environment, worker)
 
 
-def export_only(config: RunConfig) -> None:
-    """Export the policy in the checkpoint of the run `config.resume`; the run's own files are only read."""
+def export_only(config: RunConfig) -> int:
+    """Export the policy in the checkpoint of the run `config.resume`; the run's own files are only read.
+
+    Returns the samples that it was trained on.
+    """
     few = replace(config, learner=replace(config.learner, envs=8), reward=replace(config.reward, pool=1))
     learner = build(Worker(0, 1), few)
     finish(config, learner, checkpoint.restore(few, learner, episodes=False))
+    return learner.samples
 
 
 def set_style(score: Score, config: EnvironmentConfig) -> None:
@@ -220,5 +239,4 @@ def _start(learner: Learner) -> dict[str, list[float]] | None:
 
 
 if __name__ == "__main__":
-    settings.register()
     main()

@@ -2,7 +2,7 @@
 
 Its parts, each of which runs alone; only those below the line need OpenGL, only `window` a display:
 
-    __main__ ← options      the command
+    __main__, command ← options                 the command
     app                     keys, mouse, time in; pictures out; shows a mode on a screen
     ├─ live ← stage         a running World: characters, stunts, things, picking and pulling
     │    ├─ input, gamepad, actions → wishes    what is held → a wish → the goal of a controller's task

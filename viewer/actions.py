@@ -30,11 +30,11 @@ HELD = (
 )
 COMMANDS = (
     Binding("jump", ("SPACE",), "Space", "jump"),
-    Binding("crouch", ("C",), "C", "get up, or crouch"),
+    Binding("get up", ("C",), "C", "get up"),
     Binding("throw", ("F",), "F", "throw a ball at the character"),
     Binding("box", ("G",), "G", "drop a box on it"),
     *(Binding(f"controller {n}", (f"_{n}", f"NUM_{n}"), "1 – 9" if n == 1 else "", "") for n in range(1, 10)),
-    Binding("next controller", ("TAB",), "Tab", "switch controller"),
+    Binding("next controller", ("TAB",), "Tab", "the next controller"),
     Binding("everyone", ("_0", "NUM_0"), "0", "steer everyone (click: only one)"),
     Binding("reset", ("R",), "R", "start over"),
     Binding("reload", ("F5",), "F5", "load the controllers' files again"),
@@ -46,7 +46,8 @@ COMMANDS = (
     Binding("contacts", ("X",), "X", "show contacts"),
     Binding("record", ("V",), "V", "record the motion to a file"),
     Binding("screenshot", ("F12",), "F12", "save a picture"),
-    Binding("help", ("F1", "H"), "F1", "this help"),
+    Binding("full screen", ("F11",), "F11", "full screen, and back"),
+    Binding("help", ("F1", "H"), "F1", "this help; again: the gamepad"),
     Binding("quit", ("ESCAPE",), "Esc", "quit"),
 )
 PLAYBACK = (
@@ -60,7 +61,8 @@ PLAYBACK = (
     Binding("trail", ("T",), "T", "show trails"),
     Binding("export", ("E",), "E", "export as glTF"),
     Binding("screenshot", ("F12",), "F12", "save a picture"),
-    Binding("help", ("F1", "H"), "F1", "this help"),
+    Binding("full screen", ("F11",), "F11", "full screen, and back"),
+    Binding("help", ("F1", "H"), "F1", "this help; again: the gamepad"),
     Binding("quit", ("ESCAPE",), "Esc", "quit"),
 )
 MOUSE = (
@@ -69,10 +71,15 @@ MOUSE = (
     ("wheel", "come nearer"),
 )
 PAD = {
-    "a": "jump", "b": "crouch", "x": "throw", "y": "box", "leftshoulder": "previous controller",
+    "a": "jump", "b": "get up", "x": "throw", "y": "box", "leftshoulder": "previous controller",
     "rightshoulder": "next controller", "start": "pause", "back": "reset",
 }  # fmt: skip
 """Which command a button of a gamepad gives, by pyglet's names."""
+_BUTTONS = {
+    "a": "A", "b": "B", "x": "X", "y": "Y", "leftshoulder": "left bumper", "rightshoulder": "right bumper",
+    "start": "Start", "back": "Back",
+}  # fmt: skip
+_PAD_ONLY = {"previous controller": "the previous controller"}  # what no key does
 
 
 def held_keys() -> dict[str, str]:
@@ -93,5 +100,27 @@ def playback_keys() -> dict[str, str]:
 def help_lines(playback: bool = False) -> list[tuple[str, str]]:
     """What each key does, for the help: (keys, what they do)."""
     bindings = PLAYBACK if playback else (*HELD, *COMMANDS)
-    lines = [(b.shown, b.told or "choose a controller") for b in bindings if b.shown]
+    lines = [(b.shown, b.told or "another controller for these keys") for b in bindings if b.shown]
     return [*lines, *(MOUSE[::2] if playback else MOUSE)]
+
+
+def pad_lines(playback: bool = False) -> list[tuple[str, str]]:
+    """What each stick and button of a gamepad does, for the help: (where, what it does)."""
+    told = {b.action: b.told for b in (PLAYBACK if playback else COMMANDS)} | ({} if playback else _PAD_ONLY)
+    buttons = [(_BUTTONS[button], told[command]) for button, command in PAD.items() if command in told]
+    if playback:
+        return [("right stick", "turn the view"), *buttons]
+    return [
+        ("left stick", "walk and run, relative to the camera"),
+        ("right stick", "turn the view"),
+        ("left trigger", "held: the right stick says where to face"),
+        *buttons,
+    ]
+
+
+def help_pages(playback: bool = False) -> list[tuple[str, list[tuple[str, str]]]]:
+    """The pages that F1 leafs through: a title, and what each key or button does."""
+    return [
+        ("Keys and mouse (F1: gamepad)", help_lines(playback)),
+        ("Gamepad (F1: close)", pad_lines(playback)),
+    ]

@@ -20,7 +20,7 @@ from typing import Protocol
 import numpy as np
 
 from viewer import hud
-from viewer.actions import held_keys, help_lines
+from viewer.actions import held_keys, help_pages
 from viewer.camera import Camera
 from viewer.files import next_free
 from viewer.hud import Status
@@ -99,6 +99,11 @@ class Mode(Protocol):
         ...
 
     @property
+    def top(self) -> float:
+        """Height of the highest head among what the camera follows, m."""
+        ...
+
+    @property
     def keys(self) -> dict[str, str]:
         """Key name → command."""
         ...
@@ -153,7 +158,10 @@ class App:
         self.held: dict[str, str] = {}
         """Keys that are down, and the action of each."""
         self.closed = False
-        self.show_help = False
+        self.full_screen = False
+        """Whether the whole screen is wanted."""
+        self.help_page = 0
+        """Which page of the help is shown, from 1; 0: none."""
         self.notice, self._until = "", 0.0
         self._clock, self._passed = clock, 0.0
         self._simulated = self._real = 0.0  # s, fading sums that give the real-time factor
@@ -162,7 +170,7 @@ class App:
         self._pressed: tuple[float, float] | None = None
         self.frames = 0
         """Pictures drawn."""
-        camera.follow(mode.focus, math.inf)
+        camera.follow(mode.focus, math.inf, mode.top)
 
     def say(self, notice: str) -> None:
         """Show a sentence for a while."""
@@ -196,7 +204,9 @@ class App:
         if name == "quit":
             self.closed = True
         elif name == "help":
-            self.show_help = not self.show_help
+            self.help_page = (self.help_page + 1) % (1 + len(help_pages(self.mode.playback)))
+        elif name == "full screen":
+            self.full_screen = not self.full_screen
         elif name == "pause":
             self.mode.paused = not self.mode.paused
         elif name in ("slower", "faster"):
@@ -206,7 +216,7 @@ class App:
         else:
             self.say(self.mode.command(name, self.camera))
             if name == "reset":
-                self.camera.follow(self.mode.focus, math.inf)
+                self.camera.follow(self.mode.focus, math.inf, self.mode.top)
 
     def update(self, elapsed: float) -> None:
         """Let `elapsed` s of real time pass.
@@ -222,7 +232,7 @@ class App:
         fade = math.exp(-elapsed / _AVERAGING)
         self._simulated = fade * self._simulated + max(self.mode.time - before, 0.0)
         self._real = fade * self._real + elapsed
-        self.camera.follow(self.mode.focus, elapsed)
+        self.camera.follow(self.mode.focus, elapsed, self.mode.top)
 
     def draw(self) -> None:
         """Draw one picture and its display."""
@@ -239,6 +249,7 @@ class App:
         notice = self.notice if self._passed < self._until else ""
         if self.mode.paused:
             notice = notice or "paused"
+        title, lines = help_pages(self.mode.playback)[self.help_page - 1] if self.help_page else ("", [])
         return replace(
             status,
             real_time_factor=self._simulated / self._real if self._real > 0.0 else math.nan,
@@ -246,7 +257,8 @@ class App:
             costs=(*self.mode.costs(), ("picture", 1e3 * self._picture)),
             notice=notice or status.notice,
             hint="" if self._passed > 10.0 or status.progress else "F1 help",
-            help=tuple(help_lines(self.mode.playback)) if self.show_help else (),
+            help_title=title,
+            help=tuple(lines),
         )
 
     def mouse_press(self, x: float, y: float, orbit: bool) -> None:

@@ -26,7 +26,6 @@ from viewer import context
 from viewer.app import App
 from viewer.camera import Camera, starting_distance
 from viewer.live import Live
-from viewer.naturalness import find_prior
 from viewer.quality import NAMES
 from viewer.stage import Stage
 
@@ -56,7 +55,7 @@ class Figures:
 def measure(controller: Path, count: int, seconds: float, quality: str) -> tuple[Figures, str]:
     """Run a session for a while; returns what it cost, and what OpenGL calls its renderer."""
     stage = Stage([controller], count)
-    stage.judge(find_prior(stage.loaded[0]))
+    stage.judge()
     mode = Live(stage)
     camera = Camera(distance=starting_distance(mode.scene().position))
     app, gpu, flip, close = _open(mode, camera, quality)

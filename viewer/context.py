@@ -8,9 +8,13 @@ may be imported before one of these functions has been called.
 from __future__ import annotations
 
 import importlib
+import os
+import sys
 from typing import TYPE_CHECKING
 
 import pyglet
+
+from viewer import display
 
 if TYPE_CHECKING:
     from pyglet.window import BaseWindow
@@ -49,6 +53,8 @@ def check_display() -> None:
         GraphicsError: there is no display, or no OpenGL for it.
     """
     try:
+        if sys.platform == "linux":
+            display.check(os.environ.get("DISPLAY", ""))
         importlib.import_module("pyglet.window")  # opens the display and a context
     except Exception as error:
         raise GraphicsError(

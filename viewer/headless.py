@@ -131,7 +131,7 @@ def play(mode: Live | Player, job: Job, on_frame: Callable[[], None], on_pose: C
             for command in job.script.commands[entry]:
                 mode.command(command, job.camera)
         if kind in ("frame", "end"):
-            job.camera.follow(mode.focus, time - followed)
+            job.camera.follow(mode.focus, time - followed, mode.top)
             followed = time
         if kind == "frame":
             on_frame()

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from runtime import ControllerError
-from runtime.events import Fell, Hit
+from runtime import ControllerError, PriorError, Skill
+from runtime.events import Fell, GotUp, Hit
 from runtime.replay import Recorder
 from viewer import picking
 from viewer.actions import command_keys
@@ -22,6 +22,7 @@ from viewer.scene import Scene
 from viewer.stage import Stage
 
 _TOLD = 2.0  # s that an event is told for
+_FALLEN = "fallen"
 
 
 class Live:
@@ -36,10 +37,10 @@ class Live:
         self._recorder: Recorder | None = None
         self._recording: Path | None = None
         self._clicked: int | None = None
-        self._event, self._told = "", -_TOLD
+        self._event, self._told = stage.stunts.trouble, 0.0
         self._commands: dict[str, Callable[[Camera], str]] = {
             "jump": lambda _: stage.stunts.jump(),
-            "crouch": lambda _: stage.stunts.get_up(),
+            "get up": lambda _: stage.stunts.get_up(),
             "throw": lambda camera: stage.throw(camera.yaw + np.pi - 0.5),
             "box": lambda _: stage.drop_box(),
             "next controller": lambda _: stage.cycle(1),
@@ -86,11 +87,19 @@ class Live:
         """What the camera follows, [3] m."""
         return self.stage.focus
 
+    @property
+    def top(self) -> float:
+        """Height of the highest head among what the camera follows, m."""
+        return self.stage.top
+
     def command(self, name: str, camera: Camera) -> str:
         """Do what a command says; returns a notice."""
-        if name.startswith("controller "):
-            return self.stage.switch(int(name.split()[1]) - 1)
-        return self._commands[name](camera)
+        try:
+            if name.startswith("controller "):
+                return self.stage.switch(int(name.split()[1]) - 1)
+            return self._commands[name](camera)
+        except (ControllerError, PriorError) as error:
+            return str(error).splitlines()[0]
 
     def update(self, elapsed: float, held: set[str], drive: Drive, camera: Camera) -> None:
         """Let `elapsed` s of real time pass.
@@ -114,8 +123,11 @@ class Live:
                     f"{event.by} hits the {event.body.replace('_', ' ')}: {event.impulse:.0f} N·s",
                     event.time,
                 )
-            elif isinstance(event, Fell):
-                self._event, self._told = "fallen", event.time
+            elif isinstance(event, Fell) and not self._lies_by_trade(event.character):
+                who = f"{event.character} has " if len(self.stage.world.characters) > 1 else ""
+                self._event, self._told = f"{who}{_FALLEN}", event.time
+            elif isinstance(event, GotUp) and self._event.endswith(_FALLEN):
+                self._event = ""
 
     def costs(self) -> tuple[tuple[str, float], ...]:
         """What a control step takes: name, ms."""
@@ -131,8 +143,9 @@ class Live:
         world = self.stage.world
         status = self.stage.status()
         notice = self._event if 0.0 <= world.time - self._told < _TOLD else ""
-        if world.characters[self.stage.lead].fallen:
-            notice = "fallen: R starts over"
+        lead = world.characters[self.stage.lead]
+        if lead.fallen and not self._lies_by_trade(lead.name):
+            notice = self._down(lead.director is not None)
         if self._recording is not None:
             notice = notice or f"recording to {self._recording}"
         return replace(status, notice=notice)
@@ -171,6 +184,19 @@ class Live:
         if self._recording is not None:
             self._record()
 
+    def _lies_by_trade(self, name: str) -> bool:
+        """Whether a character's controller is a single skill: who crawls or turns over has not fallen."""
+        controller = next(each.controller for each in self.stage.world.characters if each.name == name)
+        return controller is not None and controller.task == Skill.task
+
+    def _down(self, can_get_up: bool) -> str:
+        """What to say while the lead character lies."""
+        if self.stage.stunts.getting_up(self.stage.lead):
+            return "getting up"
+        if not can_get_up:
+            return "fallen: R starts over"
+        return _FALLEN if self.stage.stunts.automatic else "fallen: C gets up, R starts over"
+
     def _select(self, index: int | None) -> str:
         self.stage.select(index)
         return "everyone is steered" if index is None else f"{self.stage.world.characters[index].name} is steered"
@@ -180,10 +206,9 @@ class Live:
         return ""
 
     def _reload(self) -> str:
-        try:
-            return self.stage.reload()
-        except ControllerError as error:
-            return str(error).splitlines()[0]
+        if self._recorder is not None:
+            return "end the recording first: V"
+        return self.stage.reload()
 
     def _step(self) -> str:
         self.stage.world.paused = True

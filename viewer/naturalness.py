@@ -20,31 +20,39 @@ _HALF_LIFE = 0.2  # s of smoothing
 class NaturalnessMeter:
     """Follows one character at a time; gives one value for every third control step."""
 
-    def __init__(self, prior: Prior) -> None:
-        self._watch = Naturalness(prior, half_life=_HALF_LIFE, every=_EVERY)
+    def __init__(self) -> None:
+        self._watch: Naturalness | None = None
         self._values: deque[float] = deque(maxlen=CURVE_POINTS)
-        self._next, self._who = 0, -1
+        self._next, self._of = 0, (None, -1)
 
     @property
-    def values(self) -> np.ndarray:
-        """The prior's error over that of real motion as fast, oldest first; 1 is as usual as motion capture."""
-        return np.array(self._values)
+    def values(self) -> np.ndarray | None:
+        """The prior's error over that of real motion as fast, oldest first; 1 is as usual as motion capture.
+
+        None where there is no prior to judge by.
+        """
+        return None if self._watch is None else np.array(self._values)
 
     def clear(self) -> None:
         """Forget everything."""
-        self._watch.clear()
         self._values.clear()
-        self._next = 0
+        self._next, self._of = 0, (None, -1)
 
-    def add(self, time: float, state: State, who: int = 0) -> None:
-        """Look at a state, world time `time` s; call it as often as you like, it keeps one a control step.
+    def add(self, time: float, state: State, prior: Prior | None, who: int = 0) -> None:
+        """Look at a state, world time `time` s; call it once a control step at least, it keeps one of each.
 
-        Another character (`who`), or time that goes back or leaps, starts a new window.
+        Another character (`who`) or prior starts a new curve; time that goes back or leaps a new window.
         """
         step = int(time * CONTROL_HZ + 1e-6)
-        if who != self._who or not self._next - 1 <= step <= self._next + 1:
+        if (prior, who) != self._of:
+            self._watch = None if prior is None else Naturalness(prior, half_life=_HALF_LIFE, every=_EVERY)
+            self._values.clear()
+            self._of, self._next = (prior, who), step
+        if self._watch is None:
+            return
+        if not self._next - 1 <= step <= self._next:
             self._watch.clear()
-            self._who, self._next = who, step
+            self._next = step
         if step < self._next:
             return
         self._next = step + 1

@@ -15,7 +15,7 @@ from viewer.script import GoalScript, ScriptError, parse
 HEADLESS_ONLY = (
     "seconds", "goals", "video", "video_from", "screenshot", "strip", "fps", "strip_from", "strip_to", "strip_poses",
 )  # fmt: skip
-LIVE_ONLY = ("controller", "characters", "prior", "no_prior", "goals")
+LIVE_ONLY = ("controller", "characters", "no_getup", "prior", "no_prior", "goals")
 MOST = 100
 """Characters at once."""
 
@@ -58,12 +58,19 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_what(add: Callable[..., object]) -> None:
-    add("--controller", type=Path, metavar="FILE", action="append", help="controller (ONNX); once more for one more "
-        "character beside it; without any a character just stands")  # fmt: skip
+    add("--controller", metavar="FILE", action="append", help="controller (ONNX), or the name of a shipped one; once "
+        "more for one more character beside it; default steering")  # fmt: skip
     add("--characters", type=_count(1, MOST), metavar="N", help="how many; default one for each controller")
+    add(
+        "--no-getup",
+        action="store_true",
+        help="who has fallen stays down until C is pressed; default: it gets up by "
+        "itself, where a controller that can is loaded or lies beside a loaded one as getup.onnx",
+    )
     add("--prior", type=Path, metavar="FILE", help="judge naturalness by this prior (ONNX); default the controller's "
         "own, where it lies in priors/ beside it")  # fmt: skip
     add("--no-prior", action="store_true", help="judge nothing, show no curve")
+    add("--task", metavar="MODULE", help="module of the controller's task, where no installed package has it")
     add("--recording", type=Path, metavar="FILE", help="play a recording or a clip")
     add("--export", type=Path, metavar="FILE", help="write the recording as .glb (glTF) or .bvh, and open no window")
 

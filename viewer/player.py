@@ -9,7 +9,7 @@ import numpy as np
 
 from runtime.interchange import save, write_gltf
 from viewer.actions import playback_keys
-from viewer.camera import Camera
+from viewer.camera import Camera, top_of
 from viewer.files import next_free
 from viewer.film import Film
 from viewer.hud import Row, Status
@@ -56,6 +56,11 @@ class Player:
     def focus(self) -> np.ndarray:
         """The middle of all roots, [3] m."""
         return self.film.poses(self.position)[0][:, 0].mean(axis=0)
+
+    @property
+    def top(self) -> float:
+        """Height of the highest head, m."""
+        return top_of(self.film.poses(self.position)[0])
 
     def command(self, name: str, camera: Camera) -> str:
         """Do what a command says; returns a notice."""

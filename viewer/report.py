@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -32,9 +33,9 @@ def status(stage: Stage) -> Status:
         if stage.selected is None
         else character.name
     )
-    detail = f"{controller.task} · {controller.path}" if controller else "no controller"
-    if len(stage.loaded) > 1 and controller in stage.loaded:
-        detail += f" · {stage.loaded.index(controller) + 1} of {len(stage.loaded)}"
+    detail = f"{controller.task} · {_short(controller.path)}" if controller else "no controller"
+    if len(stage.files) > 1 and controller and controller.path in stage.files:
+        detail += f" · {stage.files.index(controller.path) + 1} of {len(stage.files)}"
     return Status(
         controller=controller.path.stem if controller else "default pose",
         detail=f"{who} · {detail}" if who else detail,
@@ -76,6 +77,12 @@ def yaw_of(state: State) -> float:
     """Where a character looks: rad, world yaw of its root's forward axis."""
     x, y, _ = rotate(state.root_rotation, np.array([1.0, 0.0, 0.0]))
     return math.atan2(y, x)
+
+
+def _short(path: Path) -> Path:
+    """A path as one would type it here."""
+    here = Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) else path
 
 
 def _speed_row(had: float, wanted: float) -> Row:

@@ -18,7 +18,7 @@ from runtime.goals import MAX_SPEED
 from viewer.input import Wish
 
 SETTINGS = ("speed", "dir", "facing")
-COMMANDS = {"throw": "throw", "box": "box", "jump": "jump", "getup": "crouch"}
+COMMANDS = {"throw": "throw", "box": "box", "jump": "jump", "getup": "get up"}
 """What can be done once, and the command of `actions.COMMANDS` that does it."""
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from runtime import character
+from runtime.surface import Mesh, Shape, mesh, rounded_box, sphere
 from viewer.gpu import Geometry
 from viewer.scene import Prop
 from viewer.skin import Skin
-from viewer.surface import Mesh, Shape, mesh, rounded_box, sphere
 
 SQUARE = np.array([[-1, -1], [1, -1], [1, 1], [-1, -1], [1, 1], [-1, 1]], np.float32)
 _CUBE = np.array([[x, y, z] for x in (-1, 1) for y in (-1, 1) for z in (-1, 1)], float)

@@ -13,8 +13,8 @@ import mujoco
 import numpy as np
 
 from runtime import character
-from viewer.anatomy import Part, parts
-from viewer.surface import Mesh, mesh
+from runtime.anatomy import Part, parts
+from runtime.surface import Mesh, mesh
 
 
 @dataclass(frozen=True)

@@ -1,11 +1,11 @@
 """What is on show: a world with characters, what they should do, and how that goes.
 
 Window and headless rendering both hold a `Stage`, advance it by their own clock (wall time; the time of a frame) and
-draw the `scene()` and `status()` it gives. One character is steered, or all of them; `loaded` are the controllers
-that can be switched to.
+draw the `scene()` and `status()` it gives. One character is steered, or all of them; `files` are the controllers
+that can be switched to: the loaded ones, and once they are asked for those beside them that fit (`shelf.py`).
 
     Stage ── World      characters, balls, boxes, recorder
-          ├─ stunts     a jump or getting up borrows a controller and gives it back
+          ├─ stunts     who has which controller, jumps, gets up
           ├─ Trails, NaturalnessMeter
           └─ scenery    → Scene;  report → Status
 """
@@ -13,18 +13,19 @@ that can be switched to.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from runtime import Controller, Location, Prior, World
-from runtime.character import BODIES, PHYSICS_HZ
+from runtime.character import BODIES, CONTROL_HZ, PHYSICS_HZ
 from runtime.goals import Goal
-from viewer import report, scenery
+from viewer import report, scenery, shelf
+from viewer.camera import top_of
 from viewer.hud import Status
 from viewer.input import Wish
-from viewer.naturalness import NaturalnessMeter
+from viewer.naturalness import NaturalnessMeter, find_prior
 from viewer.picking import Grab
 from viewer.scene import Scene
 from viewer.stunts import Stunts
@@ -39,23 +40,28 @@ MAX_PROPS = 24  # the oldest goes when there are more
 class Stage:
     """A world with characters on it."""
 
-    def __init__(self, controllers: Sequence[Path | str] = (), count: int | None = None) -> None:
+    def __init__(self, controllers: Sequence[Path | str] = (), count: int | None = None, get_up: bool = True) -> None:
         """Put characters in rows across x, looking along it.
 
         Args:
-            controllers: files; the first character gets the first, the next the next, and over again. None at all lets
-                the characters hold the default pose.
+            controllers: files, or names of shipped ones; the first character gets the first, the next the next, and
+                over again. None at all lets the characters hold the default pose.
             count: how many characters; None is one for each controller.
+            get_up: whether those who have fallen get up without being told, where a controller for it is at hand.
 
         Raises:
             ControllerError: a file is no good.
         """
         self.world = World(props=MAX_PROPS)
-        self.loaded = [Controller.load(path) for path in controllers]
-        count = max(len(self.loaded), 1) if count is None else count
+        files = list(controllers)
+        count = max(len(files), 1) if count is None else count
         for index, place in enumerate(places(count)):
-            controller = self.loaded[index % len(self.loaded)] if self.loaded else None
-            self.world.add_character(controller, position=place)
+            self.world.add_character(files[index % len(files)] if files else None, position=place)
+        self.loaded = [c for c in (each.controller for each in self.world.characters[: len(files)]) if c is not None]
+        self.loaded += [Controller.load(path) for path in files[count:]]
+        self.files = [controller.path for controller in self.loaded]
+        """Files that can be switched to, in the order of the keys 1 to 9."""
+        self._looked = False  # whether those beside the loaded ones are among them
         self.selected: int | None = 0 if count == 1 else None
         """Index of the character that is steered; None: all of them."""
         self.wish = Wish()
@@ -63,13 +69,23 @@ class Stage:
         """What the steered characters of its task do instead of the wish; None: the wish."""
         self.grab: Grab | None = None
         self.trails, self.show_trails, self.show_contacts = Trails(), False, False
-        self.stunts = Stunts(self)
+        self.stunts = Stunts(self, get_up)
+        for index in range(count if files else 0):
+            self.stunts.give(index, self.files[index % len(files)])
         self.meter: NaturalnessMeter | None = None
+        self._judge: Prior | None = None
+        self._priors: dict[Path, Prior | None] = {}  # of each controller that has been judged by its own
         self.velocity = np.zeros((count, 2))  # m/s over ground, averaged
 
-    def judge(self, prior: Prior | None) -> None:
-        """Judge the lead character's naturalness from now on; None: nobody's."""
-        self.meter = None if prior is None else NaturalnessMeter(prior)
+    def judge(self, prior: Prior | None = None) -> None:
+        """Judge the lead character's naturalness from now on, by a prior; None: by that of its own controller.
+
+        Raises:
+            PriorError: a file in `priors/` beside a controller is no good.
+        """
+        self.meter, self._judge = NaturalnessMeter(), prior
+        for controller in self.loaded if prior is None else ():
+            self._priors[controller.path] = find_prior(controller)
 
     @property
     def steered(self) -> list[int]:
@@ -87,16 +103,36 @@ class Stage:
         position, _ = self.world.render_poses()
         return position[self.steered, 0].mean(axis=0)
 
+    @property
+    def top(self) -> float:
+        """Height of the highest head among those that are steered, m."""
+        position, _ = self.world.render_poses()
+        return top_of(position[self.steered])
+
     def advance(self, seconds: float) -> None:
         """Simulate `seconds` of real time, at most `World.max_advance` of them, with the world's time scale.
+
+        However long that is, goals are given and notes taken once a control step.
 
         Raises:
             SimulationError: the simulation broke down.
         """
-        self._steer()
-        if self.grab is not None and not self.world.paused:
-            self._pull(seconds)
-        self._note(self.world.advance(seconds) / PHYSICS_HZ)
+        for piece in self._pieces(seconds):
+            self._steer()
+            if self.grab is not None and not self.world.paused:
+                self._pull(piece)
+            self._note(self.world.advance(piece) / PHYSICS_HZ)
+
+    def _pieces(self, seconds: float) -> Iterator[float]:
+        """Cut real time into pieces of a control step at most, after the world has dropped what is too much of it."""
+        world, most = self.world, self.world.max_advance
+        if seconds > most:
+            world.max_advance = 0.0
+            world.advance(seconds - most)
+            world.max_advance = most
+        kept = min(seconds, most)
+        count = max(math.ceil(kept * world.time_scale * CONTROL_HZ - 1e-6), 1)
+        yield from (kept / count for _ in range(count))
 
     def step(self) -> None:
         """Simulate one control step, also while paused."""
@@ -134,29 +170,57 @@ class Stage:
                 character.goal = Location(float(place[0]), float(place[1]))
 
     def switch(self, number: int) -> str:
-        """Give the steered characters the loaded controller of that number, from 0; returns what to say."""
-        if not 0 <= number < len(self.loaded):
-            return f"there is no controller {number + 1}: {len(self.loaded)} loaded"
+        """Give the steered characters the controller of that number, from 0; returns what to say.
+
+        One that begins in a state of its own (a single skill) begins in it, where the character is.
+
+        Raises:
+            ControllerError: its file is no good; nothing has changed.
+            PriorError: so is its prior's.
+        """
+        if number >= len(self.files):
+            self._look_beside()
+        if not 0 <= number < len(self.files):
+            choice = ", ".join(f"{n} {path.stem}" for n, path in enumerate(self.files[:9], start=1))
+            return f"{number + 1} is no controller: {choice or 'none is loaded'}"
         for index in self.steered:
-            self.stunts.forget(index)
-            self.world.characters[index].controller = self.loaded[number]
-        return self.loaded[number].path.stem
+            self.stunts.give(index, self.files[number])
+            character = self.world.characters[index]
+            assert character.controller is not None
+            if self.meter is not None and self._judge is None and character.controller.path not in self._priors:
+                self._priors[character.controller.path] = find_prior(character.controller)
+            if character.controller.start is not None:
+                character.reset(character.state.root_position[:2].tolist(), report.yaw_of(character.state))
+        return f"{number + 1} {self.files[number].stem}"
 
     def cycle(self, by: int) -> str:
-        """Switch to the next or previous controller; returns what to say."""
+        """Switch to the next or previous controller; returns what to say. Raises as `switch` does."""
         if not self.loaded:
             return "no controller is loaded"
-        now = self.world.characters[self.lead].controller
-        number = next((n for n, controller in enumerate(self.loaded) if controller is now), -by)
-        return self.switch((number + by) % len(self.loaded))
+        self._look_beside()
+        if len(self.files) == 1:
+            return f"there is no other controller for the same keys beside {self.files[0].name}"
+        return self.switch((self.files.index(self.stunts.own[self.lead]) + by) % len(self.files))
+
+    def _look_beside(self) -> None:
+        if not self._looked:
+            self.files += shelf.beside(self.loaded)
+            self._looked = True
 
     def reload(self) -> str:
-        """Load the controllers' files again; returns what to say. A bad file leaves its controller as it is."""
-        fresh = {old: Controller.load(old.path) for old in self.loaded}
-        for character in self.world.characters:
-            if character.controller in fresh:
-                character.controller = fresh[character.controller]
-        self.loaded = list(fresh.values())
+        """Load the controllers' files again; returns what to say. A bad file leaves everything as it is.
+
+        A world loads each file once: the same state goes on in another world.
+
+        Raises:
+            ControllerError: a file is no good.
+        """
+        fresh = {path: Controller.load(path) for path in (*self.files[: len(self.loaded)], *self.stunts.own.values())}
+        for index, path in self.stunts.own.items():
+            self.world.characters[index].switch(fresh[path], fade=0.0)  # the old one has no share in it any more
+        old, self.world = self.world, World.from_snapshot(self.world.save())
+        self.world.paused, self.world.time_scale = old.paused, old.time_scale
+        self.loaded = [fresh[controller.path] for controller in self.loaded]
         self.stunts.clear()
         return f"reloaded {len(fresh)} file{'s' * (len(fresh) != 1)}"
 
@@ -236,7 +300,9 @@ class Stage:
         if self.show_trails:
             self.trails.add(self.world.time, self.world.render_poses()[0][:, 0])
         if self.meter is not None:
-            self.meter.add(self.world.time, characters[self.lead].state, self.lead)
+            own = self.stunts.own.get(self.lead)
+            prior = self._judge or (None if own is None else self._priors.get(own))
+            self.meter.add(self.world.time, characters[self.lead].state, prior, self.lead)
 
 
 def places(count: int) -> list[tuple[float, float]]:

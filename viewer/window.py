@@ -110,6 +110,8 @@ class ViewerWindow(pyglet.window.Window):
         if self._panel is not None and self._panel.wants_keys:
             return
         self.app.press(key.symbol_string(symbol))
+        if self.app.full_screen != self.fullscreen:
+            self.set_fullscreen(self.app.full_screen)
         if self.app.closed:
             self.close()
 

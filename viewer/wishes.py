@@ -2,7 +2,7 @@
 
 Every task that can be steered takes the same keys: steering and jumping walk as wished, `speed` never stands,
 `location` walks to a point ahead of it, `dodgeball` is told of the nearest ball in flight. What there is
-nothing to be said to (`getup`, `skill`) gets its empty goal.
+nothing to be said to (`getup`, `skill`) gets its empty goal. A task from outside says itself what the keys mean.
 """
 
 from __future__ import annotations
@@ -13,11 +13,12 @@ from dataclasses import replace
 
 import numpy as np
 
-from runtime import Dodgeball, Getup, Jump, Location, Skill, Speed, Steering
+from runtime import Dodgeball, Getup, Jump, Location, Skill, Speed, Steering, tasks
 from runtime.goals import Goal
 from runtime.task_goals import JUMP_SPEED
 from viewer.input import Wish
 
+STEERED = ("steering", "speed", "location", "jump")  # tasks that the same keys steer
 ALIKE = ("steering", "speed")  # tasks whose goal is the same for everybody, wherever they are
 REACH = 1.6  # s of the wished speed that a `location` lies ahead
 APEX = 0.3  # m, how high one jumps
@@ -47,7 +48,8 @@ def goal_for(
         return replace(jump, speed=min(wish.speed, JUMP_SPEED), direction=wish.direction, facing=wish.facing)
     if task == "dodgeball":
         return _dodgeball(root, balls)
-    return {"getup": Getup(), "skill": Skill()}.get(task)
+    outside = tasks.find(task)
+    return outside().keys(wish, root) if outside else {"getup": Getup(), "skill": Skill()}.get(task)
 
 
 def take_off(goal: Goal | None) -> Jump | None:

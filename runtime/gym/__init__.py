@@ -5,11 +5,12 @@
 
 Needs the extra `gym` (gymnasium), not torch. Actions are joint targets in rad, observations the inputs of a controller
 file: the raw state and the goal. So what is trained here, exported with its observation maths inside, is a controller,
-and a controller file can act here (`Controller.act`). `gymnasium.wrappers.RescaleAction` gives actions from -1 to 1.
+and a controller file can act here (`Controller.act`). With `normalised=True` actions go from -1 to 1.
+`gymnasium.make_vec` makes a `CharacterVectorEnv` (vector.py): many characters, with physics and prior in one call each.
 
     CharacterEnv.step ─┬─ physics: 4 steps of 1/120 s, the same calls as World's
                        ├─ Task.reward (tasks.py, dodgeball.py) and Prior.score of the last states
-                       └─ Task.failed, Task.advance
+                       └─ Episode.advance (episode.py): Task.failed, the next goal
 
 The reward of a step is task_weight · task reward + style_weight · prior reward. The task rewards are those of
 `training/tasks` written in numpy; tests hold them to the torch ones. Episodes begin standing; `training`, which starts
@@ -18,10 +19,18 @@ them in samples of the prior, has no counterpart here.
 
 import gymnasium
 
-from runtime.gym.env import TASKS, CharacterEnv
+from runtime.gym.env import CharacterEnv
+from runtime.gym.episode import TASKS
 from runtime.gym.tasks import Task
+from runtime.gym.vector import CharacterVectorEnv
+from runtime.tasks import names
 
-__all__ = ["TASKS", "CharacterEnv", "Task"]
+__all__ = ["TASKS", "CharacterEnv", "CharacterVectorEnv", "Task"]
 
-for _name in TASKS:
-    gymnasium.register(id=f"smp/{_name}-v0", entry_point="runtime.gym.env:CharacterEnv", kwargs={"task": _name})
+for _name in (*TASKS, *names()):
+    gymnasium.register(
+        id=f"smp/{_name}-v0",
+        entry_point="runtime.gym.env:CharacterEnv",
+        vector_entry_point="runtime.gym.vector:CharacterVectorEnv",
+        kwargs={"task": _name},
+    )

@@ -3,52 +3,33 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import gymnasium
 import mujoco
 import numpy as np
-from gymnasium import spaces
 
-from runtime.character import (
-    CONTROL_HZ,
-    DEFAULT_HEIGHT,
-    DEFAULT_POSE,
-    JOINTS,
-    PHYSICS_HZ,
-    STATE_SHAPES,
-    State,
-    add_character,
-    find_slots,
-    read_state,
-    scene_spec,
-)
-from runtime.goals import SCHEMAS, Goal, GoalError
-from runtime.gym.dodgeball import Dodgeball
-from runtime.gym.tasks import Getup, Jump, Location, Skill, Speed, Steering, Task
+from runtime.character import CONTROL_HZ, DEFAULT_POSE, State, find_slots, read_state
+from runtime.gym import spaces
+from runtime.gym.episode import MAX_SPEED_SQUARED, PHYSICS_STEPS, Episode, Settings, scene, standing, task_maker
+from runtime.gym.frames import Camera
+from runtime.gym.spaces import Observation
+from runtime.gym.tasks import Task
 from runtime.naturalness import Window
 from runtime.prior import Prior
-
-TASKS: dict[str, Callable[[], Task]] = {
-    kind.name: kind for kind in (Steering, Speed, Location, Jump, Getup, Dodgeball, Skill)
-}
-"""The tasks that are here, by name."""
-Observation = dict[str, np.ndarray]
-_STEPS = PHYSICS_HZ // CONTROL_HZ
-_MAX_SPEED_SQUARED = 1e12  # as in World: beyond is no motion but a broken simulation
 
 
 class CharacterEnv(gymnasium.Env[Any, np.ndarray]):
     """A humanoid that is rewarded for a task and for moving as the prior knows motion.
 
     One step is one control step, 1/30 s. Observations: the fields of `State` (world frame, SI units, float32) and,
-    where the task has one, `goal`. Actions: 28 joint targets, rad, in the servos' allowed range. `info` holds
-    `task_reward` and `style_reward`.
+    where the task has one, `goal`. Actions: 28 joint targets, rad, in the servos' allowed range, or `normalised`:
+    numbers from -1 to 1, 0 is the default pose and each end is that of the joint's range. `info` holds `task_reward`
+    and `style_reward`.
     """
 
-    metadata: dict[str, Any] = {"render_modes": [], "render_fps": CONTROL_HZ}  # noqa: RUF012 (gymnasium's own type)
+    metadata: dict[str, Any] = {"render_modes": ["rgb_array"], "render_fps": CONTROL_HZ}  # noqa: RUF012 (gymnasium's own type)
 
     def __init__(
         self,
@@ -58,45 +39,44 @@ class CharacterEnv(gymnasium.Env[Any, np.ndarray]):
         task_weight: float = 0.5,
         style_weight: float = 0.5,
         episode_seconds: float = 20.0,
+        normalised: bool = False,
+        render_mode: str | None = None,
+        width: int = 640,
+        height: int = 480,
     ) -> None:
         """Make an environment.
 
         Args:
-            task: one of `TASKS`, or a task of your own.
+            task: one of `TASKS`, one from outside that is known to `runtime.tasks`, or a `Task`.
             prior: what judges the motion, or the path of its file; without one there is the task reward alone.
             task_weight: of the task reward.
             style_weight: of the prior's reward.
             episode_seconds: an episode is truncated after so long.
+            normalised: actions from -1 to 1 in place of rad.
+            render_mode: `rgb_array` lets `render` draw.
+            width: of a frame, pixels.
+            height: of a frame, pixels.
 
         Raises:
-            ValueError: there is no such task, or a number is not finite or positive.
+            TaskError: an installed task is not as it should be.
+            ValueError: there is no such task or render mode, or a number is not finite or positive.
             PriorError: the prior's file is no good.
         """
-        if isinstance(task, str) and task not in TASKS:
-            raise ValueError(f"task: expected one of {', '.join(TASKS)} or an object, found {task!r}")
-        if not (math.isfinite(task_weight) and math.isfinite(style_weight) and 0.0 < episode_seconds < math.inf):
-            raise ValueError("expected finite weights and a positive time")
-        self.task = TASKS[task]() if isinstance(task, str) else task
-        self.prior = Prior.load(prior) if isinstance(prior, Path | str) else prior
-        self._weights = (task_weight, style_weight)
-        self._limit = math.ceil(episode_seconds * CONTROL_HZ)
-        spec = scene_spec()
-        add_character(spec)
-        spec.option.disableflags |= mujoco.mjtDisableBit.mjDSBL_AUTORESET  # we tell a broken simulation ourselves
-        self._model: mujoco.MjModel = spec.compile()
+        self.task: Task = task_maker(task)() if isinstance(task, str) else task
+        self._settings = Settings.of(
+            prior=prior, task_weight=task_weight, style_weight=style_weight, episode_seconds=episode_seconds,
+            normalised=normalised, render_mode=render_mode, width=width, height=height,
+        )  # fmt: skip
+        self.prior = self._settings.prior
+        self.render_mode = render_mode
+        self._episode = Episode(self.task, self._settings.limit)
+        self._model: mujoco.MjModel = scene(self._settings.size)
         self._data = mujoco.MjData(self._model)
         self._slots = find_slots(self._model)
         self._window = None if self.prior is None else Window(self.prior.offsets)
-        self._low, self._high = np.array([joint.target_range for joint in JOINTS], dtype=np.float32).T
-        self.action_space = spaces.Box(self._low, self._high, dtype=np.float32)
-        shapes = STATE_SHAPES | {"goal": (len(SCHEMAS[self.task.name]),)}
-        self._observed = [name for name, shape in shapes.items() if shape != (0,)]
-        self.observation_space = spaces.Dict(
-            {name: spaces.Box(-np.inf, np.inf, shapes[name], np.float32) for name in self._observed}
-        )
-        self._age = self._left = 0
-        self._goal = np.zeros(0)
-        self._asked: Goal | None = None
+        self._camera: Camera | None = None
+        self.action_space = spaces.action_space(normalised)
+        self.observation_space = spaces.observation_space(self.task.name)
 
     @property
     def state(self) -> State:
@@ -104,6 +84,14 @@ class CharacterEnv(gymnasium.Env[Any, np.ndarray]):
         data = self._data
         state = read_state(data.qpos, data.qvel, data.xpos, data.xquat, self._slots)
         return State(**{name: np.array(value) for name, value in vars(state).items()})
+
+    def targets(self, action: np.ndarray) -> np.ndarray:
+        """Joint targets [28] rad that an action means, clipped to the servos' allowed range.
+
+        Raises:
+            ValueError: the action has another shape, or is not finite.
+        """
+        return spaces.targets(action, DEFAULT_POSE.shape, self._settings.normalised)
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
@@ -119,53 +107,60 @@ class CharacterEnv(gymnasium.Env[Any, np.ndarray]):
             GoalError: the goal is of another task.
         """
         super().reset(seed=seed)
-        options = options or {}
-        if unknown := set(options) - {"heading", "goal"}:
-            raise ValueError(f"options: expected heading and goal, found {', '.join(sorted(unknown))}")
-        self._asked = options.get("goal")
-        if self._asked is not None and self._asked.task != self.task.name:
-            raise GoalError(f"the task is {self.task.name!r}, the goal is for {self._asked.task!r}")
-        heading = float(options.get("heading", self.np_random.uniform(-math.pi, math.pi)))
-        data, slots = self._data, self._slots
-        mujoco.mj_resetData(self._model, data)
-        data.qpos[slots.qpos : slots.qpos + 7] = (
-            *(0.0, 0.0, DEFAULT_HEIGHT), math.cos(heading / 2), 0.0, 0.0, math.sin(heading / 2),
-        )  # fmt: skip
-        data.qpos[slots.qpos + 7 : slots.qpos + 35] = DEFAULT_POSE
-        data.ctrl[:] = DEFAULT_POSE
-        mujoco.mj_step1(self._model, data)
+        heading, goal = spaces.start(options, self.task.name)
+        drawn = self.np_random.uniform(-math.pi, math.pi)
+        mujoco.mj_resetData(self._model, self._data)
+        self._data.qpos[:] = standing(drawn if heading is None else heading)
+        self._data.ctrl[:] = DEFAULT_POSE
+        mujoco.mj_step1(self._model, self._data)
         state = self.state
         if self._window is not None:
             self._window.fill(state)
-        self._age = 0
-        if (begin := getattr(self.task, "begin", None)) is not None:
-            begin(state)
-        self._next_goal(state)
-        return self._observation(state), {}
+        self._episode.begin(state, self.np_random, goal)
+        return spaces.observation(state, self._episode.goal), {}
 
     def step(self, action: np.ndarray) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
-        """Hold joint targets [28] rad for one control step; targets outside their range are clipped to it.
+        """Take an action for one control step; joint targets outside their range are clipped to it.
 
         A simulation that has blown up ends the episode with reward 0 and the last good observation.
+
+        Raises:
+            ValueError: the action has another shape, or is not finite.
         """
-        targets = np.clip(np.asarray(action, dtype=np.float64), self._low, self._high)
-        before = self.state
+        targets, before = self.targets(action), self.state
         self._data.ctrl[:] = targets
         mujoco.mj_step2(self._model, self._data)
-        mujoco.mj_step(self._model, self._data, _STEPS - 1)
+        mujoco.mj_step(self._model, self._data, PHYSICS_STEPS - 1)
         mujoco.mj_step1(self._model, self._data)
-        self._age += 1
-        truncated = self._age >= self._limit
+        truncated = self._episode.tick()
         velocity = self._data.qvel
-        if not velocity @ velocity < _MAX_SPEED_SQUARED:  # true for NaN too
+        if not velocity @ velocity < MAX_SPEED_SQUARED:  # true for NaN too
             nothing = {"task_reward": 0.0, "style_reward": 0.0, "blown_up": True}
-            return self._observation(before), 0.0, True, truncated, nothing
+            return spaces.observation(before, self._episode.goal), 0.0, True, truncated, nothing
         state = self.state
-        rewards = self.task.reward(state, self._goal), self._style(state)
-        failed = self.task.failed(state, self._goal)
-        self._advance_goal(state)
+        rewards = self._episode.reward(state), self._style(state)
+        failed = self._episode.advance(state, self.np_random)
         info = {"task_reward": rewards[0], "style_reward": rewards[1]}
-        return self._observation(state), float(np.dot(self._weights, rewards)), failed, truncated, info
+        reward = float(np.dot(self._settings.weights, rewards))
+        return spaces.observation(state, self._episode.goal), reward, failed, truncated, info
+
+    def render(self) -> np.ndarray | None:
+        """Draw the character as it is now: [H, W, 3] uint8, or None without a render mode.
+
+        Raises:
+            DependencyNotInstalled: gymnasium's error, where there is no OpenGL; the message says what to do.
+        """
+        if self.render_mode is None:
+            return None
+        if self._camera is None:
+            self._camera = Camera(self._model, *self._settings.size)
+        return self._camera.frame(self._data)
+
+    def close(self) -> None:
+        """Give the camera's OpenGL context back."""
+        if self._camera is not None:
+            self._camera.close()
+            self._camera = None
 
     def _style(self, state: State) -> float:
         """Return the prior's reward of the last states; 0 without a prior."""
@@ -174,22 +169,3 @@ class CharacterEnv(gymnasium.Env[Any, np.ndarray]):
         self._window.push(state)
         noise = self.np_random.standard_normal((1, *self.prior.noise_shape), dtype=np.float32)
         return float(self.prior.score(self._window.states(), noise).reward[0])
-
-    def _next_goal(self, state: State) -> None:
-        if self._asked is not None:
-            self._goal, self._left = self._asked.vector().astype(np.float64), 2**31
-        else:
-            self._goal, self._left = self.task.draw(state, self.np_random)
-
-    def _advance_goal(self, state: State) -> None:
-        """Let the goal go on by a control step, or draw another one when its time is up."""
-        self._left -= 1
-        after = getattr(self.task, "after_step", None)
-        if self._left <= 0:
-            self._next_goal(state)
-        elif after is not None:
-            self._goal = after(self._goal)
-
-    def _observation(self, state: State) -> Observation:
-        named = vars(state) | {"goal": self._goal}
-        return {name: np.asarray(named[name], dtype=np.float32) for name in self._observed}

@@ -1,4 +1,4 @@
-"""Motion out to other programs: BVH for skeleton animation, glTF 2.0 (.glb) for a figure that can be seen at once.
+"""Motion out to other programs: BVH for skeleton animation, glTF 2.0 (.glb) for a skinned character.
 
     python -m runtime.interchange CLIP OUT.glb          or OUT.bvh
 
@@ -7,7 +7,7 @@ xyzw. The one conversion between the two is `axes.py`: it only renames axes, so 
 the hierarchy from the character's compiled model (`skeleton.py`), so that the file's own forward kinematics gives the
 body positions that MuJoCo gives.
 
-    load ── Motion by character ── save ─┬─ write_gltf ── skeleton, meshes, axes, _glb.Glb
+    load ── Motion by character ── save ─┬─ write_gltf ── skeleton, skin, meshes, axes, _glb.Glb
                                          └─ write_bvh ─── skeleton, axes, _euler.xyz_angles
 """
 

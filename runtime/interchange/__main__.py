@@ -17,10 +17,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("out", help="OUT.glb (glTF 2.0) or OUT.bvh")
     parser.add_argument("--character", metavar="NAME", help="only this one; BVH holds no more than one")
     parser.add_argument("--unit", default="cm", choices=("cm", "m"), help="of lengths in BVH (default cm)")
+    parser.add_argument("--rigid", action="store_true", help="in a .glb: a mesh on each body, no skin")
     options = parser.parse_args(arguments)
     try:
         motions = choose(load(options.clip), options.character)
-        save(options.out, motions, options.unit)
+        save(options.out, motions, options.unit, skin=not options.rigid)
     except (RecordingError, InterchangeError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 _COMPONENT = {np.dtype("<f4"): 5126, np.dtype("<u2"): 5123}
-_KIND = {1: "SCALAR", 3: "VEC3", 4: "VEC4"}
+_KIND = {1: "SCALAR", 3: "VEC3", 4: "VEC4", 16: "MAT4"}
 _HEADER, _CHUNK = struct.Struct("<4sII"), struct.Struct("<I4s")
 MAX_BYTES = 2**32 - 1  # a .glb says its length in 32 bits
 
@@ -23,11 +23,11 @@ class Glb:
         self._length = 0
 
     def add(self, array: np.ndarray, *, target: int | None = None, bounds: bool = False) -> int:
-        """Store float32 [N], [N, 3], [N, 4] or uint16 [N] values; returns the accessor's index.
+        """Store float32 [N], [N, 3], [N, 4], [N, 16] or uint16 [N], [N, 4] values; returns the accessor's index.
 
         Args:
-            array: the values.
-            target: 34962 for vertex attributes, 34963 for indices, None for animation.
+            array: the values; a row of 16 is a matrix, column by column.
+            target: 34962 for vertex attributes, 34963 for indices, None for animation and matrices.
             bounds: whether to write the smallest and the largest values, which glTF wants of positions and times.
         """
         dtype = np.dtype("<u2") if array.dtype.kind in "iu" else np.dtype("<f4")

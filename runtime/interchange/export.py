@@ -49,13 +49,14 @@ def choose(motions: Mapping[str, Motion], name: str | None) -> dict[str, Motion]
     return dict(motions) if name is None else {name: motions[name]}
 
 
-def save(path: str | Path, motion: Motion | Mapping[str, Motion], unit: Unit = "cm") -> None:
+def save(path: str | Path, motion: Motion | Mapping[str, Motion], unit: Unit = "cm", *, skin: bool = True) -> None:
     """Write motion in the format that the file's name ends with.
 
     Args:
         path: a name that ends with .glb or .bvh; an old file is replaced.
         motion: what a character does, or what each of several does, by name; BVH holds one alone.
         unit: of a BVH file; a .glb is in metres.
+        skin: of a .glb file: one mesh on all joints; False for a rigid mesh on each body.
 
     Raises:
         InterchangeError: another ending or unit, too many characters, or the folder is missing or closed.
@@ -70,7 +71,7 @@ def save(path: str | Path, motion: Motion | Mapping[str, Motion], unit: Unit = "
         raise InterchangeError(f"{path}: expected one character for BVH, found {', '.join(motions) or 'none'}")
     try:
         if path.suffix.lower() == ".glb":
-            write_gltf(path, motions)
+            write_gltf(path, motions, skin=skin)
         else:
             write_bvh(path, next(iter(motions.values())), unit)
     except (OSError, ValueError) as error:

@@ -6,23 +6,13 @@ around, cut at the equator and pulled apart for a capsule. At 12 × 4 a whole hu
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import mujoco
 import numpy as np
 
 from runtime import character
+from runtime.surface import Mesh
 
 SEGMENTS, RINGS = 12, 4
-
-
-@dataclass(frozen=True)
-class Mesh:
-    """Triangles of one body, metres, our axes."""
-
-    position: np.ndarray  # [V, 3] m, body frame
-    normal: np.ndarray  # [V, 3] unit
-    triangle: np.ndarray  # [F, 3] vertex indices, counter-clockwise seen from outside
 
 
 def body_mesh(body: int) -> Mesh:

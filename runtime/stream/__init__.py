@@ -1,6 +1,6 @@
 """Poses out, goals in, for other programs: msgpack messages over a WebSocket. Needs the extra `stream` (websockets).
 
-    python -m runtime.stream --controller exported/steering.onnx --characters 2
+    python -m runtime.stream --controller steering --characters 2
 
 The simulation must never wait for a network. So a server has a thread of its own, with an asyncio loop in it, and meets
 the simulation in one call, `Stream.exchange`, made by the thread that steps the world: it applies the requests that

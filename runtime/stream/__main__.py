@@ -17,7 +17,11 @@ SPACING = 2.0  # m between characters, side by side
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit status."""
     parser = argparse.ArgumentParser(prog="python -m runtime.stream", description="Stream poses, take goals.")
-    parser.add_argument("--controller", required=True, help="a controller file, for every character")
+    parser.add_argument(
+        "--controller",
+        default="steering",
+        help="a controller's file or a shipped one's name, for every character (default steering)",
+    )
     parser.add_argument("--characters", type=int, default=1)
     parser.add_argument("--host", default="127.0.0.1", help="0.0.0.0 lets other machines in: whoever comes can steer")
     parser.add_argument("--port", type=int, default=PORT, help=f"0 takes a free one (default {PORT})")

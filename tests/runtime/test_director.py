@@ -42,7 +42,7 @@ def test_transitions_are_taken_in_order_when_all_conditions_hold() -> None:
             Transition("b", "a", "airborne"),
         ),
     )
-    directing = Directing(director, "a", 0.0)
+    directing = Directing(director, "a", 0.0, {})
     assert directing.next(at(0.4, "landed")) is None  # not 0.5 s yet
     assert directing.next(at(0.5)) is None  # not landed
     assert directing.next(at(0.6, "landed")) == director.transitions[1] and directing.state == "b"
@@ -58,7 +58,7 @@ def test_a_goal_asked_for_waits_half_a_second() -> None:
     arrows = (Transition("getup", "walk", "upright"), Transition("walk", "jump", "goal:jump"))
     director = Director({"getup": None, "walk": None, "jump": None}, "getup", arrows)
     for late, jumps in ((0.5, True), (0.6, False)):
-        directing = Directing(director, "getup", 0.0)
+        directing = Directing(director, "getup", 0.0, {})
         directing.given["jump"] = 1.0
         assert directing.next(at(1.2, fallen=True)) is None
         assert directing.next(at(1.3)).target == "walk"

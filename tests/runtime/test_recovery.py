@@ -160,7 +160,7 @@ def test_a_fade_from_a_failing_network_ends(fragile: Path, controller_path: Path
     hero.goal = Steering(speed=3.0)
     for _ in range(3):
         world.step()
-    assert not hero.frozen and hero.fade is None and failures(world) == []
+    assert not hero.frozen and world._simulation.actors[0].fade is None and failures(world) == []
 
 
 def test_policies_that_are_none() -> None:

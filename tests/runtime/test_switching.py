@@ -7,10 +7,21 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from runtime import GoalError, GoalScript, Jump, Location, Steering, World
+from runtime import (
+    ControllerError,
+    Director,
+    GoalError,
+    GoalScript,
+    Jump,
+    Location,
+    Speed,
+    Steering,
+    Transition,
+    World,
+)
 from runtime.character import DEFAULT_POSE, JOINT_NAMES
 from runtime.controller import Batch
-from runtime.events import ControllerChanged, Reloaded, ReloadFailed
+from runtime.events import ControllerChanged, GoalDropped, Reloaded, ReloadFailed
 from tests.tiny import linear, write_controller
 
 KNEE = JOINT_NAMES.index("right_knee")
@@ -98,7 +109,7 @@ def test_no_fade_before_the_first_step(lively: Path, controller_path: Path) -> N
     world = World()
     hero = world.add_character(lively)
     hero.controller = controller_path
-    assert hero.fade is None
+    assert world._simulation.actors[0].fade is None
     world.step()
     np.testing.assert_allclose(hero.joint_target, DEFAULT_POSE, atol=1e-6)
 
@@ -114,7 +125,7 @@ def test_goals_are_smoothed_by_half_life(tmp_path: Path) -> None:
     for _ in range(3):
         world.step()
         seen.append(hero.joint_target[KNEE] / 0.1)
-        facing.append(np.arctan2(*world._simulation.conductor._groups[0].goal_now(hero)[[3, 2]]))
+        facing.append(np.arctan2(*world._simulation.conductor._groups[0].goal_now(world._simulation.actors[0])[[3, 2]]))
     np.testing.assert_allclose(seen, [1.0, 1.5, 1.75], atol=1e-4)
     np.testing.assert_allclose(facing, [-1.0, -1.5, -1.75], atol=1e-6)
     hero.goal_half_life = 0.0
@@ -229,3 +240,89 @@ def test_a_world_that_was_not_asked_to_looks_at_no_file(tmp_path: Path) -> None:
         world.step()
     assert hero.joint_target[KNEE] == pytest.approx(0.2, abs=1e-6)
     assert not any(isinstance(event, ControllerChanged | ReloadFailed) for event in world.events())
+
+
+def test_a_file_that_is_gone_is_told_once(tmp_path: Path) -> None:
+    """The controller that was loaded goes on; whoever asks for the file by its path gets an error; it may come back."""
+    path = write_controller(tmp_path / "c.onnx", linear(right_knee=0.2))
+    content = write_controller(tmp_path / "other.onnx", linear(right_knee=0.5)).read_bytes()
+    world = World(fade=0.0, reload_every=1e-9)
+    hero = world.add_character(path)
+    hero.goal = Steering(speed=1.0)
+    hero.director = Director(
+        states={"walk": str(path)}, start="walk", transitions=(Transition("walk", "walk", "fell"),)
+    )
+    path.unlink()
+    for _ in range(5):
+        world.step()
+    failed = [event for event in world.events() if isinstance(event, ReloadFailed)]
+    assert [event.path for event in failed] == [str(path)] and "is gone" in failed[0].error
+    assert hero.joint_target[KNEE] == pytest.approx(0.2, abs=1e-6)
+    with pytest.raises(ControllerError, match="No such file"):
+        world.add_character(path, position=(0.0, 3.0))
+    assert len(world.characters) == 1
+    path.write_bytes(content)
+    wait_for(world, Reloaded)
+    world.step()
+    assert hero.joint_target[KNEE] == pytest.approx(0.5, abs=1e-6)
+
+
+def test_a_director_needs_its_files_only_when_it_is_set(tmp_path: Path, controller_path: Path) -> None:
+    """A file deleted afterwards stops no step: the transition to it goes to the controller that was loaded."""
+    path = write_controller(tmp_path / "c.onnx", linear(right_knee=0.2))
+    world = World(fade=0.0)
+    hero = world.add_character()
+    arrow = Transition("stand", "walk", "after:0.1")
+    hero.director = Director(
+        states={"stand": str(controller_path), "walk": str(path)}, start="stand", transitions=(arrow,)
+    )
+    path.unlink()
+    hero.goal = Steering(speed=1.0)
+    for _ in range(6):
+        world.step()
+    assert hero.director_state == "walk"
+    assert hero.joint_target[KNEE] == pytest.approx(0.2, abs=1e-6)
+
+
+@pytest.mark.parametrize(("task", "dropped"), [("jump", False), ("location", True)])
+def test_a_file_replaced_by_one_of_another_task(tmp_path: Path, task: str, dropped: bool) -> None:
+    """It takes over; a goal that means something to it stays, another one is dropped with an event that says why."""
+    path = write_controller(tmp_path / "c.onnx")
+    content = write_controller(tmp_path / "other.onnx", task=task).read_bytes()
+    world = World(reload_every=0.01)
+    hero, other = world.add_character(path), world.add_character(position=(0.0, 3.0))
+    hero.goal = Steering(speed=1.0)
+    world.step()
+    rewrite(path, content)
+    wait_for(world, Reloaded)
+    assert hero.controller is not None and hero.controller.task == task
+    assert hero.goal == (None if dropped else Steering(speed=1.0))
+    with pytest.raises(GoalError, match=f"its controller is for '{task}', the goal for 'speed'"):
+        hero.goal = Speed(1.0)
+    before = world.time
+    world.step()
+    assert world.time > before and not other.fallen
+
+
+def test_a_dropped_goal_is_told_with_its_reason(tmp_path: Path, controller_path: Path) -> None:
+    """By hand, too: the event names the character, the goal and the controller that cannot follow it."""
+    world = World()
+    hero = world.add_character(controller_path)
+    hero.goal = Steering(speed=1.0)
+    hero.controller = write_controller(tmp_path / "location.onnx", task="location")
+    (event,) = (event for event in world.events() if isinstance(event, GoalDropped))
+    assert (event.character, event.goal) == (hero.name, Steering(speed=1.0))
+    assert event.reason.endswith("location.onnx is for 'location'")
+
+
+def test_a_changed_file_is_loaded_for_whoever_asks_now(tmp_path: Path) -> None:
+    """Without `reload_every` who has the old controller keeps it; who is given the path gets the new one."""
+    path = write_controller(tmp_path / "c.onnx", linear(right_knee=0.2))
+    content = write_controller(tmp_path / "other.onnx", linear(right_knee=0.5)).read_bytes()
+    world = World(fade=0.0)
+    hero = world.add_character(path)
+    rewrite(path, content)
+    other = world.add_character(path, position=(0.0, 3.0))
+    hero.goal = other.goal = Steering(speed=1.0)
+    world.step()
+    assert [each.joint_target[KNEE] for each in (hero, other)] == pytest.approx([0.2, 0.5], abs=1e-6)

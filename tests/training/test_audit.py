@@ -250,6 +250,7 @@ def test_command_writes_the_report(command, prior_path: Path, tmp_path: Path, ca
     assert report["settings"] == {"samples": 40, "seed": 0} and report["prior"]["name"] == "tiny"
     assert report == audit._rounded(report)
     shown = capsys.readouterr().out
+    assert "40 samples; with 2,048 an audit of exported/priors/locomotion.onnx takes" in shown
     assert "a held-out one as fast is preferred" in shown and "wrote report.json" in shown
     assert re.search(r"took \d+ s", shown)
     assert "slides is not the data this prior was made of" in shown

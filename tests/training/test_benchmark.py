@@ -122,7 +122,7 @@ def test_the_command_end_to_end(prior_path, tmp_path):
         (["envs=[9]", "learner.processes=2"], "learner.envs=9 does not divide evenly among 2 processes"),
         (["repeats=0"], "expected repeats of at least 1 and seconds above 0"),
         (["physics=bullet"], "physics=bullet: expected an engine"),
-        (["+speed=1"], "Key 'speed'"),
+        (["+speed=1"], "speed: training.benchmark has no such setting"),
     ],
 )
 def test_bad_input_is_one_sentence(hydra, monkeypatch, prior_path, capsys, overrides, sentence):

@@ -42,6 +42,22 @@ def test_a_command_counts_only_from_a_clean_commit():
     assert cards.command({"training": training | {"configuration": {}}}) == ""
 
 
+def test_the_table_stands_on_the_first_page(folder):
+    """The row of each file, with a link to its card, replaces what stood between the two lines; the rest stays."""
+    page = f"before\n{cards.BEGIN}\n| old |\n{cards.END}\nafter\n"
+    lines = cards.with_table(page, list(cards.cards(folder))).splitlines()
+    assert lines[:2] == ["before", cards.BEGIN] and lines[-2:] == [cards.END, "after"]
+    assert [line.split("|")[1].strip() for line in lines[3:-3]] == [
+        "file", "---", "[walk.onnx](exported/README.md#walkonnx)"
+    ]  # fmt: skip
+
+
+def test_a_first_page_without_a_place_for_the_table_is_refused(folder):
+    """Nothing is guessed: the sentence quotes the lines that are missing."""
+    with pytest.raises(CardError, match=r"README\.md: expected the lines <!-- results: .* and <!-- end of results -->"):
+        cards.with_table("no place\n", list(cards.cards(folder)))
+
+
 def test_a_report_of_another_file_is_refused(folder):
     """Figures of an older export never stand on a newer one's card."""
     report(folder, "0" * 64)

@@ -162,5 +162,5 @@ def test_joint_statistics_are_symmetric():
 
 def test_bad_settings_are_named():
     """Too few steps for a single evaluation."""
-    with pytest.raises(ConfigError, match=r"prior\.iterations: expected at least 250, found 100"):
+    with pytest.raises(ConfigError, match=r"prior\.iterations is 100: expected at least 250"):
         train(iterations=100)

@@ -53,7 +53,16 @@ def test_figures_are_means_over_ten_seconds(config, tmp_path, clock):
     assert (first["samples"], first["samples_s"], first["episode_steps"]) == (200, 20.0, pytest.approx(100.0))
     assert (second["samples"], second["samples_s"], second["minutes"]) == (300, 50.0, pytest.approx(0.2))
     events = EventAccumulator(str(tmp_path)).Reload()
-    assert [(e.step, e.value) for e in events.Scalars("task_reward")] == [(200, pytest.approx(0.6)), (300, 0.5)]
+    assert [(e.step, e.value) for e in events.Scalars("reward/task")] == [(200, pytest.approx(0.6)), (300, 0.5)]
+
+
+def test_tags_are_few_and_grouped():
+    """Every figure of a run is in one of five groups, the task's own in `task`; the CSV keeps its columns."""
+    figures = ("samples", "minutes", "task_reward", "failed", "velocity_error_m_s", "style_by_speed/up_to_0.8", "done",
+               "value", "critic_real", "samples_s", "episode_steps")  # fmt: skip
+    tags = [tag for tag in map(log.tag, figures) if tag]
+    assert tags == ["speed/minutes", "reward/task", "task/failed", "task/velocity_error_m_s", "style/up_to_0.8_m_s",
+                    "learner/value", "style/critic_real", "speed/samples_s", "task/episode_steps"]  # fmt: skip
 
 
 def test_a_resumed_run_appends(config, tmp_path, clock):

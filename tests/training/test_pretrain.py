@@ -125,7 +125,7 @@ def test_command_end_to_end(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     ("argument", "message"),
     [
         ("data=nowhere", r"nowhere/clips\.json not found: nowhere holds no prepared dataset"),
-        ("prior.iterations=9", r"prior\.iterations: expected at least 250, found 9"),
+        ("prior.iterations=9", r"prior\.iterations is 9: expected at least 250"),
         ("prior.denoiser.width=wide", r"prior\.denoiser\.width"),
         ("prior.offsets=[3,5,0]", r"prior\.offsets is \[3, 5, 0\]"),
         ("prior.batch=many", r"prior\.batch"),

@@ -104,8 +104,11 @@ def test_ctrl_c_keeps_everything(prior_path, tmp_path):
         (["learner.envs=few"], "Value 'few' of type 'str' could not be converted to Integer (key learner.envs)"),
         (["learner.processes=3"], "learner.envs=8 does not divide evenly among 3 processes"),
         (["physics=bullet"], "physics=bullet: expected an engine of training/physics, 'auto'"),
-        (["task.name=flying"], "task.name=flying: expected a task of training/tasks, one of 'steering'"),
-        (["+task.options.max_sped=3"], "Key 'max_sped' not in 'SteeringConfig'"),
+        (["task.name=flying"], "task.name=flying: expected one of 'steering'"),
+        (
+            ["+task.options.max_sped=3"],
+            "task.options.max_sped: there is no such key: expected 'task.options.max_sp",
+        ),
         (["task.options.max_speed=fast"], "Value 'fast' of type 'str' could not be converted to Float"),
         (["init=nothing.pt"], "nothing.pt: no such checkpoint"),
         (["resume=nowhere"], "resume=nowhere: expected a run folder with configuration.json, found none"),

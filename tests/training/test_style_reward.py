@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import copy
-import re
 import threading
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
 
+from tests.pages import example, run
 from tests.training import gaussian
 from training.config import RewardConfig
 from training.prior import critic, own, sampling, schedule, style_reward
 from training.prior.score import Score
 
-ROOT = Path(__file__).parents[2]
 LEARNERS = ("own", "critic")
 CONFIG = RewardConfig(
     steps=3, batch=128, replay=1024, pool=1024, critic_hidden=(32,), learning_rate=1e-2, critic_rate=1e-2, penalty=1.0,
@@ -252,18 +250,16 @@ def test_nothing_to_learn_is_told(form):
 
 
 def test_the_program_of_your_own_rl(prior_path, capsys):
-    """training/README.md has it; with this prior and fewer samples it finds an amplitude near 1."""
-    text = (ROOT / "training/README.md").read_text()
-    match = re.search(r"<!-- example: your own RL -->\n+```python\n(.*?)```", text, re.DOTALL)
-    assert match and len([line for line in match[1].splitlines() if line.strip()]) <= 30
-    code = match[1]
+    """docs/gymnasium.md has it; with this prior and fewer samples it finds an amplitude near 1."""
+    code = example("your own RL")
+    assert len([line for line in code.splitlines() if line.strip()]) <= 30
     for there, here in (
         ("exported/priors/locomotion.onnx", str(prior_path)), ("2048", "512"),
         ('form="critic"', 'form="critic", pool=1024'),
     ):  # fmt: skip
         assert there in code
         code = code.replace(there, here)
-    exec(compile(code, "training/README.md", "exec"), {})
+    run(code)
     amplitude = float(capsys.readouterr().out.split()[0])
     assert 0.7 < amplitude < 1.3  # it began at .37
 

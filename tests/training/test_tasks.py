@@ -301,7 +301,13 @@ def test_dropped_humanoids_lie():
 
 def test_unknown_tasks_and_options_are_errors():
     """By name, with what there is."""
-    with pytest.raises(ConfigError, match=r"task.name=hop: expected a task of training/tasks, one of 'steering'"):
+    with pytest.raises(ConfigError, match=r"task.name=hop: expected .*'steering', .*, or a module"):
         tasks.create("hop", {}, 1, torch.Generator())
     with pytest.raises(ConfigError, match="hight"):
         tasks.create("jump", {"hight": 1}, 1, torch.Generator())
+
+
+def test_a_skill_without_its_clips(tmp_path):
+    """`task=backflip` where no data was prepared says how to prepare it."""
+    with pytest.raises(ConfigError, match=r"task.options.clips=.*: .*make it with `python -m training.prepare"):
+        tasks.create("skill", {"clips": str(tmp_path / "backflip")}, 1, torch.Generator())

@@ -19,10 +19,10 @@ def test_no_key_means_two_things():
 @pytest.mark.parametrize(
     ("key", "command"),
     [
-        ("SPACE", "jump"), ("C", "crouch"), ("F", "throw"), ("G", "box"), ("_1", "controller 1"),
+        ("SPACE", "jump"), ("C", "get up"), ("F", "throw"), ("G", "box"), ("_1", "controller 1"),
         ("_9", "controller 9"), ("TAB", "next controller"), ("R", "reset"), ("P", "pause"), ("PERIOD", "step"),
         ("MINUS", "slower"), ("EQUAL", "faster"), ("F1", "help"), ("F5", "reload"), ("F12", "screenshot"),
-        ("V", "record"),
+        ("V", "record"), ("F11", "full screen"),
     ],
 )  # fmt: skip
 def test_the_promised_keys_are_bound(key, command):

@@ -25,9 +25,9 @@ def tiny(tmp_path):
     return write_controller(tmp_path / "tiny.onnx", linear(right_shoulder_y=0.5))
 
 
-def live(folder, *controllers, count=None, camera=None) -> App:
+def live(folder, *controllers, count=None, camera=None, get_up=True) -> App:
     """An app on a stage with these controllers."""
-    stage = Stage(controllers, count)
+    stage = Stage(controllers, count, get_up)
     return App(Live(stage, folder), camera or Camera(yaw=0.5), NullScreen(640, 360), folder)
 
 
@@ -156,8 +156,78 @@ def test_numbers_and_tab_switch_the_controller(tmp_path, tiny):
     assert hero.controller.path.stem == "tiny"
     app.press("_7")
     go(app, 0.1)
-    assert "there is no controller 7: 2 loaded" in app.screen.page.texts
+    assert "7 is no controller: 1 tiny, 2 other" in " ".join(app.screen.page.texts)
     assert hero.controller.path.stem == "tiny"
+
+
+def test_who_has_fallen_is_told_what_helps(tmp_path, tiny):
+    """C, where a controller for it is at hand and nothing is automatic; while it gets up, that; else only R."""
+    write_controller(tmp_path / "getup.onnx", task="getup")
+    app = live(tmp_path, tiny, get_up=False)
+    lay_down(app)
+    go(app, 0.2)
+    assert "fallen: C gets up, R starts over" in app.screen.page.texts
+    app.press("C")
+    app.draw()
+    assert "getting up" in app.screen.page.texts
+    go(app, 3.0)
+    assert "getting up" in app.screen.page.texts
+    app = live(tmp_path, tiny)
+    lay_down(app)
+    go(app, 0.2)
+    assert "getting up" in app.screen.page.texts
+    (tmp_path / "getup.onnx").unlink()
+    app = live(tmp_path, tiny)
+    lay_down(app)
+    go(app, 0.2)
+    assert "fallen: R starts over" in app.screen.page.texts
+
+
+def test_a_skill_is_not_told_that_it_fell(tmp_path):
+    """Who crawls lies by trade: neither the event nor the state is told."""
+    app = live(tmp_path, write_controller(tmp_path / "crawl.onnx", task="skill"))
+    lay_down(app)
+    for _ in range(30):
+        go(app, 0.1)
+        assert not any("fallen" in text for text in app.screen.page.texts)
+    assert app.mode.stage.world.characters[0].fallen
+
+
+def lay_down(app):
+    """Put the character on its back."""
+    world = app.mode.stage.world
+    start = world.characters[0].slots.qpos
+    world.data.qpos[start + 2 : start + 7] = [0.2, np.sqrt(0.5), 0.0, -np.sqrt(0.5), 0.0]
+    world.refresh()
+
+
+def test_help_has_a_page_for_the_keys_and_one_for_the_gamepad(tmp_path, tiny):
+    """F1 leafs through them and closes the last; a notice is told beside either."""
+    app = live(tmp_path, tiny)
+    app.press("F1")
+    app.press("_7")
+    app.draw()
+    assert {"F11", "full screen, and back", "7 is no controller: 1 tiny"} <= set(app.screen.page.texts)
+    app.press("F1")
+    app.draw()
+    assert {"left stick", "right bumper", "the next controller"} <= set(app.screen.page.texts)
+    assert "F11" not in app.screen.page.texts
+    app.press("F1")
+    app.draw()
+    assert not {"left stick", "F11"} & set(app.screen.page.texts)
+
+
+@pytest.mark.parametrize("distance", [1.2, 1.8, 3.0])
+@pytest.mark.parametrize("pitch", [2.0, 30.0])
+def test_zooming_in_does_not_cut_off_the_head(tmp_path, distance, pitch):
+    """The top of the skull, 1.63 m up, is under the picture's upper edge and above its middle."""
+    app = live(tmp_path, camera=Camera(pitch=math.radians(pitch)))
+    go(app, 0.5)
+    app.camera.distance = distance
+    go(app, 0.1)
+    root = app.mode.stage.world.render_poses()[0][0, 0]
+    clip_space = app.camera.view_projection(640 / 360) @ [root[0], root[1], 1.63, 1.0]
+    assert 0.0 < clip_space[1] / clip_space[3] < 0.95
 
 
 def test_f_throws_a_ball_that_is_seen_and_told_of(tmp_path):

@@ -26,7 +26,9 @@ def frames(path):
 def test_the_command_writes_a_video_and_a_strip(gl_window, tmp_path, capsys):
     """One second at 10 frames of 320x180, four poses; the character is in the middle of frame and tiles."""
     movie, film = tmp_path / "out.mp4", tmp_path / "strip.png"
+    still = str(write_controller(tmp_path / "still.onnx"))
     arguments = ["--headless", "--seconds", "1", "--goals", "0:speed=1.5,dir=0;0.5:speed=1,dir=90", "--fps", "10"]
+    arguments += ["--controller", still]
     arguments += ["--size", "320x180", "--video", str(movie), "--strip", str(film), "--strip-poses", "4"]
     assert main(arguments) == 0
     shown, facts = frames(movie)

@@ -58,6 +58,13 @@ def test_the_curve_shows_its_last_value_and_stays_on_its_plate():
     assert (bars[:, 0] + bars[:, 2] < plate[0] + plate[2]).all()
 
 
+def test_a_large_value_of_the_curve_does_not_run_into_what_is_beside_it():
+    """Of one that has fallen, in hundreds: without decimals it is as wide as a small one with two."""
+    texts = hud.draw(Status("", "", 0.0, naturalness=np.array([684.4])), 1280, 720).texts
+    assert "684" in texts
+    assert font().width("684", 28.0) < font().width("0.91", 28.0)
+
+
 def test_a_curve_without_values_is_a_dash():
     """Before ten control steps there is nothing to judge."""
     assert "–" in hud.draw(Status("", "", 0.0, naturalness=np.array([])), 1280, 720).texts
@@ -83,6 +90,65 @@ def test_help_fits_into_the_picture():
         rows = page.rows()
         assert rows[:, :2].min() > -2.0
         assert (rows[:, 1] + rows[:, 3]).max() < height + 2.0
+
+
+FULL = Status(
+    "steering", "steering · exported/steering.onnx · 1 of 5", 3.25, (Row("1.0", "m/s", "wanted 3.0", 0.25, 0.75),) * 2,
+    1.0, 0.5, (("physics", 0.4), ("networks", 0.4), ("picture", 12.0)), np.ones(9), "a notice", "F1 help",
+)  # fmt: skip
+SIZES = (1920, 1080), (1280, 720), (640, 360), (320, 200)
+
+
+def letters(page):
+    """Boxes around the letters, [n, 4] x, y, width, height, and their sizes, pixels per em."""
+    rows = page.rows()[page.rows()[:, 13] > 0.0]
+    return rows[:, :4], rows[:, 13] * font().size / font().spread
+
+
+def plates(page):
+    """Dark boxes, [n, 4]."""
+    rows = page.rows()[(page.rows()[:, 13] == 0.0) & (page.rows()[:, 11] > 0.5)]
+    return rows[(rows[:, 8:11] < 0.2).all(axis=1), :4]
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_every_letter_lies_on_a_dark_plate(size):
+    """So that it can be read before a bright sky; the smallest is 10 pixels an em where there is room for that."""
+    page = hud.draw(FULL, *size)
+    boxes, sizes = letters(page)
+    middle = boxes[:, :2] + 0.5 * boxes[:, 2:]
+    low, high = plates(page)[:, :2], plates(page)[:, :2] + plates(page)[:, 2:]
+    inside = ((middle[:, None] > low) & (middle[:, None] < high)).all(axis=2)
+    assert inside.any(axis=1).all()
+    assert sizes.min() > (10.0 if size[0] >= 640 else 7.0)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_no_plate_lies_on_another(size):
+    """Names, clocks, rows, curve, hint and notice each have their own place."""
+    page = hud.draw(FULL, *size)
+    low, high = plates(page)[:, :2], plates(page)[:, :2] + plates(page)[:, 2:]
+    assert len(low) == (6 if size[0] >= 640 else 5)  # there is no room for the hint
+    for one in range(len(low)):
+        for other in range(one):
+            assert (np.minimum(high[one], high[other]) - np.maximum(low[one], low[other])).min() < 0.5
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("page", [0, 1])
+def test_a_notice_does_not_hide_the_help(size, page):
+    """It is above it, however long it is, and both are whole."""
+    from viewer.actions import help_pages
+
+    title, lines = help_pages()[page]
+    notice = "9 is no controller: 1 steering, 2 jump, 3 location, 4 speed, 5 steering_facing"
+    drawn = hud.draw(Status("", "", 0.0, notice=notice, help_title=title, help=tuple(lines)), *size)
+    help_plate, notice_plate = plates(drawn)
+    assert notice_plate[1] + notice_plate[3] <= help_plate[1] + 0.5
+    for plate in (help_plate, notice_plate):
+        assert (plate[:2] > -0.5).all()
+        assert (plate[:2] + plate[2:] < np.array(size) + 0.5).all()
+    assert {title, *(text for pair in lines for text in pair)} <= set(drawn.texts)
 
 
 def test_text_is_as_wide_as_it_says():

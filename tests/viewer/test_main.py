@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from runtime import shipped
 from tests.tiny import linear, write_controller
+from viewer import command, options
 from viewer.__main__ import main
 
 ROOT = Path(__file__).parent.parent.parent
@@ -51,6 +53,7 @@ def complaint(capsys, *arguments: str) -> str:
         (["--recording", "no/such.motion"], "no/such.motion: expected a recording or a clip, found No such file"),
         (["--recording", __file__], "test_main.py: expected"),
         (["--recording", "a.motion", "--controller", "b.onnx"], "--controller is for a live simulation"),
+        (["--recording", "a.motion", "--no-getup"], "--no-getup is for a live simulation"),
         (["--recording", "a.motion", "--export", "a.fbx"], "a.fbx: expected a name that ends in .glb or .bvh"),
         (["--export", "a.glb"], "--export writes a recording for other programs: add --recording FILE"),
         (["--prior", "no/such.onnx"], "no/such.onnx: not a usable prior"),
@@ -74,6 +77,14 @@ def test_a_simulation_that_breaks_down_exits_with_1(gl_window, capsys, tmp_path)
     said = capsys.readouterr().err
     assert "broken.onnx are not finite at 0.5" in said
     assert not (tmp_path / "a.png").exists()
+
+
+def test_getting_up_by_itself_can_be_switched_off(tmp_path):
+    """It is on unless --no-getup is given."""
+    path = str(write_controller(tmp_path / "steering.onnx"))
+    for extra, automatic in (([], True), (["--no-getup"], False)):
+        chosen = options.read(["--controller", path, *extra])
+        assert command._simulation(chosen).stage.stunts.automatic is automatic
 
 
 def run(code: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -112,3 +123,31 @@ def test_steering_and_scripts_need_no_opengl():
     modules = "camera, input, scene, script, skin, visibility"
     result = run(f"from viewer import {modules}; import sys; sys.exit('pyglet.gl' in sys.modules)")
     assert result.returncode == 0, result.stderr
+
+
+def test_without_arguments_a_shipped_character_is_steered(tmp_path, monkeypatch):
+    """In an empty folder: the shipped steering controller, on its feet after 5 s of standing still."""
+    monkeypatch.chdir(tmp_path)
+    stage = command._simulation(options.read([])).stage
+    (character,) = stage.world.characters
+    assert character.controller.path == shipped("steering")
+    for _ in range(150):
+        stage.world.step()
+    assert not character.fallen
+
+
+@pytest.mark.parametrize("package", ["pyglet", "imageio_ffmpeg"])
+def test_a_missing_extra_is_told_in_a_sentence(package):
+    """A runtime installed without the extra `viewer`: how to install it, exit code 2."""
+    result = run(f"import sys; sys.modules[{package!r}] = None; from viewer.__main__ import main; sys.exit(main([]))")
+    assert result.returncode == 2
+    assert result.stderr == f'viewer: {package} is not installed: pip install "smp-runtime[viewer]"\n'
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems always have a display")
+def test_a_display_that_is_not_there_is_named():
+    """One sentence, exit code 2."""
+    result = run("import sys; from viewer.__main__ import main; sys.exit(main([]))", DISPLAY=":4711")
+    assert result.returncode == 2
+    assert "no window can be opened here (DISPLAY :4711 does not answer: " in result.stderr
+    assert len(result.stderr.strip().splitlines()) == 1

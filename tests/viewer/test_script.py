@@ -78,7 +78,7 @@ def test_the_message_quotes_the_entry_that_is_wrong():
 def test_things_are_done_once_at_their_time():
     """What is wished stays as it was; several things may be done at once, beside settings."""
     script = parse("0:speed=1;2:throw;3:speed=2,controller=2,jump;4:getup,box")
-    assert script.commands == ((), ("throw",), ("controller 2", "jump"), ("crouch", "box"))
+    assert script.commands == ((), ("throw",), ("controller 2", "jump"), ("get up", "box"))
     assert [wish.speed for wish in script.wishes] == [1.0, 1.0, 2.0, 2.0]
 
 

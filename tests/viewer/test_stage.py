@@ -3,8 +3,10 @@ import math
 import numpy as np
 import pytest
 
-from runtime import ControllerError, Jump, Location, Steering
-from tests.tiny import linear, write_controller
+from runtime import ControllerError, Jump, Location, Prior, Speed, Steering
+from runtime.character import DEFAULT_POSE
+from tests.tiny import linear, write_controller, write_prior
+from viewer import report
 from viewer.input import Wish
 from viewer.picking import Grab
 from viewer.stage import APART, MAX_PROPS, Stage, places
@@ -69,11 +71,102 @@ def test_controllers_are_switched_by_number_and_in_turn(tiny, other):
     """From 0; past the last comes the first; a number that is not there is told."""
     stage = Stage([tiny, other], 1)
     hero = stage.world.characters[0]
-    assert (stage.switch(1), hero.controller.path.stem) == ("other", "other")
-    assert (stage.cycle(1), hero.controller.path.stem) == ("tiny", "tiny")
-    assert (stage.cycle(-1), hero.controller.path.stem) == ("other", "other")
-    assert stage.switch(2) == "there is no controller 3: 2 loaded"
+    assert (stage.switch(1), hero.controller.path.stem) == ("2 other", "other")
+    assert (stage.cycle(1), hero.controller.path.stem) == ("1 tiny", "tiny")
+    assert (stage.cycle(-1), hero.controller.path.stem) == ("2 other", "other")
+    assert stage.switch(2) == "3 is no controller: 1 tiny, 2 other"
     assert hero.controller.path.stem == "other"
+
+
+def test_controllers_beside_the_loaded_one_that_fit_can_be_switched_to(tmp_path):
+    """Those that the same keys steer, by name, after the loaded one; no skill, none that gets up, nothing spoilt."""
+    tasks = {"a": "skill", "b": "speed", "c": "jump", "d": "getup", "e": "steering", "f": "dodgeball", "g": "location"}
+    files = {name: write_controller(tmp_path / f"{name}.onnx", task=task) for name, task in tasks.items()}
+    (tmp_path / "h.onnx").write_bytes(b"spoilt")
+    stage = Stage([files["e"]])
+    hero = stage.world.characters[0]
+    assert stage.switch(4) == "5 is no controller: 1 e, 2 b, 3 c, 4 g"
+    assert (stage.switch(1), hero.controller.path) == ("2 b", files["b"])
+    stage.wish = Wish(2.0, 0.5)
+    stage.advance(0.1)
+    assert hero.goal == Speed(2.0, 0.5)
+    assert (stage.cycle(1), hero.controller.path) == ("3 c", files["c"])
+    assert "3 of 4" in stage.status().detail
+    files["g"].write_bytes(b'{"task": "location"} and no more')
+    with pytest.raises(ControllerError):
+        stage.switch(3)
+    assert hero.controller.path == files["c"]
+
+
+def test_from_a_skill_one_switches_to_another_which_begins_where_it_is(tmp_path):
+    """In the state in which its file says that it begins, at the character's place and heading."""
+    qpos = [0.0, 0.0, 0.6, 1.0, 0.0, 0.0, 0.0, *DEFAULT_POSE.tolist()]
+
+    def begin_low(metadata):
+        metadata["start"] = {"qpos": qpos, "qvel": [0.0] * 34}
+
+    files = [write_controller(tmp_path / f"{name}.onnx", task="skill") for name in ("a", "c")]
+    files.append(write_controller(tmp_path / "b.onnx", task="skill", edit_metadata=begin_low))
+    write_controller(tmp_path / "d.onnx")
+    stage = Stage([files[0]])
+    hero = stage.world.characters[0]
+    hero.reset((3.0, 4.0), 1.0)
+    assert stage.switch(1) == "2 b"
+    assert hero.state.root_position == pytest.approx([3.0, 4.0, 0.6], abs=1e-3)
+    assert report.yaw_of(hero.state) == pytest.approx(1.0, abs=1e-3)
+    assert stage.switch(3) == "4 is no controller: 1 a, 2 b, 3 c"
+
+
+def test_where_nothing_fits_that_is_told(tiny):
+    """A controller alone in its folder."""
+    assert Stage([tiny]).cycle(1) == "there is no other controller for the same keys beside tiny.onnx"
+
+
+@pytest.mark.parametrize("seconds", [1 / 60, 0.1, 0.25])
+def test_the_chosen_one_of_many_is_judged_however_rarely_pictures_come(tmp_path, tiny, seconds):
+    """By four pictures a second too: ten values a second from 0.3 s on; another choice starts another curve."""
+    stage = Stage([tiny], 3)
+    stage.judge(Prior.load(write_prior(tmp_path / "prior.onnx")))
+    for _ in range(round(1.0 / seconds)):
+        stage.advance(seconds)
+    assert len(stage.status().naturalness) in (7, 8)
+    stage.select(2)
+    stage.advance(0.25)
+    assert len(stage.status().naturalness) == 0
+    for _ in range(round(0.5 / seconds)):
+        stage.advance(seconds)
+    assert len(stage.status().naturalness) in (5, 6)
+
+
+def test_each_is_judged_by_the_prior_of_its_own_controller(tmp_path):
+    """Of two controllers one names a prior that lies there: whom it moves has a curve, and nobody else."""
+
+    def named(metadata):
+        metadata["prior"] = {"name": "own", "sha256": "0" * 64}
+
+    (tmp_path / "priors").mkdir()
+    write_prior(tmp_path / "priors" / "own.onnx")
+    paths = [write_controller(tmp_path / "a.onnx"), write_controller(tmp_path / "b.onnx", edit_metadata=named)]
+    stage = Stage(paths)
+    stage.judge()
+    told = []
+    for index in (0, 1):
+        stage.select(index)
+        for _ in range(20):
+            stage.advance(1 / 30)
+        told.append(stage.status().naturalness)
+    assert told[0] is None and len(told[1]) > 2
+    stage.switch(0)
+    stage.advance(0.1)
+    assert stage.status().naturalness is None
+
+
+def test_what_comes_too_late_is_dropped_and_counted():
+    """Of 1.5 s a quarter is simulated, as the world does it itself."""
+    stage = Stage()
+    stage.advance(1.5)
+    assert stage.world.time == pytest.approx(0.25)
+    assert stage.world.dropped_time == pytest.approx(1.25)
 
 
 def test_without_controllers_nothing_can_be_switched_and_the_character_stands(tiny):
@@ -88,14 +181,18 @@ def test_without_controllers_nothing_can_be_switched_and_the_character_stands(ti
 def test_a_changed_file_is_loaded_again_and_a_bad_one_is_not(tmp_path, tiny):
     """After reloading the character has the new file's controller."""
     stage = Stage([tiny])
-    old = stage.world.characters[0].controller
+    stage.advance(0.2)
+    old, before = stage.world.characters[0].controller, stage.world.data.qpos.copy()
     write_controller(tiny, linear(right_shoulder_y=0.9))
     assert stage.reload() == "reloaded 1 file"
-    assert stage.world.characters[0].controller is stage.loaded[0] is not old
+    assert stage.world.characters[0].controller.sha256 == stage.loaded[0].sha256 != old.sha256
+    assert (stage.world.data.qpos == before).all() and stage.world.time == pytest.approx(0.2)
+    now = stage.world.characters[0].controller
     tiny.write_bytes(b"no controller")
     with pytest.raises(ControllerError):
         stage.reload()
-    assert stage.world.characters[0].controller is stage.loaded[0]
+    assert stage.world.characters[0].controller is now
+    stage.advance(0.2)
 
 
 def test_a_thrown_ball_hits_and_a_reset_takes_it_away():

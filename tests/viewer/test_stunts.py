@@ -4,21 +4,37 @@ import numpy as np
 import pytest
 
 from runtime import Getup, Jump, Steering
-from runtime.character import BODIES, DEFAULT_HEIGHT, FEET
+from runtime.character import BODIES, DEFAULT_HEIGHT, DEFAULT_POSE, FEET
 from tests.tiny import write_controller
 from viewer.input import Wish
 from viewer.stage import Stage
 
-JUMP = Path(__file__).parent.parent.parent / "exported" / "jump.onnx"
+EXPORTED = Path(__file__).parent.parent.parent / "exported"
+JUMP = EXPORTED / "jump.onnx"
 
 
 @pytest.fixture
 def stage(tmp_path):
     """One character that steers, with a controller that jumps and one that gets up at hand."""
     paths = [write_controller(tmp_path / f"{task}.onnx", task=task) for task in ("steering", "jump", "getup")]
-    stage = Stage(paths, 1)
+    stage = Stage(paths, 1, get_up=False)
     stage.wish = Wish(1.0, 0.5)
     return stage
+
+
+def lay_down(stage, index=0):
+    """Put a character on its back, or lift one that lies: 0.2 m over the ground."""
+    slots, data = stage.world.characters[index].slots, stage.world.data
+    data.qpos[slots.qpos + 2 : slots.qpos + 7] = [0.2, np.sqrt(0.5), 0.0, -np.sqrt(0.5), 0.0]
+    stage.world.refresh()
+
+
+def stand_up(stage, index=0):
+    """Put a character on its feet in the default pose, at rest."""
+    slots, data = stage.world.characters[index].slots, stage.world.data
+    data.qpos[slots.qpos + 2 : slots.qpos + 35] = [DEFAULT_HEIGHT, 1.0, 0.0, 0.0, 0.0, *DEFAULT_POSE]
+    data.qvel[slots.dof : slots.dof + 34] = 0.0
+    stage.world.refresh()
 
 
 def go(stage, seconds):
@@ -90,7 +106,7 @@ def test_a_controller_that_jumps_jumps_by_itself(tmp_path):
 
 def test_getting_up_is_over_once_it_has_stood_for_a_while(stage):
     """Standing all the time (as here) that is after 0.8 s."""
-    assert stage.stunts.get_up() == ""
+    assert stage.stunts.get_up() == "getting up"
     go(stage, 0.5)
     assert hero(stage).goal == Getup()
     go(stage, 0.6)
@@ -98,14 +114,99 @@ def test_getting_up_is_over_once_it_has_stood_for_a_while(stage):
 
 
 def test_it_keeps_getting_up_while_it_lies(stage):
-    """Laid on its back it is not given back, however long it takes."""
-    slots, data = hero(stage).slots, stage.world.data
-    data.qpos[slots.qpos + 2 : slots.qpos + 7] = [0.2, np.sqrt(0.5), 0.0, -np.sqrt(0.5), 0.0]
-    stage.world.refresh()
-    stage.stunts.get_up()
-    go(stage, 2.0)
-    assert hero(stage).fallen
+    """Laid on its back it lies there until it is told; then it is not given back, however long it takes."""
+    lay_down(stage)
+    go(stage, 1.0)
+    assert hero(stage).controller.task == "steering"
+    for _ in range(3):
+        assert stage.stunts.get_up() == "getting up"
+        go(stage, 1.0)
+        assert hero(stage).fallen
+        assert hero(stage).controller.task == "getup"
+
+
+def test_who_has_fallen_gets_up_without_being_told(tmp_path):
+    """By the file beside its own; on its feet for 0.8 s it steers again, and again after the next fall."""
+    path = write_controller(tmp_path / "steering.onnx")
+    write_controller(tmp_path / "getup.onnx", task="getup")
+    stage = Stage([path])
+    stage.wish = Wish(1.0, 0.5)
+    go(stage, 0.2)
+    for _ in range(2):
+        lay_down(stage)
+        go(stage, 0.1)
+        assert hero(stage).controller.task == "getup"
+        stand_up(stage)
+        go(stage, 0.7)
+        assert hero(stage).controller.task == "getup"
+        go(stage, 0.2)
+        assert (hero(stage).controller.task, hero(stage).goal) == ("steering", Steering(1.0, 0.5))
+
+
+def test_one_of_several_gets_up_and_a_reset_ends_it(tmp_path):
+    """The other one goes on; R puts both on their feet, each with its own controller."""
+    path = write_controller(tmp_path / "steering.onnx")
+    write_controller(tmp_path / "getup.onnx", task="getup")
+    stage = Stage([path], 2)
+    lay_down(stage, 1)
+    go(stage, 0.1)
+    assert [character.controller.task for character in stage.world.characters] == ["steering", "getup"]
+    stage.select(1)
+    assert stage.stunts.jump() == "it gets up first"
+    stage.select(0)
+    assert stage.stunts.jump() == "no loaded controller can jump: add --controller FILE of the task jump"
+    stage.reset()
+    go(stage, 0.2)
+    assert [character.controller.task for character in stage.world.characters] == ["steering", "steering"]
+
+
+def test_a_fall_in_a_jump_ends_in_getting_up(tmp_path):
+    """Once the borrowed controller has been given back."""
+    paths = [write_controller(tmp_path / f"{task}.onnx", task=task) for task in ("steering", "jump", "getup")]
+    stage = Stage(paths[:1])
+    stage.stunts.jump()
+    go(stage, 0.1)
+    lay_down(stage)
+    go(stage, 1.0)
+    assert (hero(stage).controller.task, stage.stunts.get_up()) == ("jump", "it jumps first")
+    go(stage, 0.6)
     assert hero(stage).controller.task == "getup"
+
+
+def test_the_shipped_controller_gets_up():
+    """Felled by a push of 180 N·s it is on its feet and steers again within 8 s."""
+    stage = Stage([EXPORTED / "steering.onnx"])
+    go(stage, 0.5)
+    hero(stage).push((0.0, 180.0, 0.0))
+    go(stage, 0.5)
+    assert (hero(stage).fallen, hero(stage).controller.task) == (True, "getup")
+    for _ in range(15):
+        go(stage, 0.5)
+        if hero(stage).controller.task == "steering":
+            break
+    assert (hero(stage).fallen, hero(stage).controller.task) == (False, "steering")
+
+
+def test_a_skill_is_left_lying(tmp_path):
+    """Whoever crawls has not fallen: nothing takes over, and C says how to start over."""
+    path = write_controller(tmp_path / "crawl.onnx", task="skill")
+    write_controller(tmp_path / "getup.onnx", task="getup")
+    stage = Stage([path])
+    lay_down(stage)
+    go(stage, 0.5)
+    assert hero(stage).controller.task == "skill"
+    assert stage.stunts.get_up() == "crawl does one thing only: R starts over"
+
+
+def test_a_spoilt_file_for_getting_up_is_told_and_does_not_stop_anybody(tmp_path):
+    """At the start, and when C asks for it."""
+    path = write_controller(tmp_path / "steering.onnx")
+    (tmp_path / "getup.onnx").write_bytes(b"broken")
+    stage = Stage([path])
+    assert "getup.onnx: not a usable controller" in stage.stunts.trouble
+    assert "getup.onnx: not a usable controller" in stage.stunts.get_up()
+    write_controller(tmp_path / "getup.onnx", task="getup")
+    assert stage.stunts.get_up() == "getting up"
 
 
 def test_who_is_given_a_controller_by_hand_keeps_it(stage):

@@ -47,7 +47,7 @@ class Window(window.ViewerWindow):
         for seconds, action in actions:
             pyglet.clock.schedule_once(lambda elapsed, action=action: action(self), seconds)
         pyglet.clock.schedule_interval(self.go_on, 0.05)
-        pyglet.clock.schedule_once(lambda elapsed: self.close(), 60.0)  # whatever happens
+        pyglet.clock.schedule_once(lambda elapsed: self.close(), 240.0)  # whatever happens
 
     def go_on(self, elapsed):
         if steps and steps[0][0](self):
@@ -92,7 +92,7 @@ def play(display: str, folder: Path, script: str, *controllers: Path) -> dict:
     command = [sys.executable, "-c", DRIVER + script, str(folder), *map(str, controllers)]
     environment = os.environ | {"DISPLAY": display}
     result = subprocess.run(
-        command, cwd=ROOT, env=environment, text=True, capture_output=True, timeout=120, check=False
+        command, cwd=ROOT, env=environment, text=True, capture_output=True, timeout=300, check=False
     )
     assert result.returncode == 0, result.stderr
     seen = json.loads(result.stdout.splitlines()[-1])
@@ -108,11 +108,14 @@ def look(window):
     seen.setdefault("sizes", []).append([image.shape[1], image.shape[0]])
     seen.setdefault("spread", []).append(int(np.ptp(image[:, 20])))
     seen.setdefault("camera", []).append([camera.yaw, camera.distance])
-at(0.5, look)
-at(0.6, lambda window: window.set_size(800, 500))
-at(0.8, lambda window: window.dispatch_event("on_mouse_drag", 0, 0, 100, 0, 1, 0))
-at(0.9, lambda window: window.dispatch_event("on_mouse_scroll", 0, 0, 0, 1))
-at(1.4, look); at(1.5, lambda window: window.close())
+    seen["frames"] = window.app.frames
+def drawn(window, width):
+    return window.app.screen.width == width and window.app.frames > seen.get("frames", 0) + 2
+when(lambda window: drawn(window, 640), lambda window: (look(window), window.set_size(800, 500)))
+when(lambda window: window.app.screen.width == 800, lambda window: seen.update(frames=window.app.frames))
+when(lambda window: drawn(window, 800), lambda window: window.dispatch_event("on_mouse_drag", 0, 0, 100, 0, 1, 0))
+when(lambda window: True, lambda window: window.dispatch_event("on_mouse_scroll", 0, 0, 0, 1))
+when(lambda window: True, lambda window: (look(window), window.close()))
 run()
 """)  # fmt: skip
     assert seen["sizes"] == [[640, 360], [800, 500]]
@@ -122,17 +125,42 @@ run()
     assert nearer == pytest.approx(0.88 * distance)
 
 
+def test_f11_fills_the_screen_and_gives_it_back(display, tmp_path):
+    """The screen of 1280 x 800 and the picture in it, then the window of 640 x 360 again."""
+    seen = play(display, tmp_path, """
+def press(window):
+    window.dispatch_event("on_key_press", key.F11, 0)
+    seen["frames"] = window.app.frames
+def look(window):
+    image = window.app.screen.read().astype(int)
+    seen.setdefault("sizes", []).append([*window.get_size(), image.shape[1], image.shape[0], int(np.ptp(image[:, 20]))])
+def drawn(window):
+    return window.app.frames > seen.get("frames", 0) + 2
+when(drawn, press)
+when(drawn, lambda window: (look(window), press(window)))
+when(drawn, lambda window: (look(window), window.close()))
+run()
+""")  # fmt: skip
+    full, back = seen["sizes"]
+    assert full[:4] == [1280, 800, 1280, 800]
+    assert back[:4] == [640, 360, 640, 360]
+    assert min(full[4], back[4]) > 40  # sky above, ground below
+
+
 def test_a_stall_is_not_made_up_for(display, tmp_path):
     """The program hangs for 1.5 s: the world drops more than a second of it instead of racing after it."""
     seen = play(display, tmp_path, """
 def stall(window):
-    seen["before"] = world.dropped_time
+    seen["before"] = [world.time, world.dropped_time]
     time.sleep(1.5)
-at(0.5, stall)
-at(1.0, lambda window: seen.update(after=world.dropped_time)); at(1.2, lambda window: window.close())
+def look(window):
+    seen["after"] = [world.time, world.dropped_time]
+    window.close()
+when(lambda window: world.time > 0.3, stall)
+when(lambda window: world.dropped_time > seen["before"][1] + 1.0, look)
 run()
 """)  # fmt: skip
-    assert 1.0 < seen["after"] - seen["before"] < 1.5
+    assert seen["after"][0] - seen["before"][0] < 1.0  # a picture or two, each of 0.25 s at most
 
 
 @needs_xdotool
@@ -183,7 +211,6 @@ run()
     assert seen["goal"] == [1.3, pytest.approx(0.5)]
     assert seen["apex"] == 0.3 and seen["rise"] > 0.15
     assert seen["hit"] or seen["nearest"] < 0.8
-    assert seen["time"] < 50.0
     check_picture(tmp_path / "walking.png")
 
 
@@ -220,7 +247,6 @@ run()
 """)  # fmt: skip
     assert seen["size"] == [700, 400]
     assert seen["drawn"] == 0
-    assert seen["time"] < 50.0
 
 
 def test_the_command_opens_a_window_and_says_when_it_cannot(display):
@@ -240,10 +266,10 @@ window.ViewerWindow.on_draw = once
 sys.exit(main(["--size", "320x200"]))
 """
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, env=os.environ | {"DISPLAY": display}, text=True,
-                          capture_output=True, timeout=120, check=False)  # fmt: skip
+                          capture_output=True, timeout=300, check=False)  # fmt: skip
     assert (done.returncode, done.stdout.splitlines()[:1]) == (0, ["first picture"]), done.stderr
     bad = subprocess.run([sys.executable, "-m", "viewer"], cwd=ROOT, env=os.environ | {"DISPLAY": ":4711"}, text=True,
-                         capture_output=True, timeout=120, check=False)  # fmt: skip
+                         capture_output=True, timeout=300, check=False)  # fmt: skip
     assert bad.returncode == 2
     assert "no window can be opened here" in bad.stderr
     assert len(bad.stderr.strip().splitlines()) == 1

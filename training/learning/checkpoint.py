@@ -77,8 +77,9 @@ def restore(config: RunConfig, learner: Learner, episodes: bool = True) -> float
 def resumed(config: RunConfig, given: Collection[str] = ()) -> RunConfig:
     """Give the configuration of the run folder `config.resume`.
 
-    Of `config` itself only `output`, `overwrite` and those `CHANGEABLE` settings of the learner count that are `given`
-    (full keys, such as "learner.samples"). Raises CheckpointError when the folder is none or lacks its files.
+    Of `config` itself only `output`, `overwrite`, `record` and those `CHANGEABLE` settings of the learner that are
+    `given` (full keys, such as "learner.samples") count. Raises CheckpointError when the folder is none or
+    lacks its files.
     """
     folder = Path(config.resume)
     for name in (CONFIGURATION, CHECKPOINT):
@@ -92,7 +93,7 @@ def resumed(config: RunConfig, given: Collection[str] = ()) -> RunConfig:
     overwrite = config.overwrite or output == old.output  # its own
     return replace(
         old, resume=str(folder), init="", folder=str(folder), output=output, overwrite=overwrite,
-        export_only=config.export_only, learner=replace(old.learner, **changes),
+        export_only=config.export_only, record=config.record, learner=replace(old.learner, **changes),
     )  # fmt: skip
 
 

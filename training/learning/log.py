@@ -1,5 +1,8 @@
 """What a run shows while it trains: a progress bar, TensorBoard events and a CSV of the same figures.
 
+TensorBoard has them in five groups: reward, style, learner, speed, and task for what is left: the task's own errors,
+falls and the length of episodes. Columns of the CSV keep the figures' own names.
+
 Where there is no terminal for a bar (a log file, a cluster's job) it prints a line every ten seconds. It begins with
 where the run is and what runs it, before the first figure is there.
 """
@@ -19,6 +22,15 @@ from training.learning.workers import Worker
 
 EVERY_SECONDS = 10.0
 FIGURES = "figures.csv"
+TAGS = {
+    "reward": {"task_reward": "task", "style_reward": "style", "reward": "whole", "effort": "effort"},
+    "style": {name: name for name in ("critic_real", "critic_policy", "critic_slope", "own_loss")},
+    "learner": {name: name for name in ("value", "surrogate", "entropy", "symmetry", "learning_rate")},
+    "speed": {"samples_s": "samples_s", "minutes": "minutes"},
+}
+"""Groups of TensorBoard and what of figures.csv is in them, by the name it has there."""
+UNSHOWN = ("samples", "done")
+"""The axis itself, and what `episode_steps` says."""
 
 
 class Log:
@@ -75,7 +87,8 @@ class Log:
         row["samples_s"] = (learner.samples - self._samples) / (now - self._last)
         row["episode_steps"] = 1.0 / max(row["done"], 1e-9)
         for name, value in row.items():
-            self._events.add_scalar(name, value, int(row["samples"]))
+            if shown := tag(name):
+                self._events.add_scalar(shown, value, int(row["samples"]))
         append(self._path, row)
         figures = f"task {row['task_reward']:.2f} style {row['style_reward']:.2f} fails {1800 * row['failed']:.1f}/min"
         self._progress.update(self._bar, completed=learner.samples, rate=row["samples_s"], figures=figures)
@@ -84,6 +97,15 @@ class Log:
             rate = f"{learner.samples:,} samples, {row['samples_s']:,.0f}/s, {left:.0f} min left"
             print(f"{figures}, {rate}", flush=True)
         self._sums, self._count, self._last, self._samples = {}, 0, now, learner.samples
+
+
+def tag(name: str) -> str:
+    """Where TensorBoard shows a figure: GROUP/NAME; empty for what it has anyhow. What no group names is the task's."""
+    if name in UNSHOWN:
+        return ""
+    if name.startswith("style_by_speed/"):
+        return f"style/{name.partition('/')[2]}_m_s"
+    return next((f"{group}/{names[name]}" for group, names in TAGS.items() if name in names), f"task/{name}")
 
 
 def append(path: Path, row: dict[str, float]) -> None:

@@ -27,9 +27,9 @@ LANDMARKS = (*CENTRE, *(f"{side}_{limb}" for side in SIDES for limb in LIMBS))
 FRAMES = ("pelvis", "torso", "head")
 _AXES = {"x": (1, 0, 0), "y": (0, 1, 0), "z": (0, 0, 1)}
 HELP = (
-    "To import another skeleton write a map and give it as skeleton=PATH.yaml; training/motion/skeletons/cmu_daz.yaml "
-    "is one to copy: family, joints (which joint is pelvis, waist, torso, neck, head, and of each side hip, knee, "
-    "ankle, toe, shoulder, elbow, wrist; NAME.end is an end site), frames (local axes forward, left, up)."
+    "To import another skeleton write a map and give it as skeleton=PATH.yaml (docs/own-motion.md shows one): "
+    "family, joints (which joint is pelvis, waist, torso, neck, head, and of each side hip, knee, ankle, toe, "
+    "shoulder, elbow, wrist; NAME.end is an end site), frames (local axes forward, left, up)."
 )
 
 

@@ -21,7 +21,7 @@ import torch
 from torch import Tensor, nn
 
 from training import features, onnx_file
-from training.config import ConfigError, PriorConfig
+from training.config import EVALUATE_EVERY, PriorConfig
 from training.motion import windows as motion_windows
 from training.motion.windows import Windows
 from training.prior import schedule
@@ -29,7 +29,6 @@ from training.prior.denoiser import Denoiser
 from training.prior.score import Score
 from training.prior.style import whole
 
-EVALUATE_EVERY = 250
 MEASURED = 8192
 """Windows, drawn as for training, on which the network's errors are measured."""
 
@@ -66,10 +65,8 @@ def fit(
 
     With `styles` the denoiser is told a window's style, but for `config.style_dropout` of the draws.
 
-    `report(step, training loss, held-out error)` is called every 250 steps. Raises ConfigError for fewer steps.
+    `report(step, training loss, held-out error)` is called every 250 steps.
     """
-    if config.iterations < EVALUATE_EVERY:
-        raise ConfigError(f"prior.iterations: expected at least {EVALUATE_EVERY}, found {config.iterations}")
     torch.manual_seed(seed)
     generator = torch.Generator().manual_seed(seed)
     names = styles.names if styles else ()

@@ -12,7 +12,7 @@ knows, and for that something has to know the policy's windows:
     own      own.py: against the error of a copy of the denoiser that learns the policy's windows
     critic   critic.py: by a discriminator between windows sampled from the prior and the policy's
 
-Torch alone is needed, and any RL code can use it: training/README.md has a program of twenty lines.
+Torch alone is needed, and any RL code can use it: docs/gymnasium.md has a program of twenty lines.
 """
 
 from __future__ import annotations

@@ -9,8 +9,9 @@ world frame and SI units, the same in training, evaluation, viewer and embedding
     getup       from the ground to standing         dodgeball  balls to stay clear of
     skill       nothing but the prior's motion
 
-What they share is in base.py. A new task is a file here, a goal in `runtime/task_goals.py`, a line in `TASKS`, its
-settings in conf/task/ and, in training/trials/, what counts as its success.
+What they share is in base.py. A task from outside is one file (docs/add-a-task.md; own.py takes it in). A task of the
+package is a file here, a goal in `runtime/task_goals.py`, a line in `TASKS`, its settings in conf/task/ and, in
+training/trials/, what counts as its success.
 
 A task's tensors live where its generator's do (`generator.device`), and nothing that runs every step asks a GPU for a
 number: no `.item()`, no `nonzero`, no boolean or list index (`training.rows.Rows` chooses rows), no tensor made of
@@ -22,12 +23,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
+from importlib.util import find_spec
 from typing import Any, Protocol
 
 import torch
 from omegaconf import OmegaConf
 from torch import Tensor
 
+from runtime import tasks as outside
 from training import config as settings
 from training.rows import Rows
 
@@ -125,15 +128,37 @@ TASKS = {
 
 
 def create(name: str, options: dict[str, Any], envs: int, generator: torch.Generator) -> Task:
-    """Make the task `name` for `envs` environments; raises ConfigError for a name that is none or a wrong option."""
+    """Make the task `name` for `envs` environments; raises ConfigError for a name that is none or a wrong option.
+
+    The name is one of `TASKS`, that of a task from outside, or the module that has one.
+    """
+    chosen = kind(name)
     if name not in TASKS:
-        expected = ", ".join(repr(known) for known in TASKS)
-        raise settings.ConfigError(f"task.name={name}: expected a task of training/tasks, one of {expected}")
+        return import_module("training.tasks.own").Own(_options(chosen, options), envs, generator)
     module = import_module(f"training.tasks.{name}")
-    config = settings.resolve(getattr(module, f"{TASKS[name]}Config"), OmegaConf.create(options))
-    return kind(name)(config, envs, generator)
+    return chosen(_options(getattr(module, f"{TASKS[name]}Config"), options), envs, generator)
 
 
 def kind(name: str) -> type[Any]:
-    """Return the class of a task."""
-    return getattr(import_module(f"training.tasks.{name}"), TASKS[name])
+    """Return the class of a task, or the `OwnTask` of one from outside; raises ConfigError where there is none."""
+    if name in TASKS:
+        return getattr(import_module(f"training.tasks.{name}"), TASKS[name])
+    if name not in outside.names() and not is_module(name):
+        expected = settings.nearest(name, [*TASKS, *outside.names()])
+        raise settings.ConfigError(f"task.name={name}: expected {expected}, or a module with a task of yours")
+    try:
+        return outside.load(name)
+    except outside.TaskError as error:
+        raise settings.ConfigError(f"task.name={name}: {error}") from None
+
+
+def is_module(name: str) -> bool:
+    """Whether a name is that of a module which can be imported; packages above it are imported to see."""
+    try:
+        return all(part.isidentifier() for part in name.split(".")) and find_spec(name) is not None
+    except ModuleNotFoundError:
+        return False
+
+
+def _options(config: type[Any], options: dict[str, Any]) -> Any:  # noqa: ANN401 - the task's own dataclass
+    return settings.resolve(config, OmegaConf.create(options), "task.options")

@@ -22,11 +22,11 @@ WALKING = 0.3
 class Goals:
     """Goals [N, G] of N environments, each with a time left; the parts of `training.tasks.Task` that are alike."""
 
-    name: ClassVar[str]
+    name: str
     kept: ClassVar[tuple[str, ...]] = ("goal", "left")
     """Tensors that make up the state."""
-    observation_names: ClassVar[tuple[str, ...]] = ()
-    observation_rest: ClassVar[tuple[float, ...]] = ()
+    observation_names: tuple[str, ...] = ()
+    observation_rest: tuple[float, ...] = ()
     starts = StartStates()
 
     def __init__(self, envs: int, generator: torch.Generator) -> None:

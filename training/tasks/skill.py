@@ -86,11 +86,11 @@ class Skill(Goals):
 def _clip_starts(folder: str) -> dict[str, Tensor]:
     """Start windows (`training.learning.starts.Starts`) of every frame of a folder that `training.prepare` wrote.
 
-    Raises FileNotFoundError or RecordingError for a folder that is none, ConfigError for one without a whole window.
+    Raises ConfigError for a folder that is none, for one that is damaged and for one without a whole window.
     """
     try:
         windows = motion_windows.cut(dataset.load(folder), offsets=EVERY).values
-    except ValueError as error:
+    except (FileNotFoundError, ValueError) as error:  # a RecordingError is a ValueError
         raise ConfigError(f"task.options.clips={folder}: {error}") from None
     projector = Projector(EVERY)
     return start_windows(projector.raised(projector.poses(windows), slice(-1, None)))  # the ground would kick it out

@@ -13,6 +13,7 @@ from typing import Protocol
 
 import numpy as np
 
+from runtime import tasks
 from runtime.character import State
 from runtime.goals import Goal
 from runtime.prior import Prior
@@ -109,6 +110,10 @@ def random_episodes(
     return every
 
 
+class TrialError(ValueError):
+    """A task whose controllers nobody has said how to try."""
+
+
 class Trial(Protocol):
     """How controllers of one task are tried: a module of this package."""
 
@@ -135,8 +140,16 @@ TRIALS = ("steering", "speed", "location", "jump", "getup", "dodgeball", "skill"
 
 
 def of(task: str) -> Trial:
-    """Return the trial of a task, one of `TRIALS`."""
-    return import_module(f"training.trials.{task}")  # type: ignore[return-value]
+    """Return the trial of a task, one of `TRIALS` or from outside; raises TrialError for another."""
+    if task in TRIALS:
+        return import_module(f"training.trials.{task}")  # type: ignore[return-value]
+    own = tasks.find(task)
+    if own is None:
+        raise TrialError(
+            f"task {task!r} has no trial: expected one of {', '.join((*TRIALS, *tasks.names()))}; a trial of the "
+            "package is a module of training/trials and a line in TRIALS"
+        )
+    return import_module("training.trials.own").OwnTrial(own())
 
 
 def walks(task: str) -> list[Episode]:

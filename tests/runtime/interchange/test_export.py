@@ -23,6 +23,15 @@ def test_the_command_writes_what_the_name_says(tmp_path: Path, capsys, name: str
     assert "90 frames, 2.97 s at 30 Hz" in capsys.readouterr().out
 
 
+def test_the_character_is_skinned_unless_rigid_parts_are_asked_for(tmp_path: Path) -> None:
+    """One mesh with a skin; with --rigid 15 meshes without."""
+    save_motion(tmp_path / "clip.motion", tumbling(frames=2))
+    for flags, meshes, skins in (([], 1, 1), (["--rigid"], 15, 0)):
+        assert main([str(tmp_path / "clip.motion"), str(tmp_path / "a.glb"), *flags]) == 0
+        glb = pygltflib.GLTF2().load(tmp_path / "a.glb")
+        assert (len(glb.meshes), len(glb.skins)) == (meshes, skins)
+
+
 @pytest.mark.parametrize(
     ("clip", "out", "said"),
     [

@@ -5,50 +5,12 @@ from pathlib import Path
 import numpy as np
 import pygltflib
 import pytest
-from scipy.spatial.transform import Rotation
 
 from runtime.character import BODIES, DEFAULT_POSE
 from runtime.interchange import write_gltf
 from runtime.recording import Motion
+from tests.runtime.interchange.gltf_reader import values, world
 from tests.runtime.interchange.motions import body_positions, tumbling, y_up
-
-WIDTH = {"SCALAR": 1, "VEC3": 3, "VEC4": 4}
-DTYPE = {5126: "<f4", 5123: "<u2"}
-
-
-def values(glb: pygltflib.GLTF2, accessor: int) -> np.ndarray:
-    """What an accessor points to, [N, width]."""
-    found = glb.accessors[accessor]
-    view = glb.bufferViews[found.bufferView]
-    blob = glb.binary_blob()
-    part = blob[view.byteOffset : view.byteOffset + view.byteLength]
-    return np.frombuffer(part, dtype=DTYPE[found.componentType]).reshape(found.count, WIDTH[found.type])
-
-
-def world(glb: pygltflib.GLTF2) -> tuple[dict[str, np.ndarray], dict[str, Rotation], np.ndarray]:
-    """Positions [T, 3] and rotations [T] of every node by name, by the file's own hierarchy, and its times [T]."""
-    (animation,) = glb.animations
-    tracks, times = {}, np.empty(0)
-    for channel in animation.channels:
-        sampler = animation.samplers[channel.sampler]
-        assert sampler.interpolation == "LINEAR"
-        times = values(glb, sampler.input)[:, 0]
-        tracks[channel.target.node, channel.target.path] = values(glb, sampler.output).astype(float)
-    place: dict[str, np.ndarray] = {}
-    turned: dict[str, Rotation] = {}
-
-    def descend(index: int, parent_place: np.ndarray, parent_turn: Rotation) -> None:
-        node = glb.nodes[index]
-        shift = tracks.get((index, "translation"), np.tile(node.translation or [0.0, 0, 0], (len(times), 1)))
-        turn = tracks.get((index, "rotation"), np.tile(node.rotation or [0.0, 0, 0, 1], (len(times), 1)))
-        place[node.name] = parent_place + parent_turn.apply(shift)
-        turned[node.name] = parent_turn * Rotation.from_quat(turn)
-        for child in node.children or []:
-            descend(child, place[node.name], turned[node.name])
-
-    for root in glb.scenes[glb.scene].nodes:
-        descend(root, np.zeros((len(times), 3)), Rotation.from_quat(np.tile([0.0, 0, 0, 1], (len(times), 1))))
-    return place, turned, times
 
 
 def test_bodies_are_where_mujoco_puts_them(tmp_path: Path) -> None:
@@ -83,11 +45,11 @@ def test_neighbouring_rotations_take_the_short_way(tmp_path: Path) -> None:
             np.testing.assert_allclose(np.linalg.norm(output, axis=1), 1.0, atol=1e-6)
 
 
-def test_every_body_has_a_mesh_on_it(tmp_path: Path) -> None:
+def test_without_a_skin_every_body_has_a_mesh_on_it(tmp_path: Path) -> None:
     """Standing in the default pose the figure reaches from the ground to 1.61 m, is at most 40 cm deep, all indexed."""
     pose = np.array([DEFAULT_POSE] * 2)
     motion = Motion(30.0, np.array([[0.0, 0, 0.8824]] * 2), np.array([[1.0, 0, 0, 0]] * 2), pose)
-    write_gltf(tmp_path / "a.glb", motion)
+    write_gltf(tmp_path / "a.glb", motion, skin=False)
     glb = pygltflib.GLTF2().load(tmp_path / "a.glb")
     place, rotation, _ = world(glb)
     points = []
@@ -102,7 +64,7 @@ def test_every_body_has_a_mesh_on_it(tmp_path: Path) -> None:
         np.testing.assert_array_equal(accessor.min, position.min(axis=0))
         np.testing.assert_array_equal(accessor.max, position.max(axis=0))
         points.append(rotation[node.name][0].apply(position) + place[node.name][0])
-    assert len(points) == 15
+    assert len(points) == 15 and not glb.skins
     low, high = np.concatenate(points).min(axis=0), np.concatenate(points).max(axis=0)
     assert low[1] == pytest.approx(0.0, abs=0.002)  # soles on the ground
     assert high[1] == pytest.approx(0.8824 + 0.236151 + 0.223894 + 0.175 + 0.095, abs=1e-4)  # top of the head
@@ -118,10 +80,10 @@ def test_where_it_comes_from_goes_with_it(tmp_path: Path) -> None:
     assert glb.animations[0].extras["humanoid"]["source"] == "made up"
 
 
-def test_several_characters(tmp_path: Path) -> None:
+def test_several_characters_of_rigid_parts(tmp_path: Path) -> None:
     """Four characters, one at 60 Hz, each with its own nodes and track; meshes in three colours, shapes stored once."""
     one, other = tumbling(), tumbling(frames=30, rate=60.0, seed=1)
-    write_gltf(tmp_path / "a.glb", {"a": one, "b": other, "c": one, "d": one})
+    write_gltf(tmp_path / "a.glb", {"a": one, "b": other, "c": one, "d": one}, skin=False)
     glb = pygltflib.GLTF2().load(tmp_path / "a.glb")
     assert [glb.nodes[root].name for root in glb.scenes[0].nodes] == ["a", "b", "c", "d"]
     assert len(glb.nodes) == 4 * 16 and len({node.name for node in glb.nodes}) == 64

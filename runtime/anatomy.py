@@ -13,7 +13,7 @@ import mujoco
 import numpy as np
 
 from runtime import character
-from viewer.surface import (
+from runtime.surface import (
     Shape,
     blend,
     ellipsoid,

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from viewer.surface import Mesh, blend, intersect, mesh, mirror, round_cone, rounded_box, sphere, subtract
+from runtime.surface import Mesh, blend, intersect, mesh, mirror, round_cone, rounded_box, sphere, subtract
 
 
 def volume(solid: Mesh) -> float:

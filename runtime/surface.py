@@ -89,7 +89,8 @@ def rounded_box(center: ArrayLike, half: ArrayLike, rounding: float) -> Shape:
     return Shape(distance, center - half, center + half)
 
 
-def _smooth_minimum(a: np.ndarray, b: np.ndarray, width: float) -> np.ndarray:
+def smooth_minimum(a: np.ndarray, b: np.ndarray, width: float) -> np.ndarray:
+    """The smaller of two distances [N] m; up to a quarter of `width` m less where they differ by less than that."""
     overlap = np.maximum(width - np.abs(a - b), 0.0) / max(width, 1e-9)
     return np.minimum(a, b) - overlap**2 * width * 0.25
 
@@ -100,7 +101,7 @@ def blend(shapes: list[Shape], width: float = 0.0) -> Shape:
     def distance(point: np.ndarray) -> np.ndarray:
         result = shapes[0](point)
         for shape in shapes[1:]:
-            result = _smooth_minimum(result, shape(point), width)
+            result = smooth_minimum(result, shape(point), width)
         return result
 
     low, high = np.min([s.low for s in shapes], axis=0), np.max([s.high for s in shapes], axis=0)
@@ -110,12 +111,12 @@ def blend(shapes: list[Shape], width: float = 0.0) -> Shape:
 def intersect(a: Shape, b: Shape, width: float = 0.0) -> Shape:
     """What lies in both; the edge between them is rounded over `width` m."""
     low, high = np.maximum(a.low, b.low), np.minimum(a.high, b.high)
-    return Shape(lambda point: -_smooth_minimum(-a(point), -b(point), width), low, high)
+    return Shape(lambda point: -smooth_minimum(-a(point), -b(point), width), low, high)
 
 
 def subtract(a: Shape, b: Shape, width: float = 0.0) -> Shape:
     """What of `a` lies outside `b`; the edge is rounded over `width` m."""
-    return Shape(lambda point: -_smooth_minimum(-a(point), b(point), width), a.low, a.high)
+    return Shape(lambda point: -smooth_minimum(-a(point), b(point), width), a.low, a.high)
 
 
 def grow(shape: Shape, by: float) -> Shape:
