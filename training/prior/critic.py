@@ -4,14 +4,15 @@ It takes the seat of a discriminator of adversarial motion priors (AMP, Peng et 
 the policy to are samples of the frozen denoiser, drawn once: no clip is read, and styles or compositions come by
 sampling them. DMD2 (arXiv 2405.14867) adds the same loss to its two scores.
 
-    x_t   = √ᾱ_t x + √(1 - ᾱ_t) ε                             t: the K levels at which the prior judges, too
-    loss  = mean over samples (d_t - 1)² + mean over the policy's windows (d_t + 1)² + w_gp |∂d_t/∂x_t|² at samples
-    r_smp = mean_t max(0, 1 - (d_t - 1)²/4)
+    loss  = mean over samples (d - 1)² + mean over the policy's windows (d + 1)² + w_gp |∂d/∂x|² at samples
+    r_smp = max(0, 1 - (d - 1)²/4)
 
-Three things make it the prior's judgement and not another task's:
+With `noised` it is asked at the K levels of noise at which the prior judges, and told which (Diffusion-GAN, arXiv
+2206.02262), x_t = √ᾱ_t x + √(1 - ᾱ_t) ε, and r_smp is the mean over them: bare windows of a policy that explores are
+told from samples by their tremor, whatever their gait.
 
-- it is asked at the prior's levels of noise, and told which, as its score is (eq. 8; Diffusion-GAN, arXiv 2206.02262).
-  Unnoised windows of a policy that explores are told from samples by their tremor alone, whatever their gait;
+Two things make it the prior's judgement and not another task's:
+
 - it looks at the components that the denoiser keeps, in units of the normalised channels. What the denoiser leaves out
   would tell samples from motion at once;
 - each of the policy's windows stands beside a sample of about the same course (`Score.course`: velocity and turning).
@@ -51,8 +52,9 @@ class CriticReward:
         self._score, self._config, self._generator, self._average = score, config, generator, average
         device = generator.device
         self._kept = score.denoiser.components
-        self._levels = torch.eye(len(score.levels), device=device)  # row k tells the network of level k
-        widths = (self._kept + len(score.levels), *config.critic_hidden)
+        k = len(score.levels)  # row k of `_levels` tells the network which it is asked at
+        self._levels = torch.eye(k, device=device) if config.noised else torch.zeros(1, 0, device=device)
+        widths = (self._kept + self._levels.shape[1], *config.critic_hidden)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)  # alike in every process
             hidden = [
@@ -119,10 +121,12 @@ class CriticReward:
         return torch.randint(len(self._levels), (count,), **draw)
 
     def _noised(self, rows: Tensor, level: Tensor) -> Tensor:
-        """What the network is shown: components [B, n] noised to `level` [B], and which that is, [B, n + K].
+        """What the network is shown: components [B, n] noised to `level` [B], and which that is, [B, n + K]; or bare.
 
         The components are those of an orthonormal basis, so that white noise in them is white noise in the window.
         """
+        if not self._config.noised:
+            return rows
         noise = torch.randn(rows.shape, generator=self._generator, device=rows.device)
         signal = self._score.signal[level].unsqueeze(1)
         return torch.cat((schedule.add_noise(rows, noise, signal), self._levels[level]), 1)
