@@ -209,6 +209,8 @@ class RewardConfig:
     """Weight of the critic's gradient penalty on the prior's samples."""
     pool: int = 12_288
     """Windows sampled from the prior for the critic."""
+    noised: bool = False
+    """Whether the critic sees windows at the prior's levels of noise, as its score does, or bare."""
 
     def __post_init__(self) -> None:
         """Check what types do not say."""

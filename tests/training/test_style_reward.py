@@ -174,6 +174,19 @@ def test_critic_compares_windows_of_the_same_course(monkeypatch):
     assert apart[0] < 0.3 and apart[1] > 2 * apart[0]
 
 
+def test_tremor_alone_is_not_what_a_policy_is_told_by():
+    """What the prior knows, with a tremor of .4 deviations, is worth more at levels of noise than without."""
+    score = small_score()
+    shaking = prior_windows(score, 4000, seed=1)
+    shaking = score.denormalise(score.normalise(shaking) + 0.4 * torch.randn(4000, 174)).view(4000, 3, 58)
+    worth = []
+    for noised in (True, False):
+        style = reward_of("critic", score, penalty=0.01, critic_hidden=(128, 64), noised=noised)
+        practise(style, shaking, rounds=120)
+        worth.append(mean_reward(style, shaking[:300]))
+    assert worth[0] > 1.2 * worth[1]
+
+
 def test_like_draws_among_neighbours():
     """Beside each course stands one of the 64 samples nearest to it, by velocity and turning."""
     style = reward_of("critic")
@@ -309,7 +322,13 @@ def fixed(style: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(style._replay, "draw", lambda count, generator: style._replay.rows[: style._replay.count])
     if isinstance(style, critic.CriticReward):
         style._pool = torch.randn(1024, 61, generator=torch.Generator().manual_seed(3)).sort(0).values
-        monkeypatch.setattr(style, "_like", lambda speed: style._pool[(speed * 100).long().clamp(0, 1023), :-1])
+        monkeypatch.setattr(style, "_like", lambda course: style._pool[(course[:, 0] * 100).long().clamp(0, 1023), :-1])
+
+        def noised(rows: Tensor, level: Tensor) -> Tensor:
+            mixed = schedule.add_noise(rows, torch.sin(1000.0 * rows), style._score.signal[1])
+            return torch.cat((mixed, style._levels[level]), 1)
+
+        monkeypatch.setattr(style, "_noised", noised)
         return
 
     def loss(latent: Tensor, told: Tensor) -> Tensor:

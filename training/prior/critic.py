@@ -7,6 +7,10 @@ sampling them. DMD2 (arXiv 2405.14867) adds the same loss to its two scores.
     loss  = mean over samples (d - 1)² + mean over the policy's windows (d + 1)² + w_gp |∂d/∂x|² at samples
     r_smp = max(0, 1 - (d - 1)²/4)
 
+With `noised` it is asked at the K levels of noise at which the prior judges, and told which (Diffusion-GAN, arXiv
+2206.02262), x_t = √ᾱ_t x + √(1 - ᾱ_t) ε, and r_smp is the mean over them: bare windows of a policy that explores are
+told from samples by their tremor, whatever their gait.
+
 Two things make it the prior's judgement and not another task's:
 
 - it looks at the components that the denoiser keeps, in units of the normalised channels. What the denoiser leaves out
@@ -26,7 +30,7 @@ import torch
 from torch import Tensor, nn
 
 from training.config import RewardConfig
-from training.prior import sampling
+from training.prior import sampling, schedule
 from training.prior.replay import Replay
 from training.prior.score import Score
 from training.prior.style_reward import Average, average_gradients
@@ -48,7 +52,9 @@ class CriticReward:
         self._score, self._config, self._generator, self._average = score, config, generator, average
         device = generator.device
         self._kept = score.denoiser.components
-        widths = (self._kept, *config.critic_hidden)
+        k = len(score.levels)  # row k of `_levels` tells the network which it is asked at
+        self._levels = torch.eye(k, device=device) if config.noised else torch.zeros(1, 0, device=device)
+        widths = (self._kept + self._levels.shape[1], *config.critic_hidden)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)  # alike in every process
             hidden = [
@@ -66,8 +72,9 @@ class CriticReward:
         """See `StyleReward.reward`."""
         rows = self._see(windows)
         self._replay.add(rows)
-        value = self._network(rows[:, :-3]).squeeze(1)
-        return (1 - 0.25 * (value - 1).square()).clamp_min(0)
+        every = torch.arange(len(self._levels), device=rows.device).repeat(len(rows))
+        value = self._network(self._noised(rows[:, :-3].repeat_interleave(len(self._levels), 0), every))
+        return (1 - 0.25 * (value - 1).square()).clamp_min(0).view(len(rows), -1).mean(1)
 
     def update(self) -> dict[str, float]:
         """See `StyleReward.update`; `critic_real` and `critic_policy` are mean values of samples and of windows."""
@@ -75,10 +82,11 @@ class CriticReward:
         for _ in range(self._config.steps):
             rows = self._replay.draw(self._batch, self._generator)
             policy, course = rows[:, :-3], rows[:, -3:]
-            real = self._like(course).requires_grad_(True)
-            on_real, on_policy = self._network(real).squeeze(1), self._network(policy).squeeze(1)
+            level = self._draw_levels(len(policy))
+            real = self._noised(self._like(course), level).requires_grad_(True)
+            on_real, on_policy = self._network(real).squeeze(1), self._network(self._noised(policy, level)).squeeze(1)
             (slope,) = torch.autograd.grad(on_real.sum(), real, create_graph=True)
-            penalty = slope.square().sum(1).mean()
+            penalty = slope[:, : self._kept].square().sum(1).mean()
             loss = (on_real - 1).square().mean() + (on_policy + 1).square().mean() + self._config.penalty * penalty
             self._optimiser.zero_grad()
             loss.backward()
@@ -106,6 +114,22 @@ class CriticReward:
         """See `StyleReward.restore_own`."""
         self._replay.restore(state["replay"])
         self._pool = state["pool"].to(self._generator.device)
+
+    def _draw_levels(self, count: int) -> Tensor:
+        """Draw which of the K levels each of `count` rows is judged at, [count] int64."""
+        draw = {"generator": self._generator, "device": self._generator.device}
+        return torch.randint(len(self._levels), (count,), **draw)
+
+    def _noised(self, rows: Tensor, level: Tensor) -> Tensor:
+        """What the network is shown: components [B, n] noised to `level` [B], and which that is, [B, n + K]; or bare.
+
+        The components are those of an orthonormal basis, so that white noise in them is white noise in the window.
+        """
+        if not self._config.noised:
+            return rows
+        noise = torch.randn(rows.shape, generator=self._generator, device=rows.device)
+        signal = self._score.signal[level].unsqueeze(1)
+        return torch.cat((schedule.add_noise(rows, noise, signal), self._levels[level]), 1)
 
     def _see(self, windows: Tensor) -> Tensor:
         """What the network looks at of raw windows [B, F, 58], and their course in m/s, [B, n + 3]."""
