@@ -209,7 +209,7 @@ class RewardConfig:
     """Weight of the critic's gradient penalty on the prior's samples."""
     pool: int = 12_288
     """Windows sampled from the prior for the critic."""
-    noised: bool = False
+    noised: bool = True
     """Whether the critic sees windows at the prior's levels of noise, as its score does, or bare."""
 
     def __post_init__(self) -> None:
@@ -224,12 +224,12 @@ class LearnerConfig:
 
     envs: int = 1024
     """Environments, over all processes."""
-    horizon: int = 8
+    horizon: int = 32
     """Control steps an environment runs between updates."""
     processes: int = 0
     """Worker processes of one thread each; 0: one for every core this process may use, but fewer where the environments
     would not be shared evenly. Ignored under torchrun."""
-    samples: int = 16_000_000
+    samples: int = 24_000_000
     """Control steps to train for, over all environments."""
     minutes: float = 0.0
     """Wall-clock minutes after which training ends anyway; 0: no limit."""

@@ -326,7 +326,7 @@ def fixed(style: Any, monkeypatch: pytest.MonkeyPatch) -> None:
 
         def noised(rows: Tensor, level: Tensor) -> Tensor:
             mixed = schedule.add_noise(rows, torch.sin(1000.0 * rows), style._score.signal[1])
-            return torch.cat((mixed, style._levels[level]), 1)
+            return torch.cat((mixed, style._levels[1].expand(len(rows), -1)), 1)
 
         monkeypatch.setattr(style, "_noised", noised)
         return
