@@ -91,7 +91,7 @@ def check(command: Command, arguments: list[str]) -> None:
             free = _check_key(command, key, known)
             if free and not mark:
                 arguments[index] = f"++{argument}"
-    if command.needs and not {command.needs, f"{command.needs}.name", "resume"} & given:
+    if command.needs and not {command.needs, f"{command.needs}.name", "recipe", "resume"} & given:
         choices = f", NAME one of {', '.join(_choices(command.needs))}" if command.needs in command.groups else ""
         own = ", or a module with a task of yours (docs/add-a-task.md)" if command.needs == "task" else ""
         how = f"python -m {command.name} {command.needs}=NAME"

@@ -47,7 +47,7 @@ from training.prior.score import Score
 from training.prior.style import vector
 from training.provenance import code_version, hardware
 
-COMMAND = Command("training.run", RunConfig, ("task", "learner"), needs="task")
+COMMAND = Command("training.run", RunConfig, ("task", "learner", "recipe"), needs="task")
 
 
 def main() -> None:

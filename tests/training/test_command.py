@@ -26,6 +26,7 @@ COMMANDS = [
     ("typed", "words"),
     [
         (["task=steering", "learner.sampels=3"], r"^learner.sampels: training.run has no such .* 'learner.samples'"),
+        (["recipe=stering"], r"^recipe=stering: expected 'steering'"),
         (["task=walkbackwards"], r"^task=walkbackwards: expected 'walk', one of 'backflip', .*, or a module"),
         (["task=steering", "learner=gpus"], "^learner=gpus: expected 'gpu' or 'cpu', one of 'cpu', 'gpu', 'polish'"),
         (["task=steering", "prior.iterations=100"], r"^prior.iterations: training.run has no such setting"),
@@ -46,6 +47,7 @@ def test_what_cannot_be_is_one_sentence(typed, words):
     "typed",
     [
         ["task=steering", "learner=gpu", "learner.hidden=[8,4]", "task.prior=x.onnx", "~task.options.hold"],
+        ["recipe=steering", "seed=1"],
         ["resume=runs/x", "learner.samples=5"],
         ["--config-dir", "mine", "task=my_own"],
         ["--multirun", "task=steering,speed", "seed=0,1", "hydra.run.dir=x", "hydra/launcher=joblib"],
