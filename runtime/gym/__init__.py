@@ -9,11 +9,11 @@ and a controller file can act here (`Controller.act`). With `normalised=True` ac
 `gymnasium.make_vec` makes a `CharacterVectorEnv` (vector.py): many characters, with physics and prior in one call each.
 
     CharacterEnv.step ─┬─ physics: 4 steps of 1/120 s, the same calls as World's
-                       ├─ Task.reward (tasks.py, dodgeball.py) and Prior.score of the last states
-                       └─ Episode.advance (episode.py): Task.failed, the next goal
+                       ├─ the task's reward and failure (tasks.py) and Prior.score of the last states
+                       └─ Episode.advance (episode.py): the next goal
 
-The reward of a step is task_weight · task reward + style_weight · prior reward. The task rewards are those of
-`training/tasks` written in numpy; tests hold them to the torch ones. Episodes begin standing; `training`, which starts
+The reward of a step is task_weight · task reward + style_weight · prior reward. The task rewards are training's own,
+from the files of `exported/tasks` (`python -m training.rewards`). Episodes begin standing; `training`, which starts
 them in samples of the prior, has no counterpart here.
 """
 

@@ -15,7 +15,7 @@ from runtime.gym import spaces
 from runtime.gym.episode import MAX_SPEED_SQUARED, PHYSICS_STEPS, Episode, Settings, scene, standing, task_maker
 from runtime.gym.frames import Camera
 from runtime.gym.spaces import Observation
-from runtime.gym.tasks import Task
+from runtime.gym.tasks import Exported, Task
 from runtime.naturalness import Window
 from runtime.prior import Prior
 
@@ -62,7 +62,7 @@ class CharacterEnv(gymnasium.Env[Any, np.ndarray]):
             ValueError: there is no such task or render mode, or a number is not finite or positive.
             PriorError: the prior's file is no good.
         """
-        self.task: Task = task_maker(task)() if isinstance(task, str) else task
+        self.task: Task | Exported = task_maker(task)() if isinstance(task, str) else task
         self._settings = Settings.of(
             prior=prior, task_weight=task_weight, style_weight=style_weight, episode_seconds=episode_seconds,
             normalised=normalised, render_mode=render_mode, width=width, height=height,
@@ -138,8 +138,9 @@ class CharacterEnv(gymnasium.Env[Any, np.ndarray]):
             nothing = {"task_reward": 0.0, "style_reward": 0.0, "blown_up": True}
             return spaces.observation(before, self._episode.goal), 0.0, True, truncated, nothing
         state = self.state
-        rewards = self._episode.reward(state), self._style(state)
-        failed = self._episode.advance(state, self.np_random)
+        worth, failed = self._episode.judge(before, state)
+        rewards = worth, self._style(state)
+        self._episode.advance(state, self.np_random)
         info = {"task_reward": rewards[0], "style_reward": rewards[1]}
         reward = float(np.dot(self._settings.weights, rewards))
         return spaces.observation(state, self._episode.goal), reward, failed, truncated, info

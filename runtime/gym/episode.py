@@ -23,12 +23,11 @@ from runtime.character import (
 )
 from runtime.goals import Goal
 from runtime.gym import own
-from runtime.gym.dodgeball import Dodgeball
 from runtime.gym.frames import decorate
-from runtime.gym.tasks import Getup, Jump, Location, Skill, Speed, Steering, Task
+from runtime.gym.tasks import Dodgeball, Exported, Getup, Jump, Location, Skill, Speed, Steering, Task, one
 from runtime.prior import Prior
 
-TASKS: dict[str, Callable[[], Task]] = {
+TASKS: dict[str, Callable[[], Task | Exported]] = {
     kind.name: kind for kind in (Steering, Speed, Location, Jump, Getup, Dodgeball, Skill)
 }
 """The tasks that are here, by name."""
@@ -74,7 +73,7 @@ class Settings:
 class Episode:
     """One character's task: the goal in force, how long that stays, and how long the episode has gone on."""
 
-    def __init__(self, task: Task, limit: int) -> None:
+    def __init__(self, task: Task | Exported, limit: int) -> None:
         """Make an episode of at most `limit` control steps that has not begun."""
         self.task = task
         self.goal = np.zeros(0)
@@ -84,8 +83,6 @@ class Episode:
     def begin(self, state: State, generator: np.random.Generator, asked: Goal | None) -> None:
         """Begin in a state; a goal that was asked for is kept for the whole episode."""
         self._age, self._asked = 0, asked
-        if (begin := getattr(self.task, "begin", None)) is not None:
-            begin(state)
         self._next_goal(state, generator)
 
     def tick(self) -> bool:
@@ -93,20 +90,21 @@ class Episode:
         self._age += 1
         return self._age >= self._limit
 
-    def reward(self, state: State) -> float:
-        """The task reward of the state that a step led to."""
-        return self.task.reward(state, self.goal)
+    def judge(self, before: State, state: State) -> tuple[float, bool]:
+        """The task reward of a step from one state to another, and whether the episode has failed there."""
+        if isinstance(self.task, Exported):
+            reward, failed = self.task.judge(one(before), one(state), self.goal[None])
+            return float(reward[0]), bool(failed[0])
+        return self.task.reward(state, self.goal), self.task.failed(state, self.goal)
 
-    def advance(self, state: State, generator: np.random.Generator) -> bool:
-        """Let the goal go on, or draw another when its time is up; whether the episode has failed in this state."""
-        failed = self.task.failed(state, self.goal)
+    def advance(self, state: State, generator: np.random.Generator) -> None:
+        """Let the goal go on, or draw another when its time is up."""
         self._left -= 1
         after = getattr(self.task, "after_step", None)
         if self._left <= 0:
             self._next_goal(state, generator)
         elif after is not None:
             self.goal = after(self.goal)
-        return failed
 
     def _next_goal(self, state: State, generator: np.random.Generator) -> None:
         if self._asked is not None:
@@ -115,7 +113,7 @@ class Episode:
             self.goal, self._left = self.task.draw(state, generator)
 
 
-def task_maker(name: str) -> Callable[[], Task]:
+def task_maker(name: str) -> Callable[[], Task | Exported]:
     """What makes the task of a name: one of `TASKS` or one that is known to `runtime.tasks`.
 
     Raises:

@@ -7,6 +7,7 @@ from typing import ClassVar
 import numpy as np
 
 from runtime.character import CONTROL_HZ, State
+from runtime.gym.tasks import one
 from runtime.tasks import OwnTask
 
 
@@ -26,18 +27,13 @@ class Outside:
 
     def draw(self, state: State, generator: np.random.Generator) -> tuple[np.ndarray, int]:
         """See `Task.draw`."""
-        goal = self.own.draw(np, _one(state), lambda low, high: generator.uniform(low, high, 1))
+        goal = self.own.draw(np, one(state), lambda low, high: generator.uniform(low, high, 1))
         return np.asarray(goal[0], dtype=np.float64), int(generator.uniform(*self.own.hold) * CONTROL_HZ)
 
     def reward(self, state: State, goal: np.ndarray) -> float:
         """See `Task.reward`."""
-        return float(self.own.reward(np, _one(state), goal[None])[0])
+        return float(self.own.reward(np, one(state), goal[None])[0])
 
     def failed(self, state: State, goal: np.ndarray) -> bool:
         """See `Task.failed`."""
-        return bool(self.own.failed(np, _one(state), goal[None])[0])
-
-
-def _one(state: State) -> State:
-    """The state of a lone character as one of N = 1."""
-    return State(**{name: value[None] for name, value in vars(state).items()})
+        return bool(self.own.failed(np, one(state), goal[None])[0])

@@ -1,26 +1,30 @@
-"""Tasks in numpy, for one character: which goals are drawn, what they are worth, and when an episode has failed.
+"""Tasks for one character: which goals are drawn, what they are worth, and when an episode has failed.
 
-Rewards are those of `training/tasks`, formula by formula (each is explained there); tests compare the two. Goals are
-drawn from the same ranges, by the simple rules written here. A task of your own is a `Task` with three methods.
+Reward and failure are training's own: `python -m training.rewards` exports them, a file a task, and `Exported` runs
+it. Goals are drawn from the same ranges, by the simple rules written here. A task of your own is a `Task` with three
+methods.
 """
 
 from __future__ import annotations
 
 import math
+from functools import cache
 from typing import ClassVar, Protocol
 
 import numpy as np
+import onnxruntime
 
-from runtime.character import BODIES, CONTROL_HZ, DEFAULT_HEIGHT, FALLEN_HEAD, FALLEN_ROOT, FEET, State, rotate
+from runtime import _onnx
+from runtime._shipped import FOLDER
+from runtime.character import BODIES, CONTROL_HZ, State
+from runtime.contract import ContractError
 from runtime.goals import default_vector
-from runtime.task_goals import GRAVITY, HIGHEST_APEX, JUMP_LEAD, JUMP_TAIL, LOWEST_APEX
+from runtime.task_goals import GRAVITY, HIGHEST_APEX, JUMP_LEAD, JUMP_TAIL, LOWEST_APEX, NO_BALL
+from runtime.task_terms import heading
 
-_HEAD, _PELVIS = BODIES.index("head"), BODIES.index("pelvis")
-_FEET = [BODIES.index(name) for name in FEET]
-_SOLE = np.array([[-0.0435, 0.0, -0.05], [0.1335, 0.0, -0.05]])  # m, heel and toe edge in the foot's frame
-_OFF_GROUND = 0.012  # m
-_DIP = 0.3  # s, into a jump's crouch
-VELOCITY_SHARPNESS = 4.0  # s²/m²
+_TORSO = BODIES.index("torso")
+_STEP = 1.0 / CONTROL_HZ  # s
+_PASSED = 0.2  # s after its closest pass a ball is done with
 
 
 class Task(Protocol):
@@ -42,7 +46,34 @@ class Task(Protocol):
         ...
 
 
-class Steering:
+class Exported:
+    """A task whose reward and failure are in a file that training wrote; a subclass draws its goals."""
+
+    name: ClassVar[str]
+
+    def draw(self, state: State, generator: np.random.Generator) -> tuple[np.ndarray, int]:
+        """See `Task.draw`."""
+        raise NotImplementedError
+
+    def judge(self, before: State, state: State, goal: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Reward [N] float32 and failure [N] bool of a control step of N characters.
+
+        `before` and `state` are the states at its ends, [N, ...] each; `goal` [N, G] was in force.
+        """
+        session = _session(self.name)
+        known = vars(state) | {f"{name}_before": value for name, value in vars(before).items()} | {"goal": goal}
+        feed = {each.name: np.asarray(known[each.name], dtype=np.float32) for each in session.get_inputs()}
+        reward, failed = map(np.asarray, session.run(None, feed))
+        return reward, failed
+
+
+@cache
+def _session(name: str) -> onnxruntime.InferenceSession:
+    """The file of a task, opened once; raises ContractError where it is missing or no such file."""
+    return _onnx.open_file(FOLDER / "tasks" / f"{name}.onnx", "task", _onnx.CPU, ContractError)[0]
+
+
+class Steering(Exported):
     """Move with a velocity, facing a way; a quarter of the goals is to stand."""
 
     name: ClassVar[str] = "steering"
@@ -51,46 +82,25 @@ class Steering:
     def draw(self, state: State, generator: np.random.Generator) -> tuple[np.ndarray, int]:
         """Half of the goals turn by up to .8 rad, the others go anywhere; kept for 3 to 7 s."""
         turn = math.pi if generator.random() < 0.5 else 0.8
-        direction = math.atan2(*heading(state.root_rotation)[::-1]) + generator.uniform(-turn, turn)
+        direction = _yaw(state) + generator.uniform(-turn, turn)
         speed = 0.0 if generator.random() < 0.25 else generator.uniform(0.0, self.max_speed)
         facing = np.array([math.cos(direction), math.sin(direction)])
         return np.concatenate((speed * facing, facing)), _steps(generator, 3.0, 7.0)
 
-    def reward(self, state: State, goal: np.ndarray) -> float:
-        """.7 `velocity_close` + .3 (.5 max(0, f·heading) + .5 exp((f·heading - 1)/.034))."""
-        cosine = float(heading(state.root_rotation) @ goal[2:4])
-        facing = 0.5 * max(0.0, cosine) + 0.5 * math.exp((cosine - 1.0) / 0.034)
-        return 0.7 * velocity_close(state, goal[:2]) + 0.3 * facing
 
-    def failed(self, state: State, goal: np.ndarray) -> bool:
-        """Fallen."""
-        return fallen(state)
-
-
-class Speed:
+class Speed(Exported):
     """Move forward at a speed along a direction."""
 
     name: ClassVar[str] = "speed"
 
     def draw(self, state: State, generator: np.random.Generator) -> tuple[np.ndarray, int]:
         """.5 to 5 m/s, up to .35 rad off the heading; kept for 3 to 8 s."""
-        direction = math.atan2(*heading(state.root_rotation)[::-1]) + generator.uniform(-0.35, 0.35)
+        direction = _yaw(state) + generator.uniform(-0.35, 0.35)
         goal = np.array([generator.uniform(0.5, 5.0), math.cos(direction), math.sin(direction)])
         return goal, _steps(generator, 3.0, 8.0)
 
-    def reward(self, state: State, goal: np.ndarray) -> float:
-        """.7 `velocity_close`, its sharp half max(1, s*/2.5) times as wide, + .3 max(0, u·heading)."""
-        width = max(1.0, goal[0] / 2.5)
-        facing = max(0.0, float(heading(state.root_rotation) @ goal[1:]))
-        close = velocity_close(state, goal[0] * goal[1:], VELOCITY_SHARPNESS / width**2)
-        return 0.7 * close + 0.3 * facing
 
-    def failed(self, state: State, goal: np.ndarray) -> bool:
-        """Fallen."""
-        return fallen(state)
-
-
-class Location:
+class Location(Exported):
     """Go to a point on the ground and stop there."""
 
     name: ClassVar[str] = "location"
@@ -100,20 +110,6 @@ class Location:
         distance, direction = generator.uniform(0.0, 10.0), generator.uniform(-math.pi, math.pi)
         offset = distance * np.array([math.cos(direction), math.sin(direction)])
         return state.root_position[:2] + offset, _steps(generator, 5.0, 10.0)
-
-    def reward(self, state: State, goal: np.ndarray) -> float:
-        """.4 `velocity_close` + .2 exp(-.25 d) + .3 exp(-4 d²) + .1 max(0, u·heading)."""
-        way = goal - state.root_position[:2]
-        d = float(np.linalg.norm(way))
-        unit = way / max(d, 1e-6)
-        speed = min(max(1.2 * (d - 0.15), 0.0), 3.0)
-        facing = 1.0 if d < 0.5 else max(0.0, float(heading(state.root_rotation) @ unit))
-        there = 0.2 * math.exp(-0.25 * d) + 0.3 * math.exp(-4.0 * d * d)
-        return 0.4 * velocity_close(state, speed * unit) + there + 0.1 * facing
-
-    def failed(self, state: State, goal: np.ndarray) -> bool:
-        """Fallen."""
-        return fallen(state)
 
 
 class Jump(Steering):
@@ -136,24 +132,9 @@ class Jump(Steering):
         counted[5] -= (goal[4] > 0.0) / CONTROL_HZ
         return counted
 
-    def reward(self, state: State, goal: np.ndarray) -> float:
-        """.5 r_steer; on command .2 r_steer and .8 for the course of a jump (`course`), half of it before and after."""
-        steer, apex, t = super().reward(state, goal[:4]), goal[4], goal[5] - 1.0 / CONTROL_HZ
-        if apex <= 0.0:
-            return 0.5 * steer
-        apex = max(apex, LOWEST_APEX)
-        height, rate = course(apex, t)
-        follows = 0.3 * _near(state.root_position[2] - DEFAULT_HEIGHT - height, 0.2, 0.06)
-        follows += 0.25 * _near(state.root_linear_velocity[2] - rate, 1.0, 0.4)
-        speed, _, push = _take_off(apex)
-        flight = speed / GRAVITY
-        off = lowest_sole(state) > _OFF_GROUND or abs(t) > 0.5 * flight
-        weight = 1.0 if -flight <= t <= flight + push else 0.5
-        return weight * (0.2 * steer + follows + 0.25 * off)
 
-
-class Getup:
-    """Stand up and stand still; an episode fails when one who was up is down again."""
+class Getup(Exported):
+    """Stand up and stand still; an episode fails when one who was up, as they are when it begins, is down."""
 
     name: ClassVar[str] = "getup"
 
@@ -161,19 +142,31 @@ class Getup:
         """There is nothing to draw."""
         return default_vector(self.name), 2**31
 
-    def reward(self, state: State, goal: np.ndarray) -> float:
-        """.6 h + .2 (1 if h = 1, else (1 + v)/2) + .2 h s."""
-        head, root = float(state.body_position[_HEAD, 2]), float(state.root_position[2])
-        h = 0.4 * min(max((head - 0.1) / 1.15, 0.0), 1.0) + 0.6 * min(max((root - 0.1) / 0.7, 0.0), 1.0)
-        arm, spin = state.body_position[_HEAD] - state.body_position[_PELVIS], state.root_angular_velocity
-        rate = float(state.root_linear_velocity[2] + spin[0] * arm[1] - spin[1] * arm[0])
-        rising = 1.0 if h > 0.999 else 0.5 + 0.5 * min(max(rate / 0.5, -1.0), 1.0)
-        still = math.exp(-2.0 * float(np.sum(state.root_linear_velocity[:2] ** 2)))
-        return 0.6 * h + 0.2 * rising + 0.2 * h * still
 
-    def failed(self, state: State, goal: np.ndarray) -> bool:
-        """Fallen from standing, in which episodes begin here."""
-        return bool(state.body_position[_HEAD, 2] < 0.5)
+class Dodgeball(Exported):
+    """Stay clear of balls of .1 m radius from 8 to 10 m away at 12 to 20 m/s; a goal is a ball or a wait for one."""
+
+    name: ClassVar[str] = "dodgeball"
+
+    def draw(self, state: State, generator: np.random.Generator) -> tuple[np.ndarray, int]:
+        """Every other goal is a ball at where the torso will be, until it has passed; else .5 to 3 s without one."""
+        if generator.random() < 0.5:
+            return np.array([*NO_BALL, 0.0, 0.0, 0.0]), _steps(generator, 0.5, 3.0)
+        side, distance = generator.uniform(-math.pi, math.pi), generator.uniform(8.0, 10.0)
+        time, height = distance / generator.uniform(12.0, 20.0), generator.uniform(0.5, 2.5)
+        torso = state.body_position[_TORSO]
+        aim = torso + time * np.append(state.root_linear_velocity[:2], 0.0)
+        place = np.append(torso[:2] + distance * np.array([math.cos(side), math.sin(side)]), height)
+        velocity = (aim - place) / time + [0.0, 0.0, 0.5 * GRAVITY * time]
+        return np.concatenate((place, velocity)), math.ceil((time + _PASSED) * CONTROL_HZ)
+
+    def after_step(self, goal: np.ndarray) -> np.ndarray:
+        """Let the ball fly on; one that is on the ground is none any more."""
+        if goal[2] < 0.0:
+            return goal
+        fall = np.array([0.0, 0.0, -GRAVITY * _STEP])
+        ball = np.concatenate((goal[:3] + goal[3:] * _STEP + 0.5 * fall * _STEP, goal[3:] + fall))
+        return ball if ball[2] >= 0.0 else np.array([*NO_BALL, 0.0, 0.0, 0.0])
 
 
 class Skill:
@@ -195,57 +188,15 @@ class Skill:
         return bool(state.root_position[2] < self.lowest_root)
 
 
-def velocity_close(state: State, wanted: np.ndarray, sharp: float = VELOCITY_SHARPNESS) -> float:
-    """How close the root's horizontal velocity is to `wanted` [2] m/s, from 0 to 1: `_closeness` of the two."""
-    return _closeness(float(np.sum((wanted - state.root_linear_velocity[:2]) ** 2)), sharp)
+def one(state: State) -> State:
+    """The state of a lone character as one of N = 1."""
+    return State(**{name: value[None] for name, value in vars(state).items()})
 
 
-def course(apex: float, countdown: float) -> tuple[float, float]:
-    """Rise (m) over standing and its rate (m/s) that a jump asks of the root; formula: training/tasks/jump.py."""
-    speed, depth, push = _take_off(apex)
-    flight, t = speed / GRAVITY, abs(countdown)
-    if t <= flight:
-        height, rate = apex - 0.5 * GRAVITY * t * t, GRAVITY * t
-    elif t <= flight + push:
-        since = flight + push - t
-        height, rate = -depth + 0.5 * speed / push * since * since, speed / push * since
-    else:
-        phase = math.pi * min((t - flight - push) / _DIP, 1.0)
-        height, rate = -0.5 * depth * (1.0 + math.cos(phase)), -0.5 * depth * math.pi / _DIP * math.sin(phase)
-    return height, -rate if countdown < 0 else rate
-
-
-def _take_off(apex: float) -> tuple[float, float, float]:
-    """Speed of take-off (m/s), depth of the crouch (m) and time of the push (s)."""
-    speed, depth = math.sqrt(2.0 * GRAVITY * apex), 0.1 + 0.25 * apex
-    return speed, depth, 2.0 * depth / speed
-
-
-def heading(rotation: np.ndarray) -> np.ndarray:
-    """Cosine and sine [2] of the twist of a rotation [4] wxyz about the vertical; heading 0 upside down."""
-    w, _, _, z = rotation
-    norm = w * w + z * z
-    return np.array([1.0, 0.0]) if norm < 1e-8 else np.array([(w * w - z * z) / norm, 2.0 * w * z / norm])
-
-
-def fallen(state: State) -> bool:
-    """Whether root or head are lower than in any upright motion."""
-    return bool(state.root_position[2] < FALLEN_ROOT or state.body_position[_HEAD, 2] < FALLEN_HEAD)
-
-
-def lowest_sole(state: State) -> float:
-    """Height [m] of the lower sole's lowest edge."""
-    ankle, turn = state.body_position[_FEET, None, :], state.body_rotation[_FEET, None, :]
-    return float((ankle + rotate(np.broadcast_to(turn, (2, 2, 4)), np.broadcast_to(_SOLE, (2, 2, 3))))[..., 2].min())
-
-
-def _near(error: float, wide: float, narrow: float) -> float:
-    return _closeness((error / wide) ** 2, 0.5 * (wide / narrow) ** 2)
-
-
-def _closeness(square: float, sharp: float) -> float:
-    """.5 exp(-.5 d²) + .5 exp(-sharp d²) of a squared distance d²; see training/tasks/base.py."""
-    return 0.5 * math.exp(-0.5 * square) + 0.5 * math.exp(-sharp * square)
+def _yaw(state: State) -> float:
+    """The heading, rad."""
+    cos, sin = heading(np, state.root_rotation[None])
+    return math.atan2(sin[0], cos[0])
 
 
 def _steps(generator: np.random.Generator, low: float, high: float) -> int:

@@ -5,7 +5,7 @@ motion to the last bit; but physics steps them all on native threads, and the pr
 
     step ─┬─ those whose episode ended in the step before begin again (`AutoresetMode.NEXT_STEP`)
           ├─ Batch.step: the others, 4 physics steps of 1/120 s
-          ├─ Episode.reward of each, Prior.score of all
+          ├─ reward and failure, and Prior.score, of all at once
           └─ Episode.advance of each
 """
 
@@ -27,7 +27,7 @@ from runtime.gym import spaces
 from runtime.gym.episode import MAX_SPEED_SQUARED, PHYSICS_STEPS, Episode, Settings, scene, standing, task_maker
 from runtime.gym.frames import Camera
 from runtime.gym.spaces import Observation
-from runtime.gym.tasks import Task
+from runtime.gym.tasks import Exported, Task
 from runtime.prior import Prior
 
 _STAGE = mujoco.mjtStage.mjSTAGE_VEL
@@ -46,7 +46,7 @@ class CharacterVectorEnv(VectorEnv[Observation, np.ndarray, np.ndarray]):
     def __init__(
         self,
         num_envs: int = 1,
-        task: str | Callable[[], Task] = "steering",
+        task: str | Callable[[], Task | Exported] = "steering",
         prior: Prior | Path | str | None = None,
         *,
         threads: int = 0,
@@ -149,11 +149,10 @@ class CharacterVectorEnv(VectorEnv[Observation, np.ndarray, np.ndarray]):
         terminated, truncated = blown.copy(), np.zeros(self.num_envs, dtype=bool)
         for row in np.flatnonzero(going):
             truncated[row] = self._episodes[row].tick()
-        for row in np.flatnonzero(good):
-            rewards[0, row] = self._episodes[row].reward(rows[row])
+        rewards[0, good], terminated[good] = self._judge(before, state, good)
         rewards[1] = self._style(state, good)
         for row in np.flatnonzero(good):
-            terminated[row] = self._episodes[row].advance(rows[row], self._generators[row])
+            self._episodes[row].advance(rows[row], self._generators[row])
         self._ended = terminated | truncated
         info: dict[str, Any] = {"task_reward": rewards[0], "style_reward": rewards[1]}
         info |= {"_task_reward": going, "_style_reward": going}
@@ -198,6 +197,16 @@ class CharacterVectorEnv(VectorEnv[Observation, np.ndarray, np.ndarray]):
         if len(ids):
             self._ctrl[ids] = targets[ids]
             self._batch.step(ids.astype(np.int32), nstep=PHYSICS_STEPS, stage=_STAGE)
+
+    def _judge(self, before: State, state: State, good: np.ndarray) -> tuple[Any, Any]:
+        """Task rewards and failures of those who are `good`."""
+        task, ids = self._episodes[0].task, np.flatnonzero(good)
+        if isinstance(task, Exported):
+            first, last = (State(**{name: part[ids] for name, part in vars(each).items()}) for each in (before, state))
+            return task.judge(first, last, np.stack([episode.goal for episode in self._episodes])[ids])
+        rows = zip(_rows(before), _rows(state), strict=True)
+        judged = [self._episodes[row].judge(*ends) for row, ends in enumerate(rows) if good[row]]
+        return [worth for worth, _ in judged], [failed for _, failed in judged]
 
     def _style(self, state: State, good: np.ndarray) -> np.ndarray:
         """Return the prior's reward [N] of the last states; 0 without a prior and for those who are not `good`."""

@@ -1,4 +1,4 @@
-"""The numpy tasks against training's torch ones: the same rewards of the same states."""
+"""The tasks' files against training's code: the same rewards and failures of the same states."""
 
 from __future__ import annotations
 
@@ -6,17 +6,20 @@ from pathlib import Path
 
 import mujoco
 import numpy as np
+import onnxruntime
 import pytest
 import torch
 
 from runtime import character
+from runtime._shipped import FOLDER
 from runtime.character import State
+from runtime.contract import ContractError
 from runtime.goals import SCHEMAS
-from runtime.gym import TASKS
-from runtime.gym.dodgeball import Dodgeball, fly
-from runtime.gym.tasks import fallen, heading, lowest_sole
-from training import bodies
+from runtime.gym import TASKS, tasks
+from runtime.gym.tasks import Exported, one
+from training import bodies, rewards
 from training import tasks as torch_tasks
+from training.rewards import NAMES
 from training.tasks import Body
 
 COUNT = 400
@@ -47,44 +50,48 @@ def body(states: list[State]) -> Body:
     return Body(**{name: torch.from_numpy(np.stack([vars(s)[name] for s in states])) for name in vars(states[0])})
 
 
-@pytest.mark.parametrize("name", list(TASKS))
-def test_rewards_are_trainings(name: str) -> None:
-    """Of 400 states and goals, drawn by the numpy task, both give the same reward to 1e-6."""
+def stacked(states: list[State]) -> State:
+    """The states as those of N characters."""
+    return State(**{name: np.stack([vars(state)[name] for state in states]) for name in vars(states[0])})
+
+
+def trainings(name: str, goals: np.ndarray) -> torch_tasks.Task:
+    """The task as training has it, with these goals [N, G] in force."""
+    options = {"fallen_share": 0.0} if name == "getup" else {}
+    task = torch_tasks.create(name, options, len(goals), torch.Generator().manual_seed(0))
+    task.goal = torch.from_numpy(goals)
+    if name == "jump":
+        task.steering.goal = task.goal[:, :4]
+    if name == "getup":
+        task.was_up = torch.ones(len(goals), dtype=torch.bool)
+    return task
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_files_are_what_training_computes(name: str) -> None:
+    """Of 400 states and goals, drawn here, the same reward to 1e-5 and the same failures; both kinds of each are met.
+
+    A file that is older than the code shows here: `python -m training.rewards` writes it again.
+    """
     ours, rng, states = TASKS[name](), np.random.default_rng(1), random_states(COUNT)
+    assert isinstance(ours, Exported)
     goals = np.array([ours.draw(state, rng)[0] for state in states]).reshape(COUNT, len(SCHEMAS[name]))
     if name == "jump":
         goals[:, 5] -= rng.integers(0, 45, COUNT) / 30  # anywhere in the countdown
     if name == "dodgeball":  # anywhere on their way
-        goals = np.array([fly(goal, rng.uniform(0.0, 0.6)) if goal[2] >= 0 else goal for goal in goals])
-    options = {"fallen_share": 0.0} if name == "getup" else {}
-    theirs = torch_tasks.create(name, options, COUNT, torch.Generator().manual_seed(0))
-    theirs.goal = torch.from_numpy(goals)
-    if name == "jump":
-        theirs.steering.goal = theirs.goal[:, :4]
-    expected = theirs.reward(body(states)).double().numpy()
-    found = np.array([ours.reward(state, goal) for state, goal in zip(states, goals, strict=True)])
-    np.testing.assert_allclose(found, expected, atol=1e-6)
-    assert name == "skill" or np.ptp(found) > 0.2  # the states tell rewards apart
-    assert found.min() >= 0.0 and found.max() <= 1.0
-
-
-@pytest.mark.parametrize("name", ["steering", "speed", "location", "jump", "skill"])
-def test_failures_are_trainings(name: str) -> None:
-    """The same of the 400 states have failed."""
-    ours, states = TASKS[name](), random_states(COUNT)
-    theirs = torch_tasks.create(name, {}, COUNT, torch.Generator().manual_seed(0))
-    expected = theirs.failed(body(states)).numpy()
-    np.testing.assert_array_equal([ours.failed(state, np.zeros(0)) for state in states], expected)
-    assert 0.05 < expected.mean() < 0.95
-
-
-def test_getup_fails_by_falling_from_standing() -> None:
-    """With the head at 1.3 m all is well, below .5 m it is over: episodes begin standing here."""
-    (state,) = random_states(1)
-    task = TASKS["getup"]()
-    for height, expected in ((1.3, False), (0.45, True)):
-        state.body_position[2, 2] = height
-        assert task.failed(state, np.zeros(0)) is expected
+        for row in range(COUNT):
+            for _ in range(rng.integers(0, 18)):
+                goals[row] = ours.after_step(goals[row])
+    theirs = trainings(name, goals)
+    if name == "dodgeball":
+        theirs.before = bodies.ends(body(states).body_position.float(), body(states).body_rotation.float()).double()
+    reward, failed = ours.judge(stacked(states), stacked(states), goals)
+    np.testing.assert_allclose(reward, theirs.reward(body(states)).double().numpy(), atol=1e-5)
+    np.testing.assert_array_equal(failed, theirs.failed(body(states)).numpy())
+    assert np.ptp(reward) > 0.2 and 0.05 < failed.mean() < 0.95
+    assert reward.min() >= 0.0 and reward.max() <= 1.0 + 1e-6
+    single = ours.judge(one(states[3]), one(states[3]), goals[3:4])
+    np.testing.assert_allclose(single[0], reward[3:4], atol=1e-6)
 
 
 @pytest.mark.parametrize("name", list(TASKS))
@@ -98,38 +105,44 @@ def test_goals_are_drawn_within_their_schema(name: str) -> None:
             assert entry.low - 1e-6 <= value <= entry.high + 1e-6, entry.name
 
 
-def test_geometry_by_hand() -> None:
-    """Turned left by 90°, the heading is along y; standing, the soles are at 0 and nobody has fallen."""
-    (state,) = random_states(1)
-    np.testing.assert_allclose(heading(np.array([np.sqrt(0.5), 0, 0, np.sqrt(0.5)])), [0.0, 1.0], atol=1e-12)
-    from runtime.prior import _standing
-
-    state = _standing()
-    assert lowest_sole(state) == pytest.approx(0.0, abs=0.002)
-    assert not fallen(state)
-
-
-def test_hits_are_trainings() -> None:
+def test_balls_hit_who_moves_into_them() -> None:
     """Balls about to pass within half a metre of a body that moves: the same ones hit it, and some of each kind."""
-    rng, states = np.random.default_rng(3), [state for state in random_states(COUNT) if not fallen(state)]
-    count = len(states)
+    rng, states = np.random.default_rng(3), random_states(COUNT)
     later = [State(**vars(state) | {"body_position": state.body_position + 0.03}) for state in states]
-    speed = rng.normal(size=(count, 3)) * [12.0, 12.0, 2.0]
-    place = np.array([s.root_position for s in states]) + rng.normal(scale=0.3, size=(count, 3)) - speed / 60
+    speed = rng.normal(size=(COUNT, 3)) * [12.0, 12.0, 2.0]
+    place = np.array([s.root_position for s in states]) + rng.normal(scale=0.3, size=(COUNT, 3)) - speed / 60
     goals = np.concatenate((place, speed), 1)
-    theirs = torch_tasks.create("dodgeball", {}, count, torch.Generator().manual_seed(0))
-    theirs.goal = torch.from_numpy(goals)
+    theirs = trainings("dodgeball", goals)
     theirs.before = bodies.ends(body(states).body_position.float(), body(states).body_rotation.float()).double()
-    expected = theirs.failed(body(later)).numpy()
-    ours = Dodgeball()
-    for state, after, goal, hit in zip(states, later, goals, expected, strict=True):
-        ours.begin(state)
-        ours.reward(after, goal)
-        assert ours.failed(after, goal) == hit
-    assert 0.2 < expected.mean() < 0.8
+    hit = theirs._hit(body(later)).numpy()
+    _, failed = TASKS["dodgeball"]().judge(stacked(states), stacked(later), goals)
+    np.testing.assert_array_equal(failed, theirs.failed(body(later)).numpy())
+    assert 0.2 < hit.mean() < 0.8
 
 
-def test_there_is_a_numpy_twin_for_every_task() -> None:
-    """A new task of training's shows here that it has none."""
+def test_a_task_whose_file_is_missing_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One sentence with the path, instead of a traceback out of ONNX Runtime."""
+    monkeypatch.setattr(tasks, "FOLDER", tmp_path)
+    tasks._session.cache_clear()
+    (state,) = random_states(1)
+    with pytest.raises(ContractError, match=r"steering\.onnx"):
+        TASKS["steering"]().judge(one(state), one(state), np.zeros((1, 4)))
+    tasks._session.cache_clear()
+
+
+def test_every_task_of_training_is_here() -> None:
+    """A new task of training's shows here that it is missing, and so does its file."""
     files = {path.stem for path in (Path(torch_tasks.__file__).parent).glob("*.py")} - {"__init__", "base", "own"}
     assert files == set(TASKS)
+    assert {path.stem for path in (FOLDER / "tasks").glob("*.onnx")} == set(NAMES)
+
+
+def test_the_command_writes_what_is_shipped(tmp_path: Path) -> None:
+    """Training's file of a task, written anew, judges as the shipped one."""
+    rewards.write("getup", tmp_path / "getup.onnx")
+    again = onnxruntime.InferenceSession(tmp_path / "getup.onnx")
+    shipped = tasks._session("getup")
+    states = stacked(random_states(20))
+    feed = {each.name: vars(states).get(each.name, np.zeros((20, 0))).astype(np.float32) for each in again.get_inputs()}
+    for found, expected in zip(again.run(None, feed), shipped.run(None, feed), strict=True):
+        np.testing.assert_array_equal(found, expected)
